@@ -1,0 +1,1 @@
+export { announce, listen, type AnnouncementName, type Announcements } from './announce.ts'
