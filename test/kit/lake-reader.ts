@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { loadTable, openObjectStore, planScan } from '../../src/lake/index.ts'
+import { call } from './api.ts'
+
+/**
+ * Reads a whole dataset from its files, not through Pulse's preview: the current snapshot's data
+ * files by our own manifests, the rows by DuckDB. What a test says about the lake rests on this.
+ */
+export interface LakeRows {
+  readonly snapshotId: string | null
+  readonly totalRows: number
+  readonly files: readonly string[]
+  readonly rows: ReadonlyArray<Record<string, unknown>>
+}
+
+/** The newest metadata file of a local table whose current snapshot is the one named. */
+function metadataOf(tableLocation: string, snapshotId: string): string {
+  const folder = join(fileURLToPath(tableLocation), 'metadata')
+  for (const name of readdirSync(folder).filter((file) => file.endsWith('.metadata.json')).sort().reverse()) {
+    const text = readFileSync(join(folder, name), 'utf8')
+    if (new RegExp(`"current-snapshot-id"\\s*:\\s*${snapshotId}\\b`).test(text)) return `${tableLocation}/metadata/${name}`
+  }
+  throw new Error(`No metadata file of ${tableLocation} has the current snapshot ${snapshotId}.`)
+}
+
+/** `columns` is a DuckDB select list over the files, e.g. `_event_id::varchar id, _source`. */
+export async function readLake(
+  baseUrl: string,
+  tenantId: string,
+  dataset: string,
+  columns = '_event_id::varchar AS id, _source AS source',
+): Promise<LakeRows> {
+  const { status, body } = await call(baseUrl, 'GET', `/v1/datasets/${dataset}`, { tenantId })
+  if (status !== 200) throw new Error(`GET dataset answered ${status}: ${JSON.stringify(body)}`)
+  const snapshotId = body['snapshot_id']
+  if (typeof snapshotId !== 'string') return { snapshotId: null, totalRows: 0, files: [], rows: [] }
+  const location = String(body['location'])
+  const objects = openObjectStore({ warehouse: location, cacheDir: '/nonexistent' })
+  const table = await loadTable(objects, metadataOf(location, snapshotId))
+  const scan = await planScan(objects, table)
+  const files = await Promise.all(scan.files.map((file) => objects.localCopy(file.location)))
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' })
+  const connection = await instance.connect()
+  try {
+    await connection.run(`SET timezone='UTC'`)
+    const list = files.map((file) => `'${file.replaceAll(`'`, `''`)}'`).join(', ')
+    const rows =
+      files.length === 0
+        ? []
+        : await (
+            await connection.runAndReadAll(
+              `SELECT ${columns} FROM read_parquet([${list}], hive_partitioning=false, union_by_name=true)`,
+            )
+          ).getRowObjectsJson()
+    return {
+      snapshotId,
+      totalRows: Number(body['rows']),
+      files,
+      rows: rows as ReadonlyArray<Record<string, unknown>>,
+    }
+  } finally {
+    connection.closeSync()
+    instance.closeSync()
+  }
+}
