@@ -1,1 +1,8 @@
 export { announce, listen, type AnnouncementName, type Announcements } from './announce.ts'
+export { METRICS, metricsOf, type MetricEntry, type MetricName, type Plane } from './catalog.ts'
+export { openMetrics, type Exposition, type Metrics } from './metrics.ts'
+export { listenApi, UNMATCHED } from './listen-api.ts'
+export { listenWorker } from './listen-worker.ts'
+export { LOG, type LogLevel } from './log-table.ts'
+export { openLog, type Log, type LogSettings } from './log.ts'
+export { openTelemetry, type Telemetry } from './telemetry.ts'

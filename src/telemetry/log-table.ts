@@ -1,0 +1,131 @@
+import type { AnnouncementName, Announcements } from './announce.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** How one announcement becomes a line: level, a sentence, fields in the log's own names. */
+export interface LogEntry<N extends AnnouncementName> {
+  readonly level: LogLevel | ((said: Announcements[N]) => LogLevel)
+  readonly say: (said: Announcements[N]) => string
+  readonly fields?: (said: Announcements[N]) => Record<string, unknown>
+  /** Lines with an equal key within ten seconds are one trouble. Absent: never collapsed. */
+  readonly sameAs?: (said: Announcements[N]) => string | undefined
+}
+
+const COLLECT = '/v1/collect'
+/** Probes and scrapes come every few seconds and say nothing while they succeed. */
+const PROBES = new Set(['/health', '/ready', '/metrics', '/metrics/'])
+
+function requestLevel({ route, status }: Announcements['api.request.finished']): LogLevel {
+  if (status >= 500) return route === '/ready' ? 'warn' : 'error'
+  if (route === COLLECT) return status >= 400 ? 'warn' : 'debug'
+  return PROBES.has(route) ? 'debug' : 'info'
+}
+
+function sameRequest(said: Announcements['api.request.finished']): string | undefined {
+  const level = requestLevel(said)
+  return level === 'warn' || level === 'error' ? `${said.route} ${said.status} ${said.code} ${said.tenant}` : undefined
+}
+
+const events = (count: number): string => (count === 1 ? '1 event' : `${count} events`)
+const records = (count: number): string => (count === 1 ? '1 record' : `${count} records`)
+const rows = (count: number): string => (count === 1 ? '1 row' : `${count} rows`)
+
+/** Every announcement has its line; the compiler asks for a new one's. `msg` is prose, `event` the search key. */
+export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
+  'api.started': { level: 'info', say: ({ host, port }) => `The API answers on http://${host}:${port}` },
+  'api.stopped': { level: 'info', say: () => 'The API has stopped' },
+  'api.request.finished': {
+    level: requestLevel,
+    say: ({ method, route, status }) => `${method} ${route} answered ${status}`,
+    fields: ({ method, route, status, tookMs, tenant, requestId, traceId, code }) => ({
+      method, route, status, duration_ms: Math.round(tookMs * 1000) / 1000, tenant,
+      request_id: requestId, trace_id: traceId, ...(code === undefined ? {} : { error: { code } }),
+    }),
+    sameAs: sameRequest,
+  },
+  'collect.settled': {
+    level: 'debug',
+    say: ({ accepted, rejected, failed }) => `${events(accepted)} accepted, ${rejected} rejected, ${failed} failed`,
+  },
+  'worker.started': { level: 'info', say: ({ worker }) => `Worker ${worker} has started` },
+  'worker.stopped': {
+    level: 'info',
+    say: ({ worker, drained }) => `Worker ${worker} has stopped${drained ? '' : ' before it could drain; its records are read again'}`,
+  },
+  'worker.share.changed': {
+    level: 'info',
+    say: ({ owned, claimed, released, members }) =>
+      `Owns ${owned} partitions of ${members} workers' (${claimed.length} claimed, ${released.length} released)`,
+  },
+  'worker.source.lost': {
+    level: 'error',
+    say: ({ topic, partition, reason, missing }) => `${topic}/${partition}: ${reason}, ${records(missing)} missing`,
+  },
+  'worker.records.consumed': { level: 'debug', say: ({ records: count }) => `${records(count)} consumed` },
+  'worker.records.replayed': { level: 'debug', say: ({ records: count }) => `${records(count)} read again, already settled` },
+  'worker.records.released': { level: 'info', say: ({ records: count }) => `${records(count)} given back unflushed` },
+  'worker.buffer.changed': { level: 'debug', say: ({ rows: count }) => `${rows(count)} wait in memory` },
+  'worker.flush.committed': {
+    level: 'info',
+    say: (said) => `${rows(said.rows)} committed to ${said.table}`,
+    fields: (said) => ({
+      tenant: said.tenant, dataset: said.dataset, flush_id: said.flushId, table: said.table, snapshot_id: said.snapshotId,
+      records: said.records, rows: said.rows, duplicates: said.duplicates, dead_letters: said.deadLetters,
+      files: said.files, bytes: said.bytes, duration_ms: Math.round(said.tookMs * 1000) / 1000,
+      offsets: said.offsets, attempts: said.attempts,
+    }),
+  },
+  'worker.flush.failed': {
+    level: 'error',
+    say: ({ detail, retryInMs }) => `The flush failed and is tried again in ${retryInMs} ms: ${detail}`,
+    fields: ({ tenant, dataset, flushId, code, retryInMs }) => ({
+      tenant, dataset, flush_id: flushId, retry_in_ms: retryInMs, error: { code, retryable: true },
+    }),
+    sameAs: ({ tenant, dataset, code }) => `${tenant} ${dataset} ${code}`,
+  },
+  'worker.flush.fenced': {
+    level: 'warn',
+    say: ({ partitions }) => `The flush was refused: ${partitions.join(', ')} belong to another worker now`,
+  },
+  'worker.dataset.parked': {
+    level: 'error',
+    say: ({ detail, retryInMs }) => `The dataset waits ${retryInMs} ms for its table: ${detail}`,
+    sameAs: ({ tenant, dataset }) => `${tenant} ${dataset}`,
+  },
+  'worker.events.dead_lettered': {
+    level: 'warn',
+    say: ({ events: count, reason }) => `${events(count)} became dead letters: ${reason}`,
+    sameAs: ({ tenant, dataset, reason }) => `${tenant} ${dataset} ${reason}`,
+  },
+  'worker.duplicates.dropped': { level: 'debug', say: ({ events: count }) => `${events(count)} were rows already` },
+  'worker.dead_letters.relayed': { level: 'info', say: ({ events: count }) => `${events(count)} relayed to the dead-letter topic` },
+  'upkeep.swept': { level: 'info', say: ({ files }) => `Swept ${files} files of a flush that never committed` },
+  'upkeep.files.expired': { level: 'info', say: ({ files }) => `Removed ${files} files that no retained snapshot reaches` },
+  'upkeep.records.deleted': {
+    level: 'debug',
+    say: ({ topic, partition, beforeOffset }) => `Removed settled records of ${topic}/${partition} below ${beforeOffset}`,
+  },
+  'upkeep.ledger.rotated': {
+    level: 'info',
+    say: ({ dropped, added }) => `The ledger writes to ${added}${dropped === undefined ? '' : `; ${dropped} is gone`}`,
+  },
+  'dependency.away': {
+    level: 'error',
+    say: ({ dependency, detail }) => `${dependency} is away: ${detail}`,
+    sameAs: ({ dependency }) => dependency,
+  },
+  'dependency.back': { level: 'info', say: ({ dependency }) => `${dependency} is back` },
+  'process.defect': {
+    level: 'error',
+    say: ({ where, detail }) => `A defect in ${where}: ${detail}`,
+    fields: ({ where, detail, stack }) => ({ where, error: { code: 'internal', detail, stack } }),
+    sameAs: ({ where, detail }) => `${where} ${detail}`,
+  },
+}
+
+/** An announcement's members in the log's spelling: `traceId` is `trace_id`. The default where an entry names no fields. */
+export function snakeCased(said: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(said).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
+  )
+}

@@ -1,0 +1,84 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from '@prometheus-io/client'
+import { METRICS, metricsOf, type LabelOf, type MetricName, type NameOf, type Plane } from './catalog.ts'
+import { wantsOpenMetrics } from './negotiate.ts'
+
+export interface Exposition {
+  readonly contentType: string
+  readonly body: string
+}
+
+export interface Metrics {
+  readonly plane: Plane
+  counter<N extends NameOf<'counter'>>(name: N): Counter<LabelOf<N>>
+  gauge<N extends NameOf<'gauge'>>(name: N): Gauge<LabelOf<N>>
+  histogram<N extends NameOf<'histogram'>>(name: N): Histogram<LabelOf<N>>
+  /** All series as text, in the format that the `Accept` header asks for. Never rejects for an odd header. */
+  exposition(accept?: string): Promise<Exposition>
+}
+
+/**
+ * The instruments of one plane, in a registry of their own. `processMetrics` adds the client's
+ * process and event-loop series under their usual names.
+ */
+export function openMetrics(options: { plane: Plane; processMetrics?: boolean }): Metrics {
+  const registry = new Registry(Registry.OPENMETRICS_CONTENT_TYPE)
+  const instruments = new Map<string, unknown>(
+    metricsOf(options.plane).map((name) => [name, instrument(registry, name)]),
+  )
+  if (options.processMetrics ?? true) {
+    // The client's own pace is a timer each 10 ms and one each 100 ms, which an idle process would feel.
+    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50, eventLoopUtilizationTimeout: 1000 })
+  }
+
+  const of = <T>(name: string): T => {
+    const found = instruments.get(name)
+    if (found === undefined) throw new Error(`${name} is not a metric of the ${options.plane} plane`)
+    return found as T
+  }
+
+  // One rendering at a time, and scrapers of one format that come together share it: the client
+  // renders by a registry-wide format and renames counters in place while it writes OpenMetrics.
+  let last: Promise<unknown> = Promise.resolve()
+  const underway = new Map<boolean, Promise<Exposition>>()
+  const exposition = (accept?: string): Promise<Exposition> => {
+    const openMetrics = wantsOpenMetrics(accept)
+    const shared = underway.get(openMetrics)
+    if (shared !== undefined) return shared
+    const rendering = last.then(() => {
+      underway.delete(openMetrics)
+      return render(registry, openMetrics)
+    })
+    underway.set(openMetrics, rendering)
+    last = rendering.catch(() => undefined)
+    return rendering
+  }
+
+  return {
+    plane: options.plane,
+    counter: (name) => of(name),
+    gauge: (name) => of(name),
+    histogram: (name) => of(name),
+    exposition,
+  }
+}
+
+function instrument(registry: Registry, name: MetricName): Counter<string> | Gauge<string> | Histogram<string> {
+  const entry = METRICS[name]
+  const config = { name, help: entry.help, labelNames: Object.keys(entry.labels), registers: [registry] }
+  if (entry.kind === 'counter') return new Counter(config)
+  if (entry.kind === 'gauge') return new Gauge(config)
+  return new Histogram({ ...config, buckets: [...entry.buckets] })
+}
+
+async function render(registry: Registry, openMetrics: boolean): Promise<Exposition> {
+  const contentType = openMetrics ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE
+  const named = registry.getMetricsAsArray().map((metric) => ({ metric, name: metric.name }))
+  registry.setContentType(contentType)
+  try {
+    return { contentType, body: await registry.metrics() }
+  } finally {
+    // @prometheus-io/client 0.16.1 cuts `_total` off a counter's own name when it writes OpenMetrics,
+    // and the next text scrape would lose it (prometheus/client_js pull request 829).
+    for (const { metric, name } of named) metric.name = name
+  }
+}
