@@ -1,0 +1,6 @@
+export { migrate, migrationNames } from './migrate.ts'
+export { MigrateRefused, secureDatabase, type RoleOptions } from './roles.ts'
+export { EmbeddedRefused } from './embedded/binaries.ts'
+export { freePort } from './embedded/port.ts'
+export { startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from './embedded/server.ts'
+export { serverUser } from './embedded/user.ts'
