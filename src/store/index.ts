@@ -1,3 +1,6 @@
+export { openStore, type Store, type StoreOptions } from './store.ts'
+export type { Sql, TransactionOptions } from './transaction.ts'
+export { CommitUnknown, StoreRefused } from './faults.ts'
 export { migrate, migrationNames } from './migrate.ts'
 export { MigrateRefused, secureDatabase, type RoleOptions } from './roles.ts'
 export { EmbeddedRefused } from './embedded/binaries.ts'

@@ -1,0 +1,17 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+/** Who is asking: bound once at a door, known everywhere below it. */
+export interface TenantContext {
+  readonly tenantId: string
+  readonly tenantSlug: string
+  readonly requestId?: string
+  readonly traceId?: string
+}
+
+const asking = new AsyncLocalStorage<TenantContext>()
+
+/** Runs `act` on behalf of a tenant; everything it awaits sees the same context. */
+export const runWith = <T>(context: TenantContext, act: () => T): T => asking.run(context, act)
+
+/** The tenant on whose behalf this code runs; `undefined` outside of `runWith`. */
+export const currentContext = (): TenantContext | undefined => asking.getStore()
