@@ -1,0 +1,91 @@
+import { loadTable, planScan, pointerOf, type ObjectStore, type Table } from '../lake/index.ts'
+import { Problem } from '../problems/index.ts'
+import type { Binding, Bindings } from '../registry/index.ts'
+import type { Store } from '../store/index.ts'
+import { openEngine } from './engine.ts'
+import { factsOf, type DatasetFacts } from './facts.ts'
+import { checkLimit, type PreviewQuestion } from './question.ts'
+import { openQueue } from './queue.ts'
+import { readNewest, type Outside, type PreviewAnswer, type Scan } from './read.ts'
+
+export interface PreviewSettings {
+  readonly store: Store
+  readonly objects: ObjectStore
+  readonly bindings: Pick<Bindings, 'bySlug' | 'byId'>
+  /** Previews that run at once (2), that may wait (32), and the time from arrival to answer (10 s). */
+  readonly running?: number
+  readonly waiting?: number
+  readonly timeoutMs?: number
+  readonly memoryLimit?: string
+  readonly threads?: number
+}
+
+export interface Preview extends AsyncDisposable {
+  /**
+   * The newest rows of a dataset's current snapshot, or of the one named. An empty table is an empty
+   * answer. Throws the problems `unknown_dataset`, `unknown_snapshot`, `invalid_parameter`,
+   * `overloaded`, `dependency_away`.
+   */
+  read(question: PreviewQuestion): Promise<PreviewAnswer>
+  /** Rows, files, bytes and snapshot of a dataset's table, from its metadata alone. */
+  facts(tenantId: string, binding: TableName): Promise<DatasetFacts>
+}
+
+type TableName = Pick<Binding, 'namespace' | 'table'>
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** Opens step nine of the journey: reading back what was committed, as any tenant's user sees it. */
+export function openPreview(settings: PreviewSettings): Preview {
+  const { store, objects, bindings } = settings
+  const engine = openEngine({ memoryLimit: settings.memoryLimit ?? '256MB', threads: settings.threads ?? 1 })
+  const queue = openQueue({
+    running: settings.running ?? 2,
+    waiting: settings.waiting ?? 32,
+    timeoutMs: settings.timeoutMs ?? 10_000,
+  })
+
+  const bindingOf = async (tenantId: string, dataset: string): Promise<Binding> => {
+    const binding = UUID.test(dataset)
+      ? await bindings.byId(tenantId, dataset.toLowerCase())
+      : await bindings.bySlug(tenantId, dataset)
+    if (binding === undefined) throw new Problem('unknown_dataset', `There is no dataset "${dataset}" in this tenant.`)
+    return binding
+  }
+
+  /** Row-level security answers only for the tenant's own namespace: another's table is no table. */
+  const pointer = async (tenantId: string, { namespace, table }: TableName): Promise<string> => {
+    const location = await store.asTenant(tenantId, (sql) => pointerOf(sql, namespace, table))
+    if (location === undefined) {
+      throw new Problem('dependency_away', `The table ${namespace}.${table} is not in the catalog.`, { retryAfterSeconds: 5 })
+    }
+    return location
+  }
+
+  const outside = (tenantId: string, binding: Binding): Outside => ({
+    pointer: () => pointer(tenantId, binding),
+    plan: async (location, snapshotId) => plan(objects, await loadTable(objects, location), snapshotId),
+    localCopy: (location) => objects.localCopy(location),
+    rows: (statement, signal) => engine.rows(statement, signal),
+  })
+
+  return {
+    async read(question) {
+      checkLimit(question.limit)
+      return queue.run(async (signal) => {
+        const binding = await bindingOf(question.tenantId, question.dataset)
+        return readNewest(binding.datasetSlug, question, outside(question.tenantId, binding), signal)
+      }, question.signal)
+    },
+    async facts(tenantId, binding) {
+      return factsOf(await loadTable(objects, await pointer(tenantId, binding)))
+    },
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+  }
+}
+
+async function plan(objects: ObjectStore, table: Table, snapshotId: number | undefined): Promise<Scan | undefined> {
+  if (snapshotId !== undefined && !table.snapshots.some((snapshot) => snapshot.id === snapshotId)) return undefined
+  if (snapshotId === undefined && table.snapshot === undefined) return { schema: table.schema, snapshot: undefined, files: [] }
+  return planScan(objects, table, snapshotId)
+}

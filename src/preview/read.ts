@@ -1,0 +1,106 @@
+import type { DuckDBValue } from '@duckdb/node-api'
+import { Problem } from '../problems/index.ts'
+import type { DataFile, Field, Schema } from '../lake/index.ts'
+import { newestFiles } from './newest.ts'
+import { NEWEST_BY, newestRows, typeText } from './query.ts'
+import { chooseColumns, type PreviewQuestion } from './question.ts'
+import { renderRow, rfc3339, type Json } from './render.ts'
+
+export interface PreviewAnswer {
+  /** The dataset's slug. */
+  readonly dataset: string
+  readonly snapshot_id: string | null
+  readonly committed_at: string | null
+  readonly total_rows: number
+  readonly columns: readonly { readonly name: string; readonly type: string }[]
+  readonly rows: readonly Record<string, Json>[]
+}
+
+/** A snapshot, planned: the files that it is made of. None where nothing was ever committed. */
+export interface Scan {
+  readonly schema: Schema
+  readonly snapshot: { readonly id: number; readonly committedAtMs: number; readonly totalRows: number } | undefined
+  readonly files: readonly DataFile[]
+}
+
+/** All that a preview needs from outside, so that a test can take a file away at any step. */
+export interface Outside {
+  /** Where the table's current metadata lies. Throws where the dataset has no table. */
+  pointer(): Promise<string>
+  /** Plans a snapshot, the current one where no id is given. Undefined where the table does not keep that snapshot. */
+  plan(metadataLocation: string, snapshotId: number | undefined): Promise<Scan | undefined>
+  localCopy(location: string): Promise<string>
+  rows(statement: string, signal: AbortSignal): Promise<DuckDBValue[][]>
+}
+
+const ATTEMPTS = 3
+
+/**
+ * The newest rows of a snapshot. Plans with the manifests, reads only the files that can matter, and
+ * begins again with the pointer where a file was deleted meanwhile (snapshots expire under readers).
+ * Throws `unknown_snapshot`, `invalid_parameter`.
+ */
+export async function readNewest(slug: string, asked: PreviewQuestion, outside: Outside, signal: AbortSignal): Promise<PreviewAnswer> {
+  for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted()
+    try {
+      return await readOnce(slug, asked, outside, signal)
+    } catch (error) {
+      if (error instanceof Problem || !isMissingFile(error) || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+async function readOnce(slug: string, asked: PreviewQuestion, outside: Outside, signal: AbortSignal): Promise<PreviewAnswer> {
+  const scan = await outside.plan(await outside.pointer(), snapshotNumber(asked.snapshotId))
+  if (scan === undefined) throw unknownSnapshot(asked.snapshotId)
+  const columns = chooseColumns(scan.schema, asked.columns)
+  const { snapshot } = scan
+  const values = snapshot === undefined || scan.files.length === 0 ? [] : await readValues(scan, columns, asked.limit, outside, signal)
+  return {
+    dataset: slug,
+    snapshot_id: snapshot === undefined ? null : String(snapshot.id),
+    committed_at: snapshot === undefined ? null : rfc3339(BigInt(snapshot.committedAtMs) * 1000n),
+    total_rows: snapshot?.totalRows ?? 0,
+    columns: columns.map((field) => ({ name: field.name, type: typeText(field.type) })),
+    rows: values.map((row) => renderRow(columns, row, { int64AsString: asked.int64 === 'string' })),
+  }
+}
+
+async function readValues(
+  { schema, files }: Scan,
+  columns: readonly Field[],
+  limit: number,
+  outside: Outside,
+  signal: AbortSignal,
+): Promise<DuckDBValue[][]> {
+  const newestBy = schema.fields.find((field) => field.name === NEWEST_BY)
+  const chosen = newestBy === undefined ? files : newestFiles(files, newestBy.id, limit)
+  const paths = await Promise.all(chosen.map((file) => outside.localCopy(file.location)))
+  return outside.rows(newestRows(schema, columns, paths, limit), signal)
+}
+
+/** Pulse's own snapshot ids stay below 2^53, so a number holds each exactly; what is no such number is unknown. */
+function snapshotNumber(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const id = /^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : NaN
+  if (Number.isSafeInteger(id)) return id
+  throw unknownSnapshot(text)
+}
+
+function unknownSnapshot(text: string | undefined): Problem {
+  return new Problem(
+    'unknown_snapshot',
+    `The table keeps no snapshot ${text}: it never existed or has expired. Ask without snapshot_id for the current one.`,
+  )
+}
+
+/** What Node's file system, the S3 client and DuckDB say of a file that is gone. */
+function isMissingFile(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const code = 'code' in at ? at.code : at.name
+    if (code === 'ENOENT' || code === 'NoSuchKey' || code === 'NotFound') return true
+    if (/No files found that match|Cannot open file|No such file/i.test(at.message)) return true
+  }
+  return false
+}
