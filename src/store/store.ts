@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Pool, type PoolClient } from 'pg'
 import { StoreRefused, away, isAway, translate } from './faults.ts'
-import { transact, type Sql, type TransactionOptions } from './transaction.ts'
+import { transact, transactOnce, type Bounds, type Sql, type TransactionOptions } from './transaction.ts'
 
 export interface Store extends AsyncDisposable {
   /**
@@ -11,7 +11,14 @@ export interface Store extends AsyncDisposable {
    * committed), `CommitUnknown` when COMMIT was sent and not answered.
    */
   asTenant<T>(tenantId: string, act: (sql: Sql) => Promise<T>, options?: TransactionOptions): Promise<T>
-  /** The same without a tenant: system tables and SECURITY DEFINER functions only. */
+  /**
+   * BEGIN, the tenant, one statement and COMMIT in one round trip; answers its rows. As `asTenant`,
+   * but a connection lost at any moment is `CommitUnknown`, because COMMIT was sent along.
+   */
+  callAsTenant<R = Record<string, unknown>>(
+    tenantId: string, text: string, values?: readonly unknown[], options?: TransactionOptions,
+  ): Promise<R[]>
+  /** The same as `asTenant` without a tenant: system tables and SECURITY DEFINER functions only. */
   asSystem<T>(act: (sql: Sql) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** Resolves when `SELECT 1` was answered; rejects after `timeoutMs` whatever hangs. */
   ping(timeoutMs: number): Promise<void>
@@ -83,7 +90,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     }
   }
 
-  const within = async <T>(tenantId: string, act: (sql: Sql) => Promise<T>, { signal, timeoutMs }: TransactionOptions = {}): Promise<T> => {
+  const within = async <T>(run: (client: PoolClient, bounds: Bounds) => Promise<T>, { signal, timeoutMs }: TransactionOptions = {}): Promise<T> => {
     signal?.throwIfAborted()
     const deadlineMs = performance.now() + (timeoutMs ?? options.timeoutMs ?? 30_000)
     let client: PoolClient
@@ -96,19 +103,24 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const onLost = (error: Error): void => noteAway(error)
     client.on('error', onLost) // the query under way reports it; without a listener it would end the process
     try {
-      return await transact(client, tenantId, act, { signal, deadlineMs })
+      return await run(client, { signal, deadlineMs })
     } finally {
       client.off('error', onLost)
     }
   }
 
+  const asSystem: Store['asSystem'] = (act, given) => within((client, bounds) => transact(client, '', act, bounds), given)
   const store: Store = {
     async asTenant(tenantId, act, given) {
-      if (!TENANT.test(tenantId)) throw new TypeError('asTenant needs a tenant id (a UUID).')
-      return within(tenantId, act, given)
+      requireTenant(tenantId)
+      return within((client, bounds) => transact(client, tenantId, act, bounds), given)
     },
-    asSystem: (act, given) => within('', act, given),
-    ping: (timeoutMs) => within('', async (sql) => void (await sql.query('SELECT 1')), { timeoutMs }),
+    async callAsTenant<R>(tenantId: string, text: string, values: readonly unknown[] = [], given?: TransactionOptions) {
+      requireTenant(tenantId)
+      return within((client, bounds) => transactOnce<R>(client, tenantId, text, values, bounds), given)
+    },
+    asSystem,
+    ping: (timeoutMs) => asSystem(async (sql) => void (await sql.query('SELECT 1')), { timeoutMs }),
     [Symbol.asyncDispose]: () => pool.end(),
   }
   try {
@@ -118,6 +130,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     throw error
   }
   return store
+}
+
+function requireTenant(tenantId: string): void {
+  if (!TENANT.test(tenantId)) throw new TypeError('A tenant id (a UUID) is needed to reach tenants\' data.')
 }
 
 async function refuseUnsafe(store: Store, untilMs: number): Promise<void> {

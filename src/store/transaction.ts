@@ -1,5 +1,5 @@
-import type { PoolClient } from 'pg'
 import type { Socket } from 'node:net'
+import type { PoolClient } from 'pg'
 import { CommitUnknown, away, isVerdict, translate } from './faults.ts'
 
 /** Statements of one open transaction. Queries that are not awaited one by one travel together (pipelined). */
@@ -11,6 +11,12 @@ export interface TransactionOptions {
   readonly signal?: AbortSignal
   /** For the whole transaction, the wait for a connection included. */
   readonly timeoutMs?: number
+}
+
+export interface Bounds {
+  readonly signal: AbortSignal | undefined
+  /** On the clock of `performance.now()`. */
+  readonly deadlineMs: number
 }
 
 /**
@@ -26,34 +32,17 @@ const BIND = `SELECT set_config('app.current_tenant_id', $1, true), set_config('
  * statement does not reject COMMIT, it turns it into ROLLBACK. `client` is released here, or thrown
  * away when its state is not certain.
  */
-export async function transact<T>(
-  client: PoolClient,
-  tenantId: string,
-  act: (sql: Sql) => Promise<T>,
-  { signal, deadlineMs }: { readonly signal?: AbortSignal | undefined; readonly deadlineMs: number },
-): Promise<T> {
-  const leftMs = Math.max(1, Math.ceil(deadlineMs - performance.now()))
-  let cut: unknown
-  const cutOff = (reason: unknown): void => {
-    cut ??= reason
-    // `pg` waits for answers before it closes a pipelined connection; a hung server sends none.
-    ;(client as unknown as { connection: { stream: Socket } }).connection.stream.destroy()
-  }
-  const timer = setTimeout(() => cutOff(away(`Postgres did not answer within ${leftMs} ms; try again.`)), leftMs)
-  const onAbort = (): void => cutOff(signal?.reason)
-  signal?.addEventListener('abort', onAbort, { once: true })
+export async function transact<T>(client: PoolClient, tenantId: string, act: (sql: Sql) => Promise<T>, bounds: Bounds): Promise<T> {
+  const guard = guarded(client, bounds)
   let open = true
-  let clean = false
-  const fault = (error: unknown): unknown => cut ?? translate(error)
   try {
-    const opened = Promise.all([client.query('BEGIN'), client.query(BIND, [tenantId, String(leftMs)])])
-    opened.catch(() => {}) // reported by the first statement, or below
+    const opened = begin(client, tenantId, guard.leftMs)
     const sql: Sql = {
       query<R>(text: string, values: readonly unknown[] = []): Promise<R[]> {
         if (!open) return Promise.reject(new Error('This transaction has ended: query inside of the function that was given.'))
         const answered = client.query(text, [...values]).then(
           (result) => result.rows as R[],
-          (error: unknown) => Promise.reject(fault(error)),
+          (error: unknown) => Promise.reject(guard.fault(error)),
         )
         answered.catch(() => {}) // one that nobody awaits still turns COMMIT into ROLLBACK
         return answered
@@ -65,30 +54,93 @@ export async function transact<T>(
       await opened
     } catch (error) {
       open = false
-      await client.query('ROLLBACK').then(() => (clean = true), () => {})
-      throw fault(error)
+      await client.query('ROLLBACK').then(() => guard.clean(), () => {})
+      throw guard.fault(error)
     }
     open = false
-    await commit(client, (reason) => cut ?? reason)
-    clean = true
+    requireCommit(await settle(client.query('COMMIT'), guard))
+    guard.clean()
     return value
   } finally {
     open = false
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', onAbort)
-    client.release(!clean || cut !== undefined)
+    guard.release()
   }
 }
 
-async function commit(client: PoolClient, causeOf: (error: unknown) => unknown): Promise<void> {
-  let command: string
+/**
+ * A whole transaction of one statement, written to the socket at once: no lock is held between two
+ * round trips. A connection that is lost at any moment leaves it open whether it was committed
+ * (`CommitUnknown`), because COMMIT had been sent with it.
+ */
+export async function transactOnce<R>(client: PoolClient, tenantId: string, text: string, values: readonly unknown[], bounds: Bounds): Promise<R[]> {
+  const guard = guarded(client, bounds)
   try {
-    command = (await client.query('COMMIT')).command
+    const opened = begin(client, tenantId, guard.leftMs)
+    const answered = client.query(text, [...values])
+    answered.catch(() => {}) // awaited below, after COMMIT
+    const ended = await settle(client.query('COMMIT'), guard)
+    guard.clean() // the server answered to the very end: the connection is in step
+    await settle(opened, guard)
+    const { rows } = await settle(answered, guard)
+    requireCommit(ended)
+    return rows as R[]
+  } finally {
+    guard.release()
+  }
+}
+
+function begin(client: PoolClient, tenantId: string, leftMs: number): Promise<unknown> {
+  const opened = Promise.all([client.query('BEGIN'), client.query(BIND, [tenantId, String(leftMs)])])
+  opened.catch(() => {}) // reported by whoever awaits it, after the statements behind it
+  return opened
+}
+
+/** What was answered; a verdict of the server as it is; anything else leaves the outcome open. */
+async function settle<A>(answer: Promise<A>, guard: Guard): Promise<A> {
+  try {
+    return await answer
   } catch (error) {
     if (isVerdict(error)) throw translate(error)
-    throw new CommitUnknown('The connection to Postgres was lost before COMMIT was answered.', { cause: causeOf(error) })
+    throw new CommitUnknown('The connection to Postgres was lost before COMMIT was answered.', { cause: guard.cause(error) })
   }
-  if (command !== 'COMMIT') {
-    throw new Error('The transaction was rolled back: one of its statements failed and nobody looked at it.')
+}
+
+function requireCommit({ command }: { readonly command: string }): void {
+  if (command !== 'COMMIT') throw new Error('The transaction was rolled back: one of its statements failed and nobody looked at it.')
+}
+
+interface Guard {
+  readonly leftMs: number
+  /** Why the connection was cut, if it was; else the error itself. */
+  cause(error: unknown): unknown
+  /** The same as other rooms meet it. */
+  fault(error: unknown): unknown
+  /** The connection is between transactions: it may serve again. */
+  clean(): void
+  release(): void
+}
+
+/** Cuts the connection at the deadline or on abort, because `pg` itself waits for answers before it closes a pipelined one. */
+function guarded(client: PoolClient, { signal, deadlineMs }: Bounds): Guard {
+  const leftMs = Math.max(1, Math.ceil(deadlineMs - performance.now()))
+  let cut: unknown
+  let isClean = false
+  const cutOff = (reason: unknown): void => {
+    cut ??= reason
+    ;(client as unknown as { connection: { stream: Socket } }).connection.stream.destroy()
+  }
+  const timer = setTimeout(() => cutOff(away(`Postgres did not answer within ${leftMs} ms; try again.`)), leftMs)
+  const onAbort = (): void => cutOff(signal?.reason)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  return {
+    leftMs,
+    cause: (error) => cut ?? error,
+    fault: (error) => cut ?? translate(error),
+    clean: () => void (isClean = true),
+    release() {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      client.release(!isClean || cut !== undefined)
+    },
   }
 }

@@ -116,3 +116,18 @@ test('a COMMIT whose answer was lost is CommitUnknown; one that the server refus
     (error) => error instanceof CommitUnknown && (error.cause as Error).message === 'cut',
   )
 })
+
+test('a whole transaction in one round trip commits, fails with the server\'s verdict, or is unknown when cut', async (t) => {
+  const { appUrl, sql } = await withPostgres(t)
+  await using store = await open(appUrl)
+  await sql('admin').query('CREATE TABLE notes (who uuid, n int CHECK (n > 0)); GRANT SELECT, INSERT ON notes TO pulse_app')
+  const insert = 'INSERT INTO notes VALUES (current_tenant_id(), $1) RETURNING who'
+  assert.deepEqual(await store.callAsTenant(A, insert, [1]), [{ who: A }])
+  await assert.rejects(store.callAsTenant(A, insert, [-1]), (error) => (error as { code?: string }).code === '23514')
+  await assert.rejects(
+    store.callAsTenant(A, 'INSERT INTO notes SELECT current_tenant_id(), 7 FROM pg_sleep(30)', [], { timeoutMs: 100 }),
+    (error) => error instanceof CommitUnknown || (error instanceof Problem && error.code === 'dependency_away'),
+  )
+  assert.deepEqual(await sql('admin').query('SELECT n FROM notes'), [{ n: 1 }])
+  await store.ping(1_000)
+})
