@@ -3,7 +3,6 @@
 
 -- Partitions of partitioned tables: nobody but their owner may create, drop or even name them.
 CREATE SCHEMA partitions AUTHORIZATION pulse_definer;
-GRANT USAGE ON SCHEMA iceberg_catalog TO pulse_definer;
 
 -- System tables: no policy of a tenant, because every worker must see all of them. A comment that
 -- begins with "System table" is what the test of isolation accepts as the reason.
