@@ -52,11 +52,12 @@ function finite(value: number): Json {
 
 /** The shortest text that is the same 32-bit float: 0.1, not 0.10000000149011612. */
 function float32(value: number): Json {
+  if (!Number.isFinite(value)) return String(value)
   for (let digits = 6; digits < 9; digits += 1) {
     const short = Number(value.toPrecision(digits))
     if (Math.fround(short) === value) return short
   }
-  return finite(value)
+  return value
 }
 
 const SECOND = 1_000_000n

@@ -3,6 +3,7 @@ import { listen, type AnnouncementName } from './announce.ts'
 import { openCollapsing } from './collapse.ts'
 import { LOG, snakeCased, type LogEntry, type LogLevel } from './log-table.ts'
 import { redact, scrub } from './redact.ts'
+import { currentContext } from '../tenancy/index.ts'
 
 export interface LogSettings {
   /** `silent` writes nothing. */
@@ -79,7 +80,9 @@ export function openLog(settings: LogSettings): Log {
 
 /** Who is asking, from the request or flush that is underway; an announcement's own members win. */
 function context(): Record<string, unknown> {
-  return {}
+  const underway = currentContext()
+  if (underway === undefined) return {}
+  return redact({ tenant: underway.tenantSlug, request_id: underway.requestId, trace_id: underway.traceId })
 }
 
 function stdout(): DestinationStream {
