@@ -13,6 +13,7 @@ export const PROBLEMS = {
   // 401, 403: who is asking
   tenant_unknown: { status: 401, title: 'No such tenant' },
   tenant_suspended: { status: 403, title: 'The tenant is suspended' },
+  read_only: { status: 403, title: 'It belongs to Pulse and cannot be changed' },
   // 404: not there, or not yours
   not_found: { status: 404, title: 'Not found' },
   unknown_dataset: { status: 404, title: 'No such dataset' },
@@ -35,6 +36,7 @@ export const PROBLEMS = {
   definition_frozen: { status: 422, title: 'The definition can change only in draft' },
   definition_invalid: { status: 422, title: 'The definition is not usable' },
   reference_not_found: { status: 422, title: 'A reference cannot be seen' },
+  reference_not_published: { status: 422, title: 'A reference is not published' },
   composition_conflict: { status: 422, title: 'The parts do not fit together' },
   schema_too_large: { status: 422, title: 'The schema is over a limit' },
   reserved_name: { status: 422, title: 'A property name is reserved' },

@@ -1,0 +1,122 @@
+import type { LineShape } from '../lake/index.ts'
+import type { Validator } from '../pdm/index.ts'
+import type { Sql, Store } from '../store/index.ts'
+import type { Validators } from './validators.ts'
+
+/** A dataset bound to one version of a schema. */
+export interface Binding {
+  readonly tenantId: string
+  readonly tenantSlug: string
+  readonly datasetId: string
+  readonly datasetSlug: string
+  /** What the ledger carries instead of the id. */
+  readonly datasetNumber: number
+  readonly schemaId: string
+  readonly namespace: string
+  readonly table: string
+  /** What the schema does not name at the top is kept in `_extra`. */
+  readonly keepsExtra: boolean
+  readonly shape: LineShape
+  readonly validate: Validator
+}
+export interface KnownTenant {
+  readonly id: string
+  readonly slug: string
+  readonly status: 'active' | 'suspended'
+}
+
+// Read under the tenant's own policy: the row is there for that tenant only.
+const TENANT = `SELECT id, slug, status FROM tenants WHERE status <> 'creating'`
+const SELECT_BINDING = `SELECT t.slug AS "tenantSlug", d.id AS "datasetId", d.slug AS "datasetSlug", d.number::text AS number,
+    b.schema_id AS "schemaId", d.schema_id = b.schema_id AS current, d.namespace, d.table_name AS "table",
+    b.shape::text AS shape, e.composed::text AS composed
+  FROM pdm_datasets d
+  JOIN tenants t ON t.id = d.tenant_id
+  JOIN dataset_bindings b ON b.dataset_id = d.id
+  JOIN pdm_entities e ON e.id = b.schema_id`
+const BY_SLUG = `${SELECT_BINDING} WHERE d.slug = $1 AND b.schema_id = d.schema_id`
+// The version named first, where it was ever bound; the current one otherwise.
+const BY_ID = `${SELECT_BINDING} WHERE d.id = $1 AND (b.schema_id = d.schema_id OR b.schema_id = $2::uuid)
+  ORDER BY b.schema_id = $2::uuid DESC NULLS LAST LIMIT 1`
+const CURRENT = `SELECT id, schema_id FROM pdm_datasets WHERE id = ANY($1::uuid[])`
+
+interface BindingRow {
+  readonly tenantSlug: string
+  readonly datasetId: string
+  readonly datasetSlug: string
+  readonly number: string
+  readonly schemaId: string
+  readonly current: boolean
+  readonly namespace: string
+  readonly table: string
+  readonly shape: string
+  readonly composed: string
+}
+
+export interface LoadedBinding {
+  readonly binding: Binding
+  /** Whether it is the version that new events are judged by. */
+  readonly current: boolean
+}
+
+export async function loadTenant(store: Store, tenantId: string): Promise<KnownTenant | undefined> {
+  return (await store.asTenant(tenantId, (sql) => sql.query<KnownTenant>(TENANT)))[0]
+}
+
+export async function loadBinding(
+  store: Store,
+  tenantId: string,
+  which: { readonly slug?: string; readonly datasetId?: string; readonly schemaId?: string | undefined },
+  validators: Validators,
+): Promise<LoadedBinding | undefined> {
+  return store.asTenant(tenantId, async (sql) => {
+    const rows =
+      which.slug === undefined
+        ? await sql.query<BindingRow>(BY_ID, [which.datasetId, which.schemaId ?? null])
+        : await sql.query<BindingRow>(BY_SLUG, [which.slug])
+    return rows[0] === undefined ? undefined : fromRow(tenantId, rows[0], validators)
+  })
+}
+
+/** What became of a tenant and of the datasets that are in use, in one transaction. */
+export async function recheck(
+  store: Store,
+  tenantId: string,
+  inUse: ReadonlyMap<string, Binding>,
+  validators: Validators,
+): Promise<{ tenant: KnownTenant | undefined; changed: Binding[]; gone: Binding[] }> {
+  const known = [...inUse.values()]
+  return store.asTenant(tenantId, async (sql) => {
+    const [[tenant], rows] = await Promise.all([
+      sql.query<KnownTenant>(TENANT),
+      known.length === 0 ? [] : sql.query<{ id: string; schema_id: string }>(CURRENT, [known.map((binding) => binding.datasetId)]),
+    ])
+    const schemaOf = new Map(rows.map((row) => [row.id, row.schema_id]))
+    const gone = known.filter((binding) => !schemaOf.has(binding.datasetId))
+    const moved = known.filter((binding) => (schemaOf.get(binding.datasetId) ?? binding.schemaId) !== binding.schemaId)
+    const changed = await Promise.all(moved.map((binding) => current(sql, tenantId, binding, validators)))
+    return { tenant, changed, gone }
+  })
+}
+
+async function current(sql: Sql, tenantId: string, binding: Binding, validators: Validators): Promise<Binding> {
+  const [row] = await sql.query<BindingRow>(BY_ID, [binding.datasetId, null])
+  if (row === undefined) throw new Error(`the dataset ${binding.datasetId} names a schema that it is not bound to`)
+  return fromRow(tenantId, row, validators).binding
+}
+
+function fromRow(tenantId: string, row: BindingRow, validators: Validators): LoadedBinding {
+  const shape = JSON.parse(row.shape) as LineShape
+  const { number, composed, current: isCurrent, shape: _, ...names } = row
+  return {
+    current: isCurrent,
+    binding: {
+      ...names,
+      tenantId,
+      datasetNumber: Number(number),
+      shape,
+      keepsExtra: shape.envelope.some((field) => field.key === '_extra'),
+      validate: validators.of(row.schemaId, composed),
+    },
+  }
+}

@@ -1,0 +1,173 @@
+import { isUuid, uuidv7 } from '../event/index.ts'
+import { createTable, insertNamespace, insertTable, type ObjectStore } from '../lake/index.ts'
+import { composedFrom, requireTimestamp } from '../pdm/index.ts'
+import { Problem } from '../problems/index.ts'
+import { CommitUnknown, type Sql, type Store } from '../store/index.ts'
+import { isSlug, namespaceOf } from '../tenancy/index.ts'
+import { closeIntent, openIntent } from '../upkeep/index.ts'
+import type { EntityStatus } from './kinds.ts'
+import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
+import { rfc3339, uniqueViolation } from './rows.ts'
+import { designTable, type TableDesign } from './shape.ts'
+
+export interface Dataset {
+  readonly id: string
+  readonly slug: string
+  readonly name: string
+  readonly schema_id: string
+  readonly schema_uri: string
+  readonly namespace: string
+  readonly table_name: string
+  readonly created_at: string
+  readonly updated_at: string
+}
+export interface NewDataset {
+  readonly slug: string
+  readonly name: string
+  readonly schema_uri: string
+}
+export interface DatasetPlaces {
+  readonly store: Store
+  readonly objects: ObjectStore
+  /** `file:///…` or `s3://…`, with or without a slash at the end. */
+  readonly warehouse: string
+  /** Who opens intents: an API process, never a member of the workers. */
+  readonly owner: string
+  readonly clock: { now(): number }
+}
+
+const COLUMNS = `id, slug, name, schema_id, schema_uri, namespace, table_name,
+  ${rfc3339('created_at')} AS created_at, ${rfc3339('updated_at')} AS updated_at`
+const SCHEMA_BY_URI = `SELECT id, status, composed::text AS composed FROM pdm_entities WHERE uri = $1 AND kind = 'schema'`
+const SLUG_TAKEN = `SELECT 1 AS taken FROM pdm_datasets WHERE slug = $1`
+const INSERT = `INSERT INTO pdm_datasets (id, tenant_id, slug, name, schema_id, schema_uri, namespace, table_name, table_uuid)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ${COLUMNS}`
+const BIND = `INSERT INTO dataset_bindings (tenant_id, dataset_id, schema_id, shape) VALUES ($1, $2, $3, $4::json)`
+// A slug cannot hold a hyphenated id's form and be one: an id is looked for first, then a slug.
+const FIND = `SELECT ${COLUMNS} FROM pdm_datasets WHERE slug = $1 OR id = $2::uuid ORDER BY id = $2::uuid DESC NULLS LAST LIMIT 1`
+const LIST = `SELECT ${COLUMNS} FROM pdm_datasets
+  WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1::timestamptz, $2::uuid)
+  ORDER BY created_at DESC, id DESC LIMIT $3`
+const RENAME = `UPDATE pdm_datasets SET name = coalesce($2, name),
+    updated_at = CASE WHEN $2 IS NULL THEN updated_at ELSE clock_timestamp() END WHERE id = $1 RETURNING ${COLUMNS}`
+
+interface Plan {
+  readonly id: string
+  readonly tableUuid: string
+  readonly flushId: string
+  readonly namespace: string
+  readonly location: string
+  readonly schemaId: string
+  readonly design: TableDesign
+}
+
+/**
+ * Creates a dataset: its table's first metadata under an intent, then namespace, table pointer, dataset
+ * and binding in one transaction. What fails on the way leaves no half: the row is not there, and the
+ * files belong to an intent that the sweeper ends. Throws `dataset_slug_taken`, `reference_not_found`,
+ * `schema_not_published`, `schema_needs_timestamp`, `columns_collide`, …, `dependency_away`.
+ */
+export async function createDataset(places: DatasetPlaces, tenantId: string, wanted: NewDataset): Promise<Dataset> {
+  const plan = await planDataset(places, tenantId, wanted)
+  await openIntent(places.store, { flushId: plan.flushId, tenantId, worker: places.owner, locations: [plan.location] })
+  const { metadataLocation } = await writeTable(places, plan, wanted)
+  try {
+    return await places.store.asTenant(tenantId, (sql) => insertDataset(sql, { tenantId, wanted, plan, metadataLocation }))
+  } catch (error) {
+    if (uniqueViolation(error) !== undefined) throw slugTaken(wanted.slug, error)
+    if (!(error instanceof CommitUnknown)) throw error
+    const found = await getDataset(places.store, tenantId, plan.id).catch(() => undefined)
+    if (found !== undefined) return found
+    throw new Problem('dependency_away', 'Postgres went away while the dataset was made. Look whether it is there, then send it again.', {
+      retryAfterSeconds: 1,
+      cause: error,
+    })
+  }
+}
+
+async function planDataset(places: DatasetPlaces, tenantId: string, wanted: NewDataset): Promise<Plan> {
+  const schema = await places.store.asTenant(tenantId, async (sql) => {
+    const [taken] = await sql.query(SLUG_TAKEN, [wanted.slug])
+    if (taken !== undefined) throw slugTaken(wanted.slug)
+    const [found] = await sql.query<{ id: string; status: EntityStatus; composed: string | null }>(SCHEMA_BY_URI, [wanted.schema_uri])
+    return found
+  })
+  const errors = (message: string) => ({ errors: [{ pointer: '/schema_uri', keyword: 'reference', message }] })
+  if (schema === undefined) {
+    throw new Problem('reference_not_found', `There is no schema ${wanted.schema_uri} that this tenant can see: create and publish it first.`,
+      errors('must be the uri of a published schema'))
+  }
+  if (schema.status !== 'published' || schema.composed === null) {
+    throw new Problem('schema_not_published', `The schema ${wanted.schema_uri} is ${schema.status}: a dataset needs a published one.`,
+      errors(`is ${schema.status}`))
+  }
+  const composed = composedFrom(schema.composed)
+  requireTimestamp(composed)
+  const [id, tableUuid, flushId] = [uuidv7(), uuidv7(), uuidv7()]
+  const namespace = namespaceOf(tenantId)
+  // A table of the same name may have lain here before: the tail of its uuid keeps folders apart.
+  const folder = `${wanted.slug}-${tableUuid.slice(-12)}`
+  return {
+    id, tableUuid, flushId, namespace, schemaId: schema.id,
+    location: `${places.warehouse.replace(/\/+$/, '')}/${namespace}/${folder}`,
+    design: designTable(composed),
+  }
+}
+
+async function writeTable(places: DatasetPlaces, plan: Plan, wanted: NewDataset): Promise<{ metadataLocation: string }> {
+  const { schema, lastColumnId, dayFieldId } = plan.design
+  try {
+    return await createTable(places.objects, {
+      location: plan.location, schema, lastColumnId, dayFieldId, tableUuid: plan.tableUuid,
+      properties: { 'pulse.dataset': wanted.slug }, fileTag: plan.flushId, now: places.clock.now(),
+    })
+  } catch (error) {
+    throw new Problem('dependency_away', 'The lake could not be written: look at /ready, then send the dataset again.', {
+      retryAfterSeconds: 2,
+      cause: error,
+    })
+  }
+}
+
+async function insertDataset(
+  sql: Sql,
+  made: { readonly tenantId: string; readonly wanted: NewDataset; readonly plan: Plan; readonly metadataLocation: string },
+): Promise<Dataset> {
+  const { tenantId, wanted, plan } = made
+  await insertNamespace(sql, plan.namespace)
+  const [row] = await sql.query<Dataset>(INSERT, [
+    plan.id, tenantId, wanted.slug, wanted.name, plan.schemaId, wanted.schema_uri, plan.namespace, wanted.slug, plan.tableUuid,
+  ])
+  await insertTable(sql, { namespace: plan.namespace, table: wanted.slug, metadataLocation: made.metadataLocation })
+  await sql.query(BIND, [tenantId, plan.id, plan.schemaId, JSON.stringify(plan.design.shape)])
+  await closeIntent(sql, plan.flushId)
+  return row as Dataset
+}
+
+const slugTaken = (slug: string, cause?: unknown): Problem =>
+  new Problem('dataset_slug_taken', `The dataset slug ${slug} is taken in this tenant: choose another.`, {
+    errors: [{ pointer: '/slug', keyword: 'unique', message: 'is taken' }],
+    cause,
+  })
+
+/** The dataset of that slug or id, or undefined. */
+export async function getDataset(store: Store, tenantId: string, slugOrId: string): Promise<Dataset | undefined> {
+  const id = isUuid(slugOrId) ? slugOrId : null
+  if (id === null && !isSlug(slugOrId)) return undefined
+  return (await store.asTenant(tenantId, (sql) => sql.query<Dataset>(FIND, [slugOrId, id])))[0]
+}
+
+/** Newest first. Throws `invalid_parameter` for a bad cursor. */
+export async function listDatasets(store: Store, tenantId: string, query: PageQuery): Promise<Page<Dataset>> {
+  const after = positionOf(query.cursor)
+  return pageOf(await store.asTenant(tenantId, (sql) => sql.query<Dataset>(LIST, [after.createdAt, after.id, query.limit + 1])), query.limit)
+}
+
+/** Renames a dataset; undefined where there is none. The table keeps its name. */
+export async function patchDataset(
+  store: Store, tenantId: string, slugOrId: string, change: { readonly name?: string | undefined },
+): Promise<Dataset | undefined> {
+  const found = await getDataset(store, tenantId, slugOrId)
+  if (found === undefined) return undefined
+  return (await store.asTenant(tenantId, (sql) => sql.query<Dataset>(RENAME, [found.id, change.name ?? null])))[0]
+}

@@ -1,0 +1,100 @@
+import { checkDefinition, columnsOf, compileValidator, compositionOf, nextStatus, type Definition } from '../pdm/index.ts'
+import { Problem, type ProblemCode } from '../problems/index.ts'
+import type { Sql, Store } from '../store/index.ts'
+import { resolveParts } from './composition.ts'
+import { ENTITY_COLUMNS, composedNow, lockEntity, partsOf, type EntityAnswer } from './entities.ts'
+import { ENTITY_KINDS, type Entity, type EntityChange, type EntityKind, type EntityStatus } from './kinds.ts'
+import { openReferences, type References } from './references.ts'
+
+const UPDATE = `UPDATE pdm_entities SET title = $2, definition = $3::json, status = $4, class_uri = $5,
+    field_group_uris = $6::text[], composed = $7::json, updated_at = clock_timestamp(),
+    published_at = CASE WHEN $4 = 'published' AND published_at IS NULL THEN clock_timestamp() ELSE published_at END
+  WHERE id = $1 RETURNING ${ENTITY_COLUMNS}`
+
+/**
+ * Changes an entity: its title at any time, its definition in draft only, its status forward only.
+ * Publishing a schema freezes what it is composed to. All of it or nothing; undefined where the tenant
+ * does not see the entity. Throws `definition_frozen`, `lifecycle_forward_only`, `read_only`, and what
+ * composing and publishing refuse.
+ */
+export async function patchEntity(
+  store: Store,
+  tenantId: string,
+  target: { readonly kind: EntityKind; readonly id: string },
+  change: EntityChange,
+): Promise<EntityAnswer | undefined> {
+  if (change.definition !== undefined) checkDefinition(target.kind, JSON.parse(change.definition) as Definition)
+  return store.asTenant(tenantId, async (sql) => {
+    const before = await lockEntity(sql, target.kind, target.id)
+    if (before === undefined) return undefined
+    if (change.definition !== undefined) move(before, 'edit')
+    const status = change.status === undefined ? before.status : move(before, MOVES[change.status])
+    const references = openReferences(sql)
+    const after = await settled(references, before, { ...change, status })
+    const [row] = await sql.query<Entity>(UPDATE, [
+      before.id, after.title, after.definition, after.status, after.class_uri, after.field_group_uris, after.composed,
+    ])
+    return composedNow(references, row as Entity)
+  })
+}
+
+/** DELETE archives; archiving what is archived is no change. */
+export async function archiveEntity(
+  store: Store,
+  tenantId: string,
+  target: { readonly kind: EntityKind; readonly id: string },
+): Promise<EntityAnswer | undefined> {
+  return store.asTenant(tenantId, async (sql) => {
+    const before = await lockEntity(sql, target.kind, target.id)
+    if (before === undefined || before.status === 'archived') return before
+    return archived(sql, before)
+  })
+}
+
+const ARCHIVE = `UPDATE pdm_entities SET status = 'archived', updated_at = clock_timestamp() WHERE id = $1 RETURNING ${ENTITY_COLUMNS}`
+
+async function archived(sql: Sql, before: Entity): Promise<EntityAnswer> {
+  move(before, 'archive')
+  const [row] = await sql.query<Entity>(ARCHIVE, [before.id])
+  return composedNow(openReferences(sql), row as Entity)
+}
+
+type Move = Parameters<typeof nextStatus>[1]
+const MOVES: Readonly<Record<EntityStatus, Move | undefined>> = { draft: undefined, published: 'publish', archived: 'archive' }
+
+/** The status after a move, by pdm's table. Throws what the table's cell says. */
+function move(before: Entity, wanted: Move | undefined): EntityStatus {
+  const next: EntityStatus | ProblemCode = wanted === undefined ? 'lifecycle_forward_only' : nextStatus(before.status, wanted)
+  if (next === 'draft' || next === 'published' || next === 'archived') return next
+  const { noun } = ENTITY_KINDS[before.kind]
+  const sentence =
+    next === 'definition_frozen'
+      ? `The ${noun} is ${before.status}: a definition can change only in draft. Make a new one that supersedes it.`
+      : `The ${noun} is ${before.status}: the lifecycle only goes forward, draft to published to archived.`
+  throw new Problem(next, sentence, {
+    errors: [{ pointer: next === 'definition_frozen' ? '/definition' : '/status', keyword: 'lifecycle', message: `is ${before.status}` }],
+  })
+}
+
+/** What the row shall hold: parts checked anew where definition or publication ask for it. */
+async function settled(references: References, before: Entity, change: EntityChange & { status: EntityStatus }): Promise<Entity> {
+  const definition = change.definition ?? before.definition
+  const after = { ...before, title: change.title ?? before.title, definition, status: change.status }
+  const publishes = change.status === 'published' && before.status === 'draft'
+  if (change.definition === undefined && !publishes) return after
+  const parsed = JSON.parse(definition) as Definition
+  const named = compositionOf(parsed)
+  const parts = await resolveParts(references, {
+    ...partsOf(before),
+    definition: parsed,
+    // A definition that names its parts itself says so anew with each edit.
+    class_uri: named.classUri === undefined ? (before.class_uri ?? undefined) : undefined,
+    field_group_uris: named.fieldGroupUris === undefined ? before.field_group_uris : undefined,
+  }, publishes)
+  const checked = { ...after, class_uri: parts.classUri ?? null, field_group_uris: parts.fieldGroupUris }
+  if (!publishes || parts.composed === undefined) return checked
+  // Both refuse what the lake or a linear-time engine cannot hold: better now than at the first event.
+  columnsOf(parts.composed)
+  compileValidator(parts.composed)
+  return { ...checked, composed: parts.composed.text }
+}

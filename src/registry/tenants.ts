@@ -1,0 +1,135 @@
+import type { Admin } from '../bus/index.ts'
+import { dlqTopic, rawTopic, uuidv7 } from '../event/index.ts'
+import { insertNamespace } from '../lake/index.ts'
+import { Problem } from '../problems/index.ts'
+import { CommitUnknown, type Sql, type Store } from '../store/index.ts'
+import { namespaceOf } from '../tenancy/index.ts'
+import { busProblem } from './away.ts'
+import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
+import { rfc3339, uniqueViolation } from './rows.ts'
+
+/** A tenant as the API answers it. `metadata` is JSON text. */
+export interface Tenant {
+  readonly id: string
+  readonly slug: string
+  readonly name: string
+  readonly status: 'creating' | 'active' | 'suspended'
+  readonly metadata: string
+  readonly created_at: string
+  readonly updated_at: string
+}
+export interface NewTenant {
+  readonly slug: string
+  readonly name: string
+  /** JSON text of an object. */
+  readonly metadata?: string | undefined
+}
+export interface TenantChange {
+  readonly name?: string | undefined
+  readonly metadata?: string | undefined
+  readonly status?: 'active' | 'suspended' | undefined
+}
+export interface TenantPlaces {
+  readonly store: Store
+  readonly admin: Admin
+  readonly topicPartitions: number
+}
+
+const COLUMNS = `id, slug, name, status, metadata::text AS metadata,
+  ${rfc3339('created_at')} AS created_at, ${rfc3339('updated_at')} AS updated_at`
+
+const BEGIN = `SELECT ${COLUMNS} FROM tenant_begin($1, $2, $3, $4::jsonb)`
+// updated_at is this transaction's now() only where this transaction turned 'creating' into 'active'.
+const ACTIVATE = `SELECT ${COLUMNS}, updated_at = now() AS ours FROM tenant_activate($1)`
+const GET = `SELECT ${COLUMNS} FROM tenant_get($1) WHERE status <> 'creating'`
+const BY_SLUG = `SELECT ${COLUMNS} FROM tenant_by_slug($1) WHERE status <> 'creating'`
+const LIST = `SELECT ${COLUMNS} FROM tenant_list($1, $2, $3)`
+const PATCH = `SELECT ${COLUMNS} FROM tenant_patch($1, $2, $3::jsonb, $4)`
+const ADD_SOURCES = `INSERT INTO source_partitions (topic_id, partition, topic, tenant_id)
+  SELECT $1::uuid, p, $2, $3::uuid FROM generate_series(0, $4::int - 1) p ON CONFLICT DO NOTHING`
+
+/**
+ * Creates a tenant: a row in `creating`, which holds slug and id and is seen by nobody; its two
+ * topics; then namespace, source partitions and `active` in one transaction. Whatever fails in
+ * between, the same slug again goes on with the same id. Of several at once exactly one is answered,
+ * the others get `tenant_slug_taken`. Throws `tenant_slug_taken`, `dependency_away`.
+ */
+export async function createTenant(places: TenantPlaces, wanted: NewTenant): Promise<Tenant> {
+  const begun = await beginTenant(places.store, wanted)
+  const topics = [rawTopic(begun.id), dlqTopic(begun.id)].map((name) => ({
+    name,
+    partitions: places.topicPartitions,
+    // Raw topics have no time limit: only what is settled is removed, by the worker's DeleteRecords.
+    configs: name.endsWith('.raw') ? { 'retention.ms': '-1' } : {},
+  }))
+  const made = await places.admin.ensureTopics(topics).catch((error: unknown) => {
+    throw busProblem(error, `The tenant ${wanted.slug} is not finished: its topics could not be made. Send the same again.`)
+  })
+  const source = made[0]
+  if (source === undefined) throw new Error('ensureTopics answered fewer topics than it was asked for')
+  try {
+    return await places.store.asTenant(begun.id, async (sql) => {
+      await insertNamespace(sql, namespaceOf(begun.id))
+      await sql.query(ADD_SOURCES, [source.topicId, source.name, begun.id, source.partitions])
+      return activate(sql, begun)
+    })
+  } catch (error) {
+    if (!(error instanceof CommitUnknown)) throw error
+    const finished = await getTenant(places.store, begun.id).catch(() => undefined)
+    if (finished !== undefined) return finished
+    throw new Problem('dependency_away', 'Postgres went away while the tenant was finished. Send the same again.', {
+      retryAfterSeconds: 1,
+      cause: error,
+    })
+  }
+}
+
+async function beginTenant(store: Store, wanted: NewTenant): Promise<Tenant> {
+  try {
+    const [row] = await store.asSystem((sql) =>
+      sql.query<Tenant>(BEGIN, [uuidv7(), wanted.slug, wanted.name, wanted.metadata ?? '{}']),
+    )
+    return row as Tenant
+  } catch (error) {
+    if (uniqueViolation(error) !== undefined) throw slugTaken(wanted.slug, error)
+    throw error
+  }
+}
+
+async function activate(sql: Sql, begun: Tenant): Promise<Tenant> {
+  const [row] = await sql.query<Tenant & { ours: boolean }>(ACTIVATE, [begun.id])
+  if (row === undefined) throw new Error(`tenant ${begun.id} vanished while it was being created`)
+  const { ours, ...tenant } = row
+  // Two who ask for one slug at once must not both be told that the tenant is theirs.
+  if (!ours) throw slugTaken(begun.slug)
+  return tenant
+}
+
+const slugTaken = (slug: string, cause?: unknown): Problem =>
+  new Problem('tenant_slug_taken', `The tenant slug ${slug} is taken: choose another, or look at it with GET /v1/tenants?slug=${slug}.`, {
+    errors: [{ pointer: '/slug', keyword: 'unique', message: 'is taken' }],
+    cause,
+  })
+
+/** A finished tenant, or undefined. */
+export async function getTenant(store: Store, id: string): Promise<Tenant | undefined> {
+  return (await store.asSystem((sql) => sql.query<Tenant>(GET, [id])))[0]
+}
+
+/** Finished tenants, newest first; with `slug`, the one of that slug. Throws `invalid_parameter` for a bad cursor. */
+export async function listTenants(store: Store, query: PageQuery & { readonly slug?: string | undefined }): Promise<Page<Tenant>> {
+  const { slug } = query
+  if (slug !== undefined) {
+    const items = await store.asSystem((sql) => sql.query<Tenant>(BY_SLUG, [slug]))
+    return { items, next_cursor: null }
+  }
+  const after = positionOf(query.cursor)
+  const rows = await store.asSystem((sql) => sql.query<Tenant>(LIST, [query.limit + 1, after.createdAt, after.id]))
+  return pageOf(rows, query.limit)
+}
+
+/** Changes what is named; answers undefined where there is no such (finished) tenant. */
+export async function patchTenant(store: Store, id: string, change: TenantChange): Promise<Tenant | undefined> {
+  const values = [id, change.name ?? null, change.metadata ?? null, change.status ?? null]
+  return (await store.asSystem((sql) => sql.query<Tenant>(PATCH, values)))[0]
+}
