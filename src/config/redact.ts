@@ -1,0 +1,20 @@
+import { SETTINGS, keyOf, type SettingName, type Settings } from './settings.ts'
+
+/** The settings as they may be printed: a database URL without its password, other secrets not at all. */
+export function redact(settings: Settings): Record<string, unknown> {
+  const shown: Record<string, unknown> = {}
+  for (const name of Object.keys(SETTINGS) as SettingName[]) {
+    const key = keyOf(name)
+    const value = settings[key]
+    shown[key] = SETTINGS[name].secret && typeof value === 'string' ? redactSecret(value) : value
+  }
+  return shown
+}
+
+function redactSecret(value: string): string {
+  const url = URL.parse(value)
+  if (url === null || url.host === '') return '***'
+  if (url.password !== '') url.password = '***'
+  url.search = '' // libpq takes a password there too
+  return url.href
+}
