@@ -1,5 +1,6 @@
-import type { Store } from '../store/index.ts'
-import type { SourcePartition } from './settle.ts'
+import type { Sql, Store } from '../store/index.ts'
+import type { FencedPartition, SourcePartition } from './settle.ts'
+import { ownerOf } from './share.ts'
 
 /** A partition that this worker owns, and where to read on. */
 export interface OwnedPartition extends SourcePartition {
@@ -7,18 +8,18 @@ export interface OwnedPartition extends SourcePartition {
   readonly tenantId: string
   /** Goes into every commit: a partition claimed again has another one. */
   readonly generation: number
-  /** The first offset to fetch. */
+  /** As of the claim, the first offset to fetch. */
   readonly nextOffset: number
-  /** Per dataset id (or `NIL_DATASET`), as of the claim: a record below is a re-read. */
+  /** As of the claim, per dataset id (or `NIL_DATASET`): a record below is a re-read. */
   readonly settled: ReadonlyMap<string, number>
 }
 
 export interface Share {
   /** Newly ours by this call. */
   readonly claimed: readonly OwnedPartition[]
-  /** Owned, but by the members now alive no longer our share: flush them, then `giveBack`. */
+  /** Owned, but by the members now alive no longer our share: flush them, then `giveBack`. Named again until then. */
   readonly released: readonly OwnedPartition[]
-  /** No longer ours without our doing (lease expired and claimed by another): drop what is buffered, do not flush. */
+  /** No longer ours without our doing: drop what is buffered, its commit would be refused. */
   readonly lost: readonly OwnedPartition[]
   /** All that is ours in Postgres after this call, `released` included until given back. */
   readonly owned: readonly OwnedPartition[]
@@ -28,22 +29,175 @@ export interface Share {
 
 export interface Membership extends AsyncDisposable {
   readonly worker: string
-  /** Renews the lease. Answers false when the membership had already ended: everything owned is lost. */
+  /** Renews the lease; call at least three times a lease. False: it had ended, everything owned is lost. */
   heartbeat(): Promise<boolean>
-  /** Claims what is free or expired and ours by rendezvous hashing; call about once a second. */
+  /** Claims what is free or expired and our share; call about once a second. After the lease ended: all is `lost`. */
   share(): Promise<Share>
   /** Frees partitions for their new owner (after flushing them). Only those still ours by generation. */
-  giveBack(partitions: ReadonlyArray<SourcePartition & { readonly generation: number }>): Promise<void>
-  /** Gives everything back and ends the membership. */
+  giveBack(partitions: readonly FencedPartition[]): Promise<void>
+  /** Gives everything back and ends the membership. Safe to repeat. */
   leave(): Promise<void>
 }
 
-/** Registers the worker (an id unique per process start) as a live member. */
+/** The name was a member before: a worker's name is for one life, or the sweeper could mistake its files. */
+export class WorkerNameTaken extends Error {
+  override readonly name = 'WorkerNameTaken'
+}
+
+const KEPT_AFTER_END = '1 hour'
+const IS_ALIVE = `EXISTS (SELECT FROM public.worker_members m WHERE m.worker = s.owner AND m.expires_at > clock_timestamp())`
+
+/**
+ * Makes the worker a live member. `worker` must be unique per start (host, pid and a random part).
+ * Throws `WorkerNameTaken` where it is not, `dependency_away` when Postgres is.
+ */
 export async function openMembership(
   store: Store,
   options: { readonly worker: string; readonly leaseSeconds: number },
 ): Promise<Membership> {
-  void store
-  void options
-  throw new Error('not yet')
+  const { worker, leaseSeconds } = options
+  const owned = new Map<string, OwnedPartition>()
+  await store.asSystem((sql) => join(sql, worker, leaseSeconds))
+
+  const leave = async (): Promise<void> => {
+    owned.clear()
+    await store.asSystem(async (sql) => {
+      await sql.query('UPDATE public.source_partitions SET owner = NULL WHERE owner = $1', [worker])
+      await sql.query('DELETE FROM public.worker_members WHERE worker = $1', [worker])
+    })
+  }
+  return {
+    worker,
+    heartbeat: () => store.asSystem((sql) => beat(sql, worker, leaseSeconds)),
+    async share() {
+      const seen = await store.asSystem((sql) => look(sql, worker))
+      const isMember = seen.members.includes(worker)
+      // A claim whose answer was lost: nobody reads those, so they are freed and claimed anew.
+      const strays = [...seen.mine].filter(([key]) => !owned.has(key)).map(([, of]) => of)
+      if (strays.length > 0) await store.asSystem((sql) => free(sql, worker, strays))
+      const lost = [...owned.values()].filter((of) => !isMember || seen.mine.get(keyOf(of))?.generation !== of.generation)
+      for (const of of lost) owned.delete(keyOf(of))
+      if (!isMember) return { claimed: [], released: [], lost, owned: [], members: seen.members.length }
+      const isOurs = (of: SourcePartition): boolean => ownerOf(keyOf(of), seen.members) === worker
+      const wanted = seen.free.filter(isOurs)
+      const claimed = wanted.length === 0 ? [] : await store.asSystem((sql) => claim(sql, worker, wanted))
+      for (const of of claimed) owned.set(keyOf(of), of)
+      const all = [...owned.values()]
+      return { claimed, released: all.filter((of) => !isOurs(of)), lost, owned: all, members: seen.members.length }
+    },
+    async giveBack(partitions) {
+      if (partitions.length === 0) return
+      await store.asSystem((sql) => free(sql, worker, partitions))
+      for (const of of partitions) if (owned.get(keyOf(of))?.generation === of.generation) owned.delete(keyOf(of))
+    },
+    leave,
+    [Symbol.asyncDispose]: () => leave().catch(() => {}), // Postgres away: the lease ends by itself
+  }
+}
+
+const keyOf = (of: SourcePartition): string => `${of.topicId}/${of.partition}`
+
+async function join(sql: Sql, worker: string, leaseSeconds: number): Promise<void> {
+  const joined = await sql.query(
+    `INSERT INTO public.worker_members (worker, expires_at) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
+     ON CONFLICT DO NOTHING RETURNING worker`,
+    [worker, leaseSeconds],
+  )
+  if (joined.length === 0) throw new WorkerNameTaken(`The worker name "${worker}" was a member before: give each start a new one.`)
+  await sql.query(`DELETE FROM public.worker_members WHERE expires_at < clock_timestamp() - $1::interval`, [KEPT_AFTER_END])
+}
+
+async function beat(sql: Sql, worker: string, leaseSeconds: number): Promise<boolean> {
+  const renewed = await sql.query(
+    `UPDATE public.worker_members SET expires_at = clock_timestamp() + make_interval(secs => $2)
+     WHERE worker = $1 AND expires_at > clock_timestamp() RETURNING worker`,
+    [worker, leaseSeconds],
+  )
+  return renewed.length === 1
+}
+
+interface Seen {
+  readonly members: readonly string[]
+  readonly free: readonly SourcePartition[]
+  /** What is ours, by key. */
+  readonly mine: ReadonlyMap<string, FencedPartition>
+}
+
+/** Members, what nobody alive owns, and what is ours: a look that locks nothing. */
+async function look(sql: Sql, worker: string): Promise<Seen> {
+  const [members, partitions] = await Promise.all([
+    sql.query<{ worker: string }>('SELECT worker FROM public.worker_members WHERE expires_at > clock_timestamp()'),
+    sql.query<{ topic_id: string; partition: number; generation: string; is_mine: boolean; is_free: boolean }>(
+      `SELECT topic_id, partition, generation, coalesce(owner = $1, false) AS is_mine, NOT ${IS_ALIVE} AS is_free
+       FROM public.source_partitions s
+       WHERE owner IS NULL OR owner = $1
+          OR owner NOT IN (SELECT worker FROM public.worker_members WHERE expires_at > clock_timestamp())`,
+      [worker],
+    ),
+  ])
+  return {
+    members: members.map((row) => row.worker),
+    free: partitions.filter((row) => row.is_free).map((row) => ({ topicId: row.topic_id, partition: row.partition })),
+    mine: new Map(
+      partitions
+        .filter((row) => row.is_mine)
+        .map((row) => ({ topicId: row.topic_id, partition: row.partition, generation: Number(row.generation) }))
+        .map((of) => [keyOf(of), of]),
+    ),
+  }
+}
+
+/** Gives up what is ours by generation, rows in the order that everybody locks them in. */
+async function free(sql: Sql, worker: string, partitions: readonly FencedPartition[]): Promise<void> {
+  await sql.query(
+    `UPDATE public.source_partitions s SET owner = NULL
+     FROM (SELECT s.topic_id, s.partition FROM public.source_partitions s JOIN unnest($2::uuid[], $3::int[], $4::bigint[])
+             AS given (topic_id, partition, generation) USING (topic_id, partition, generation)
+           WHERE s.owner = $1 ORDER BY s.topic_id, s.partition FOR NO KEY UPDATE OF s) AS mine
+     WHERE s.topic_id = mine.topic_id AND s.partition = mine.partition`,
+    [worker, partitions.map((of) => of.topicId), partitions.map((of) => of.partition), partitions.map((of) => of.generation)],
+  )
+}
+
+/**
+ * Owner and generation in one statement, for what is still free at that moment by Postgres' clock.
+ * A partition that is locked (a late commit of its old owner) is left for the next call.
+ */
+async function claim(sql: Sql, worker: string, wanted: readonly SourcePartition[]): Promise<OwnedPartition[]> {
+  const claimed = await sql.query<{
+    topic_id: string; partition: number; topic: string; tenant_id: string; generation: string; next_offset: string
+  }>(
+    `UPDATE public.source_partitions s SET owner = $1, generation = s.generation + 1
+     FROM (SELECT s.topic_id, s.partition FROM public.source_partitions s JOIN unnest($2::uuid[], $3::int[])
+             AS wanted (topic_id, partition) USING (topic_id, partition)
+           WHERE NOT ${IS_ALIVE} ORDER BY s.topic_id, s.partition FOR NO KEY UPDATE OF s SKIP LOCKED) AS free
+     WHERE s.topic_id = free.topic_id AND s.partition = free.partition
+       AND EXISTS (SELECT FROM public.worker_members WHERE worker = $1 AND expires_at > clock_timestamp())
+     RETURNING s.topic_id, s.partition, s.topic, s.tenant_id, s.generation, s.next_offset`,
+    [worker, wanted.map((of) => of.topicId), wanted.map((of) => of.partition)],
+  )
+  if (claimed.length === 0) return []
+  // After the update and in its transaction: whoever owned them before has committed, or never will.
+  const settled = await sql.query<{ topic_id: string; partition: number; dataset_id: string; next_offset: string }>(
+    `SELECT topic_id, partition, dataset_id, o.next_offset
+     FROM unnest($1::uuid[], $2::int[], $3::bigint[]) AS claimed (topic_id, partition, next_offset)
+     JOIN public.settled_offsets o USING (topic_id, partition) WHERE o.next_offset > claimed.next_offset`,
+    [claimed.map((row) => row.topic_id), claimed.map((row) => row.partition), claimed.map((row) => row.next_offset)],
+  )
+  const offsets = new Map<string, Map<string, number>>()
+  for (const row of settled) {
+    const key = keyOf({ topicId: row.topic_id, partition: row.partition })
+    const of = offsets.get(key) ?? new Map<string, number>()
+    of.set(row.dataset_id, Number(row.next_offset))
+    offsets.set(key, of)
+  }
+  return claimed.map((row) => ({
+    topicId: row.topic_id,
+    topic: row.topic,
+    partition: row.partition,
+    tenantId: row.tenant_id,
+    generation: Number(row.generation),
+    nextOffset: Number(row.next_offset),
+    settled: offsets.get(keyOf({ topicId: row.topic_id, partition: row.partition })) ?? new Map(),
+  }))
 }

@@ -1,10 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { DeadLetterReason } from '../event/index.ts'
-import type { Store } from '../store/index.ts'
+import { Problem } from '../problems/index.ts'
+import { CommitUnknown, type Store } from '../store/index.ts'
+import { letterRows } from './dead-letters.ts'
+import { packIds } from './ledger.ts'
 
 /**
  * Exactly once, by construction (docs/concepts/exactly-once.md): what a flush wants to become true,
  * all of it or nothing, in one Postgres transaction. The transaction itself is the SQL function
- * `commit_flush` (migration 0005); this file only carries words to it and back.
+ * `commit_flush` (migration 0007); this file only carries words to it and back.
  */
 
 /** The dataset id under which records are settled that cannot be resolved to a dataset. */
@@ -33,6 +37,11 @@ export interface FlushCommit {
   /** At most 64. `NIL_DATASET` (number 0) carries what cannot be resolved. */
   readonly datasets: readonly DatasetCommit[]
   readonly deadLetters: readonly DeadLetter[]
+  /**
+   * Files written under this flush's id that the commit does not use: metadata of earlier attempts,
+   * files of a dataset that was left out. No intent names them any more once it is committed.
+   */
+  readonly orphans?: readonly string[]
   /** How long readers of a superseded snapshot may still want the files in `expiredFiles`. */
   readonly graceSeconds: number
 }
@@ -81,7 +90,8 @@ export interface DeadLetter {
   readonly error: string
   readonly key: Buffer | null
   readonly value: Buffer | null
-  readonly headers: ReadonlyArray<readonly [string, string]>
+  /** As the record has them; bytes that are no text are kept as bytes. */
+  readonly headers: ReadonlyArray<readonly [string | Buffer, string | Buffer]>
   readonly traceparent: string
   /** RFC 3339, or null where the record does not say. */
   readonly receivedAt: string | null
@@ -104,14 +114,114 @@ export type CommitOutcome =
   /** The sweeper has taken this flush's files for orphans (or the intent is absent). Nothing moved. */
   | { readonly kind: 'condemned' }
 
+/** How long a lost answer is chased before the caller is told that Postgres is away. */
+const CHASE_MS = 15_000
+const FIRST_PAUSE_MS = 25
+const LONGEST_PAUSE_MS = 1_000
+
+/** SQLSTATEs after which the same commit may succeed: the transaction was rolled back for want of a lock or a turn. */
+const PASSING = new Set(['55P03', '40P01', '40001'])
+/** "no partition of relation found for row": the days ahead were not made in time. */
+const NO_PARTITION = '23514'
+
+export interface CommitOptions {
+  /** Gives up between two tries. */
+  readonly signal?: AbortSignal
+  /** Default 15 s. */
+  readonly chaseMs?: number
+}
+
 /**
- * Commits a flush in one round trip. Every outcome but `committed` means that nothing moved.
- * Rejects with the store's Problem (`dependency_away`) when Postgres stays away too long to know
- * what became of the COMMIT: then the flush must be offered again, with the same `flushId`, which
- * answers `committed` if it was.
+ * Commits a flush in one round trip. Every outcome but `committed` means that nothing moved, and
+ * that no copy of this commit that is still under way can ever move anything: generations,
+ * pointers, ledger and condemnation only go forward. That is why a lost answer needs no protocol of
+ * its own: the same commit is offered again, and `commit_flush`, under the lock of its partitions,
+ * looks in `flushes` first. Rejects with the store's Problem (`dependency_away`) when Postgres
+ * stays away too long to know; then offer the same commit later, or give its partitions up.
  */
-export async function commitFlush(store: Store, commit: FlushCommit): Promise<CommitOutcome> {
-  void store
-  void commit
-  throw new Error('not yet')
+export async function commitFlush(store: Store, commit: FlushCommit, options: CommitOptions = {}): Promise<CommitOutcome> {
+  const values = parametersOf(commit)
+  const untilMs = performance.now() + (options.chaseMs ?? CHASE_MS)
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    try {
+      const [row] = await store.callAsTenant<{ verdict: CommitOutcome }>(commit.tenantId, CALL, values)
+      if (row === undefined) throw new Error('commit_flush answered nothing.')
+      return row.verdict
+    } catch (error) {
+      const isPartitionMissing = (error as { code?: string }).code === NO_PARTITION && /no partition/.test((error as Error).message)
+      if (!isPartitionMissing && !isPassing(error)) throw error
+      if (options.signal?.aborted === true || performance.now() + pauseMs > untilMs) throw unknown(error)
+      if (isPartitionMissing) await store.asSystem((sql) => sql.query('SELECT public.dead_letters_retain($1)', [KEEP_ALL_DAYS]))
+      await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: options.signal }).catch(() => {})
+    }
+  }
+}
+
+const CALL = `SELECT public.commit_flush($1, $2, $3, $4, $5, $6, $7, $8) AS verdict`
+/** Only makes partitions here: what is old enough to go is upkeep's decision. */
+const KEEP_ALL_DAYS = 36_500
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof CommitUnknown) return true
+  if (error instanceof Problem) return error.code === 'dependency_away'
+  return PASSING.has((error as { code?: string } | undefined)?.code ?? '')
+}
+
+function unknown(cause: unknown): Problem {
+  if (cause instanceof Problem) return cause
+  const detail = 'Postgres did not say whether the flush was committed; offer the same flush again.'
+  return new Problem('dependency_away', detail, { cause, retryAfterSeconds: 1 })
+}
+
+/** The words of `commit_flush`. Throws on what only a defect of the caller can produce. */
+function parametersOf(commit: FlushCommit): unknown[] {
+  if (commit.sources.length === 0) throw new TypeError('A flush without source partitions has no fence.')
+  const nextOffset = new Map(commit.sourceOffsets.map((at) => [`${at.topicId}/${at.partition}`, at.nextOffset]))
+  let first = 1
+  const datasets = commit.datasets.map((of) => {
+    const last = first + of.eventIds.length - 1
+    const row = {
+      id: of.datasetId,
+      namespace: of.table?.namespace ?? null,
+      name: of.table?.name ?? null,
+      from: of.table?.from ?? null,
+      to: of.table?.to ?? null,
+      first,
+      last,
+      records: of.totals.records,
+      rows: of.totals.rows,
+      duplicates: of.totals.duplicates,
+      dead_letters: of.totals.deadLetters,
+      replayed: of.totals.replayed,
+    }
+    first = last + 1
+    return row
+  })
+  const sources = commit.sources.map(({ topicId, partition, generation }) => ({
+    topic_id: topicId,
+    partition,
+    generation,
+    next_offset: nextOffset.get(`${topicId}/${partition}`) ?? null,
+  }))
+  const settled = commit.datasets.flatMap((of) =>
+    of.settled.map((at) => ({ topic_id: at.topicId, partition: at.partition, dataset_id: of.datasetId, next_offset: at.nextOffset })),
+  )
+  const expired = [
+    ...commit.datasets.flatMap((of) => of.expiredFiles.map((location) => ({ location, after: commit.graceSeconds }))),
+    ...(commit.orphans ?? []).map((location) => ({ location, after: 0 })),
+  ]
+  return [
+    commit.flushId,
+    commit.worker,
+    JSON.stringify(sources),
+    JSON.stringify(datasets),
+    packIds(allIds(commit.datasets), first - 1),
+    JSON.stringify(settled),
+    JSON.stringify(letterRows(commit.deadLetters)),
+    JSON.stringify(expired),
+  ]
+}
+
+function* allIds(datasets: readonly DatasetCommit[]): Generator<string> {
+  for (const of of datasets) yield* of.eventIds
 }

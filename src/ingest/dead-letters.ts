@@ -1,0 +1,77 @@
+import type { DeadLetter } from './settle.ts'
+
+/** Sentences are for people: what is longer helps nobody and would be kept thirty days. */
+const MAX_SENTENCE = 2000
+
+/** A header's name or value as the row keeps it: text as text, anything else so that no byte is lost. */
+export type KeptText = string | { readonly base64: string }
+
+/** A row of `dead_letters` on its way into `commit_flush`. */
+export interface LetterRow {
+  readonly dataset_id: string | null
+  readonly topic_id: string
+  readonly topic: string
+  readonly partition: number
+  readonly source_offset: number
+  readonly event_id: string | null
+  readonly reason: string
+  readonly pointer: string
+  readonly error: string
+  readonly key: string | null
+  readonly value: string | null
+  readonly headers: ReadonlyArray<readonly [KeptText, KeptText]>
+  readonly traceparent: string
+  readonly received_at: string | null
+}
+
+/**
+ * Dead letters as rows, in the order of their sources, which is the order they are relayed in.
+ * Total: whatever the record held, the row can be stored (Postgres has no NUL in text and no lone
+ * surrogates), and the record's own bytes are kept exactly.
+ */
+export function letterRows(letters: readonly DeadLetter[]): LetterRow[] {
+  return letters.toSorted(bySource).map((letter) => ({
+    dataset_id: letter.datasetId,
+    topic_id: letter.topicId,
+    topic: letter.topic,
+    partition: letter.partition,
+    source_offset: letter.offset,
+    event_id: letter.eventId === null ? null : storable(letter.eventId),
+    reason: letter.reason,
+    pointer: storable(letter.pointer),
+    error: storable(letter.error),
+    key: letter.key === null ? null : letter.key.toString('base64'),
+    value: letter.value === null ? null : letter.value.toString('base64'),
+    headers: letter.headers.map(([name, value]) => [keep(name), keep(value)] as const),
+    traceparent: storable(letter.traceparent),
+    received_at: storableTime(letter.receivedAt),
+  }))
+}
+
+function bySource(a: DeadLetter, b: DeadLetter): number {
+  if (a.topicId !== b.topicId) return a.topicId < b.topicId ? -1 : 1
+  return a.partition - b.partition || a.offset - b.offset
+}
+
+/** NUL and lone surrogates are shown as U+FFFD; the bytes themselves are in `value`. */
+function storable(text: string): string {
+  const cut = text.length > MAX_SENTENCE ? `${text.slice(0, MAX_SENTENCE)}…` : text
+  return cut.toWellFormed().replaceAll('\0', '\uFFFD')
+}
+
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
+
+/** A time that Postgres takes, or null: the header may hold anything and is kept as it is. */
+function storableTime(text: string | null): string | null {
+  if (text === null || !RFC3339.test(text) || Number.isNaN(Date.parse(text)) || text.startsWith('0000')) return null
+  return text
+}
+
+function keep(part: string | Buffer): KeptText {
+  if (typeof part === 'string') {
+    return part.isWellFormed() && !part.includes('\0') ? part : { base64: Buffer.from(part).toString('base64') }
+  }
+  const text = part.toString('utf8')
+  const isExact = !text.includes('\0') && Buffer.from(text).equals(part)
+  return isExact ? text : { base64: part.toString('base64') }
+}

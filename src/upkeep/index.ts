@@ -1,0 +1,1 @@
+export { IntentCondemned, abandonIntent, closeIntent, openIntent, type Intent } from './intents.ts'
