@@ -8,7 +8,7 @@ import type { Client } from 'pg'
  */
 
 export interface RoleOptions {
-  /** Sets pulse_app's password and lets it log in. Absent: the operator gave it one. */
+  /** For a pulse_app that is made now. One that exists keeps the password that somebody gave it. */
   readonly appPassword?: string
   /** Locks and idle transactions of pulse_app end well within the lease, so that a stopped worker cannot hold its successor up. */
   readonly leaseSeconds?: number
@@ -37,7 +37,10 @@ export async function ensureRoles(client: Client, options: RoleOptions): Promise
         'let a superuser create them (pulse_definer NOLOGIN BYPASSRLS), or give the role of PULSE_ADMIN_DATABASE_URL CREATEROLE and BYPASSRLS.',
     )
   }
-  if (!bypass.has('pulse_app')) await client.query('CREATE ROLE pulse_app NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOINHERIT')
+  if (!bypass.has('pulse_app')) {
+    const login = options.appPassword === undefined ? 'NOLOGIN' : `LOGIN PASSWORD ${quote(options.appPassword)}`
+    await client.query(`CREATE ROLE pulse_app NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOINHERIT ${login}`)
+  }
   if (!bypass.has('pulse_reader')) await client.query('CREATE ROLE pulse_reader NOLOGIN')
   if (!bypass.has('pulse_definer')) await client.query('CREATE ROLE pulse_definer NOLOGIN BYPASSRLS')
   else if (bypass.get('pulse_definer') !== true) {
@@ -45,7 +48,6 @@ export async function ensureRoles(client: Client, options: RoleOptions): Promise
   }
   if (!mayCreate) return
   if (self?.super !== true) await client.query('GRANT pulse_definer TO CURRENT_USER')
-  if (options.appPassword !== undefined) await client.query(`ALTER ROLE pulse_app LOGIN PASSWORD ${quote(options.appPassword)}`)
   const leaseMs = (options.leaseSeconds ?? 6) * 1000
   await client.query(`ALTER ROLE pulse_app SET lock_timeout = ${Math.round(leaseMs / 3)}`)
   await client.query(`ALTER ROLE pulse_app SET idle_in_transaction_session_timeout = ${Math.round((leaseMs * 2) / 3)}`)

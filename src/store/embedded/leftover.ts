@@ -1,19 +1,15 @@
-import { spawnSync } from 'node:child_process'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { EmbeddedRefused } from './binaries.ts'
+import { identify } from './process.ts'
 
-const STOP_WAIT_MS = 10_000
-const KILL_WAIT_MS = 5_000
+const STEPS = [['SIGINT', 10_000], ['SIGQUIT', 5_000], ['SIGKILL', 5_000]] as const
 
-/** The command line of a live process; `undefined` when there is none. */
-async function commandOf(pid: number): Promise<string | undefined> {
-  if (process.platform === 'linux') {
-    return readFile(`/proc/${pid}/cmdline`, 'utf8').then((text) => (text === '' ? undefined : text.replaceAll('\0', ' ').trim()), () => undefined)
-  }
-  const said = spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
-  return said === '' ? undefined : said
+/** The server's own process id, from the file that it keeps in its folder. */
+export async function postmasterOf(cluster: string): Promise<number | undefined> {
+  const first = await readFile(join(cluster, 'postmaster.pid'), 'utf8').then((text) => Number(text.split('\n')[0]), () => undefined)
+  return first !== undefined && first > 0 ? first : undefined
 }
 
 /**
@@ -22,23 +18,18 @@ async function commandOf(pid: number): Promise<string | undefined> {
  * process whose command line names this very folder is signalled.
  */
 export async function endLeftover(cluster: string): Promise<void> {
-  const pidFile = join(cluster, 'postmaster.pid')
-  const first = await readFile(pidFile, 'utf8').then((text) => text.split('\n')[0], () => undefined)
-  if (first === undefined) return
-  const pid = Number(first)
-  const isOurs = async (): Promise<boolean> => (await commandOf(pid))?.includes(cluster) === true
-  for (const [signal, waitMs] of [['SIGINT', STOP_WAIT_MS], ['SIGQUIT', KILL_WAIT_MS], ['SIGKILL', KILL_WAIT_MS]] as const) {
-    if (!(await isOurs())) {
-      await rm(pidFile, { force: true })
-      return
-    }
+  const pid = await postmasterOf(cluster)
+  if (pid === undefined) return
+  const isOurs = (): boolean => identify(pid)?.command.includes(cluster) === true
+  for (const [signal, waitMs] of STEPS) {
+    if (!isOurs()) break
     try {
       process.kill(pid, signal)
     } catch {
       // gone, or not ours to signal: the next look decides
     }
-    for (const until = Date.now() + waitMs; Date.now() < until && (await isOurs()); ) await delay(25)
+    for (const until = Date.now() + waitMs; Date.now() < until && isOurs(); ) await delay(25)
   }
-  if (await isOurs()) throw new EmbeddedRefused(`An old PostgreSQL (process ${pid}) on ${cluster} cannot be stopped: end it, then start again.`)
-  await rm(pidFile, { force: true })
+  if (isOurs()) throw new EmbeddedRefused(`An old PostgreSQL (process ${pid}) on ${cluster} cannot be stopped: end it, then start again.`)
+  await rm(join(cluster, 'postmaster.pid'), { force: true })
 }

@@ -1,13 +1,24 @@
 import { createServer } from 'node:net'
 
-/** A TCP port that nobody listens on right now. Whoever takes it must be ready to lose it and ask again. */
-export function freePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below Linux's and macOS's ephemeral ranges: a client that keeps trying to reach a port of those while nobody listens can end up connected to itself, and hold the port. */
+const LOWEST = 20_000
+const SPAN = 10_000
+
+/** Whether somebody could listen on it right now; else the errno. */
+export function probePort(port: number, host = '127.0.0.1'): Promise<'free' | string> {
+  return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', reject)
-    server.listen(0, host, () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve('free')))
   })
+}
+
+/** A TCP port that nobody listens on right now, `wanted` if it is free. Whoever takes it must be ready to lose it and ask again. */
+export async function freePort(host = '127.0.0.1', wanted?: number): Promise<number> {
+  if (wanted !== undefined && (await probePort(wanted, host)) === 'free') return wanted
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const port = LOWEST + Math.floor(Math.random() * SPAN)
+    if ((await probePort(port, host)) === 'free') return port
+  }
+  throw new Error(`No free port was found on ${host}.`)
 }

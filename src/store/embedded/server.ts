@@ -5,7 +5,7 @@ import { Client } from 'pg'
 import { EmbeddedRefused, findBinaries } from './binaries.ts'
 import { ensureCluster } from './cluster.ts'
 import { keep, type Kept } from './keeper.ts'
-import { endLeftover } from './leftover.ts'
+import { endLeftover, postmasterOf } from './leftover.ts'
 import { freePort } from './port.ts'
 import { serverUser } from './user.ts'
 
@@ -15,8 +15,9 @@ const PORT_TRIES = 5
 export interface EmbeddedOptions {
   /** The data folder; the cluster is `postgres/` in it. */
   readonly dataDir: string
-  /** 0 = any free port. */
+  /** 0 = any free port, `wanted` if that is free. */
   readonly port: number
+  readonly wanted?: number | undefined
   readonly passwords: { readonly admin: string; readonly app: string }
   /** False switches every sync off: for tests only. Default true. */
   readonly durable?: boolean
@@ -27,8 +28,10 @@ export interface EmbeddedOptions {
 }
 
 export interface EmbeddedPostgres extends AsyncDisposable {
-  /** The keeper's process id, which leads the server's process group. */
+  /** The server's own process id. */
   readonly pid: number
+  /** The keeper's, which leads the server's process group. */
+  readonly keeperPid: number
   readonly port: number
   readonly adminUrl: string
   readonly appUrl: string
@@ -57,11 +60,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   const created = await ensureCluster(cluster, { binaries, user, durable, adminPassword: options.passwords.admin })
   await endLeftover(cluster)
   for (let attempt = 1; ; attempt++) {
-    const port = options.port === 0 ? await freePort() : options.port
+    const port = options.port === 0 ? await freePort('127.0.0.1', attempt === 1 ? options.wanted : undefined) : options.port
     const command = [binaries.postgres, '-D', cluster, ...serverSettings(port, durable)]
     const child = keep(command, { user, cwd: '/', ...(options.removeAfter === true ? { removes: dataDir } : {}) })
     const outcome = await untilReady(child, options.onLog ?? (() => {}))
-    if (outcome === 'ready') return await running(child, port, created, options)
+    if (outcome === 'ready') return await running(child, cluster, port, created, options)
     if (outcome.includes('could not bind') || outcome.includes('could not create any TCP/IP')) {
       if (options.port === 0 && attempt < PORT_TRIES) continue
       throw new EmbeddedRefused(`Port ${port} is taken, PostgreSQL cannot listen on it: set PULSE_POSTGRES_PORT to a free one (0 = any).`)
@@ -116,18 +119,18 @@ function untilReady(child: Kept, onLog: (line: string) => void): Promise<string>
   })
 }
 
-async function running(child: Kept, port: number, created: boolean, options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+async function running(child: Kept, cluster: string, port: number, created: boolean, options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   child.stdin.on('error', () => {}) // the keeper is gone: `ended` tells
   child.once('exit', () => child.stdin.destroy()) // a keeper that was killed has left its watcher reading
-  const pid = child.pid as number
+  const keeperPid = child.pid as number
   const url = (role: string, password: string, database: string): string =>
     `postgres://${role}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`
   const stop = async (): Promise<void> => {
     child.stdin.destroy()
     const timers = [
-      setTimeout(() => signalGroup(pid, 'SIGQUIT'), 10_000),
-      setTimeout(() => signalGroup(pid, 'SIGKILL'), 15_000),
+      setTimeout(() => signalGroup(keeperPid, 'SIGQUIT'), 10_000),
+      setTimeout(() => signalGroup(keeperPid, 'SIGKILL'), 15_000),
     ]
     await ended
     for (const timer of timers) clearTimeout(timer)
@@ -142,7 +145,8 @@ async function running(child: Kept, port: number, created: boolean, options: Emb
     )
   }
   return {
-    pid,
+    pid: (await postmasterOf(cluster)) ?? keeperPid,
+    keeperPid,
     port,
     created,
     adminUrl: url('pulse', options.passwords.admin, 'pulse'),
