@@ -14,7 +14,13 @@ export interface DatasetFacts {
 export function factsOf(table: {
   readonly location: string
   readonly snapshot?:
-    | { readonly id: number; readonly committedAtMs: number; readonly totalRows: number; readonly totalFiles: number; readonly totalBytes: number }
+    | {
+        readonly id: number
+        readonly committedAtMs: number
+        readonly totalRows: number
+        readonly totalFiles: number
+        readonly totalBytes: number
+      }
     | undefined
 }): DatasetFacts {
   const { location, snapshot } = table

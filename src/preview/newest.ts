@@ -8,7 +8,11 @@ import type { DataFile } from '../lake/index.ts'
  * without bounds may hold anything and stays.
  */
 export function newestFiles(files: readonly DataFile[], fieldId: number, limit: number): DataFile[] {
-  const spans = files.map((file) => ({ file, lower: micros(file.lowerBounds.get(fieldId)), upper: micros(file.upperBounds.get(fieldId)) }))
+  const spans = files.map((file) => ({
+    file,
+    lower: micros(file.lowerBounds.get(fieldId)),
+    upper: micros(file.upperBounds.get(fieldId)),
+  }))
   const threshold = thresholdOf(spans, limit)
   return spans
     .filter(({ upper }) => threshold === undefined || upper === undefined || upper >= threshold)

@@ -57,7 +57,9 @@ export function openPreview(settings: PreviewSettings): Preview {
   const pointer = async (tenantId: string, { namespace, table }: TableName): Promise<string> => {
     const location = await store.asTenant(tenantId, (sql) => pointerOf(sql, namespace, table))
     if (location === undefined) {
-      throw new Problem('dependency_away', `The table ${namespace}.${table} is not in the catalog.`, { retryAfterSeconds: 5 })
+      throw new Problem('dependency_away', `The table ${namespace}.${table} is not in the catalog.`, {
+        retryAfterSeconds: 5,
+      })
     }
     return location
   }
@@ -86,6 +88,7 @@ export function openPreview(settings: PreviewSettings): Preview {
 
 async function plan(objects: ObjectStore, table: Table, snapshotId: number | undefined): Promise<Scan | undefined> {
   if (snapshotId !== undefined && !table.snapshots.some((snapshot) => snapshot.id === snapshotId)) return undefined
-  if (snapshotId === undefined && table.snapshot === undefined) return { schema: table.schema, snapshot: undefined, files: [] }
+  if (snapshotId === undefined && table.snapshot === undefined)
+    return { schema: table.schema, snapshot: undefined, files: [] }
   return planScan(objects, table, snapshotId)
 }

@@ -12,7 +12,9 @@ export const NEWEST_BY = 'timestamp'
 export function newestRows(schema: Schema, columns: readonly Field[], paths: readonly string[], limit: number): string {
   const order = [NEWEST_BY, '_event_id'].flatMap((name) => schema.fields.filter((field) => field.name === name))
   const read = [...new Set([...columns, ...order])]
-  const ids = read.map((field) => `${field.id}: {name: ${text(field.name)}, type: ${text(duckdbType(field.type))}, default_value: NULL}`)
+  const ids = read.map(
+    (field) => `${field.id}: {name: ${text(field.name)}, type: ${text(duckdbType(field.type))}, default_value: NULL}`,
+  )
   const orderBy = order.map((field) => `${name(field.name)} DESC NULLS LAST`).join(', ')
   return [
     `SELECT ${columns.map((field) => name(field.name)).join(', ')}`,
@@ -23,14 +25,23 @@ export function newestRows(schema: Schema, columns: readonly Field[], paths: rea
 }
 
 const PRIMITIVES: Readonly<Record<string, string>> = {
-  boolean: 'BOOLEAN', int: 'INTEGER', long: 'BIGINT', float: 'FLOAT', double: 'DOUBLE', date: 'DATE', time: 'TIME',
-  timestamptz: 'TIMESTAMPTZ', string: 'VARCHAR', uuid: 'UUID',
+  boolean: 'BOOLEAN',
+  int: 'INTEGER',
+  long: 'BIGINT',
+  float: 'FLOAT',
+  double: 'DOUBLE',
+  date: 'DATE',
+  time: 'TIME',
+  timestamptz: 'TIMESTAMPTZ',
+  string: 'VARCHAR',
+  uuid: 'UUID',
 }
 
 /** DuckDB's name of an Iceberg type. */
 export function duckdbType(type: Type): string {
   if (typeof type === 'string') return PRIMITIVES[type] ?? type.toUpperCase()
-  if (isStruct(type)) return `STRUCT(${type.fields.map((field) => `${name(field.name)} ${duckdbType(field.type)}`).join(', ')})`
+  if (isStruct(type))
+    return `STRUCT(${type.fields.map((field) => `${name(field.name)} ${duckdbType(field.type)}`).join(', ')})`
   if (isList(type)) return `${duckdbType(type.element)}[]`
   return `MAP(VARCHAR, ${duckdbType(type.value)})`
 }
@@ -38,7 +49,8 @@ export function duckdbType(type: Type): string {
 /** An Iceberg type as the answer's `columns` shows it: `list<struct<name: string>>`, `decimal(10, 2)`. */
 export function typeText(type: Type): string {
   if (typeof type === 'string') return type
-  if (isStruct(type)) return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`
+  if (isStruct(type))
+    return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`
   if (isList(type)) return `list<${typeText(type.element)}>`
   return `map<string, ${typeText((type as MapType).value)}>`
 }

@@ -37,9 +37,13 @@ export function chooseColumns(schema: Schema, columns: readonly string[] | undef
   if (unknown.length > 0 || columns.length === 0) {
     const named = unknown.map((name) => `"${name}"`).join(', ')
     const detail = columns.length === 0 ? 'columns names no column.' : `The table has no column ${named}.`
-    throw new Problem('invalid_parameter', `${detail} It has: ${schema.fields.map((field) => field.name).join(', ')}.`, {
-      errors: unknown.map((name) => ({ pointer: '/columns', keyword: 'unknown', message: `no column "${name}"` })),
-    })
+    throw new Problem(
+      'invalid_parameter',
+      `${detail} It has: ${schema.fields.map((field) => field.name).join(', ')}.`,
+      {
+        errors: unknown.map((name) => ({ pointer: '/columns', keyword: 'unknown', message: `no column "${name}"` })),
+      },
+    )
   }
   return [...new Set(columns)].map((name) => byName.get(name) as Field)
 }

@@ -25,7 +25,9 @@ export function openQueue({ running, waiting, timeoutMs }: QueueSettings): Queue
       return
     }
     if (line.length >= waiting) {
-      throw new Problem('overloaded', 'Too many previews are asked for at once; ask again in a second.', { retryAfterSeconds: 1 })
+      throw new Problem('overloaded', 'Too many previews are asked for at once; ask again in a second.', {
+        retryAfterSeconds: 1,
+      })
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const leave = (): void => {
@@ -57,10 +59,14 @@ export function openQueue({ running, waiting, timeoutMs }: QueueSettings): Queue
         }
       } catch (error) {
         if (!clock.aborted || error instanceof Problem) throw error
-        throw new Problem('overloaded', `The preview took longer than ${timeoutMs / 1000} s; ask for fewer rows or columns.`, {
-          retryAfterSeconds: 1,
-          cause: error,
-        })
+        throw new Problem(
+          'overloaded',
+          `The preview took longer than ${timeoutMs / 1000} s; ask for fewer rows or columns.`,
+          {
+            retryAfterSeconds: 1,
+            cause: error,
+          },
+        )
       }
     },
   }

@@ -40,7 +40,12 @@ const ATTEMPTS = 3
  * begins again with the pointer where a file was deleted meanwhile (snapshots expire under readers).
  * Throws `unknown_snapshot`, `invalid_parameter`.
  */
-export async function readNewest(slug: string, asked: PreviewQuestion, outside: Outside, signal: AbortSignal): Promise<PreviewAnswer> {
+export async function readNewest(
+  slug: string,
+  asked: PreviewQuestion,
+  outside: Outside,
+  signal: AbortSignal,
+): Promise<PreviewAnswer> {
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted()
     try {
@@ -51,12 +56,20 @@ export async function readNewest(slug: string, asked: PreviewQuestion, outside: 
   }
 }
 
-async function readOnce(slug: string, asked: PreviewQuestion, outside: Outside, signal: AbortSignal): Promise<PreviewAnswer> {
+async function readOnce(
+  slug: string,
+  asked: PreviewQuestion,
+  outside: Outside,
+  signal: AbortSignal,
+): Promise<PreviewAnswer> {
   const scan = await outside.plan(await outside.pointer(), snapshotNumber(asked.snapshotId))
   if (scan === undefined) throw unknownSnapshot(asked.snapshotId)
   const columns = chooseColumns(scan.schema, asked.columns)
   const { snapshot } = scan
-  const values = snapshot === undefined || scan.files.length === 0 ? [] : await readValues(scan, columns, asked.limit, outside, signal)
+  const values =
+    snapshot === undefined || scan.files.length === 0
+      ? []
+      : await readValues(scan, columns, asked.limit, outside, signal)
   return {
     dataset: slug,
     snapshot_id: snapshot === undefined ? null : String(snapshot.id),

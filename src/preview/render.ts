@@ -1,6 +1,12 @@
 import {
-  DuckDBDateValue, DuckDBDecimalValue, DuckDBListValue, DuckDBMapValue, DuckDBStructValue, DuckDBTimestampTZValue,
-  DuckDBTimeValue, type DuckDBValue,
+  DuckDBDateValue,
+  DuckDBDecimalValue,
+  DuckDBListValue,
+  DuckDBMapValue,
+  DuckDBStructValue,
+  DuckDBTimestampTZValue,
+  DuckDBTimeValue,
+  type DuckDBValue,
 } from '@duckdb/node-api'
 import type { Field, Type } from '../lake/index.ts'
 import { isList, isStruct } from './query.ts'
@@ -12,7 +18,11 @@ export interface RenderOptions {
 }
 
 /** One row as JSON, by the columns that were read. Members are set, never assigned: `__proto__` is data. */
-export function renderRow(columns: readonly Field[], values: readonly DuckDBValue[], options: RenderOptions): Record<string, Json> {
+export function renderRow(
+  columns: readonly Field[],
+  values: readonly DuckDBValue[],
+  options: RenderOptions,
+): Record<string, Json> {
   return Object.fromEntries(columns.map((field, at) => [field.name, render(field.type, values[at] ?? null, options)]))
 }
 
@@ -30,12 +40,17 @@ export function render(type: Type, value: DuckDBValue, options: RenderOptions): 
   if (value instanceof DuckDBDateValue) return dateText(value.days)
   if (value instanceof DuckDBTimeValue) return timeText(value.micros)
   if (value instanceof DuckDBDecimalValue) return value.toString()
-  if (value instanceof DuckDBListValue && isList(type)) return value.items.map((item) => render(type.element, item, options))
+  if (value instanceof DuckDBListValue && isList(type))
+    return value.items.map((item) => render(type.element, item, options))
   if (value instanceof DuckDBStructValue && isStruct(type)) {
-    return Object.fromEntries(type.fields.map((field) => [field.name, render(field.type, value.entries[field.name] ?? null, options)]))
+    return Object.fromEntries(
+      type.fields.map((field) => [field.name, render(field.type, value.entries[field.name] ?? null, options)]),
+    )
   }
   if (value instanceof DuckDBMapValue && typeof type === 'object' && type.type === 'map') {
-    return Object.fromEntries(value.entries.map((entry) => [String(entry.key), render(type.value, entry.value, options)]))
+    return Object.fromEntries(
+      value.entries.map((entry) => [String(entry.key), render(type.value, entry.value, options)]),
+    )
   }
   return String(value)
 }

@@ -13,7 +13,11 @@ export interface DayOfQuakes {
  * Asks DuckDB, straight from the table's Parquet files, what each day brought. The files are those of
  * the snapshot that the API names: the table's folder is the whole interface, no Pulse process is asked.
  */
-export async function askTheFiles(objects: ObjectStore, location: string, snapshotId: string): Promise<{ files: number; days: DayOfQuakes[] }> {
+export async function askTheFiles(
+  objects: ObjectStore,
+  location: string,
+  snapshotId: string,
+): Promise<{ files: number; days: DayOfQuakes[] }> {
   const { files } = await planScan(objects, await tableAt(objects, location, snapshotId), Number(snapshotId))
   const paths = await Promise.all(files.map((file) => objects.localCopy(file.location)))
   const instance = await DuckDBInstance.create(':memory:', { memory_limit: '256MB', threads: '1' })
@@ -27,7 +31,11 @@ export async function askTheFiles(objects: ObjectStore, location: string, snapsh
       FROM read_parquet([${list}], hive_partitioning = false)
       GROUP BY day ORDER BY day`)
     const days = answer.getRows().map(([day, quakes, strongest, place, medianKm]) => ({
-      day: String(day), quakes: Number(quakes), strongest: Number(strongest), place: String(place), medianKm: Number(medianKm),
+      day: String(day),
+      quakes: Number(quakes),
+      strongest: Number(strongest),
+      place: String(place),
+      medianKm: Number(medianKm),
     }))
     return { files: files.length, days }
   } finally {

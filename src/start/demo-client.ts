@@ -30,11 +30,14 @@ export function openClient(base: string, tenantId?: string): Client {
     const headers: Record<string, string> = { accept: 'application/json' }
     if (contentType !== undefined) headers['content-type'] = contentType
     if (tenantId !== undefined) headers['x-tenant-id'] = tenantId
-    const response = await fetch(base + path, { method, headers, body: body ?? null, signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
-      (error: unknown) => {
-        throw new NobodyThere(`${method} ${base}${path} got no answer`, { cause: error })
-      },
-    )
+    const response = await fetch(base + path, {
+      method,
+      headers,
+      body: body ?? null,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    }).catch((error: unknown) => {
+      throw new NobodyThere(`${method} ${base}${path} got no answer`, { cause: error })
+    })
     return { status: response.status, body: (await response.json().catch(() => ({}))) as T }
   }
   const json = 'application/json'

@@ -36,11 +36,32 @@ export const DEFINITION = {
       type: 'object',
       required: ['mag', 'place', 'time', 'updated', 'status', 'title'],
       properties: {
-        mag: number, place: text, time: integer, updated: integer, tz: integer, url: text, detail: text,
-        felt: orNull('integer'), cdi: orNull('number'), mmi: orNull('number'), alert: orNull('string'),
-        status: text, tsunami: integer, sig: integer, net: text, code: text, ids: text, sources: text, types: text,
-        nst: orNull('integer'), dmin: orNull('number'), rms: orNull('number'), gap: orNull('number'),
-        magType: text, type: text, title: text,
+        mag: number,
+        place: text,
+        time: integer,
+        updated: integer,
+        tz: integer,
+        url: text,
+        detail: text,
+        felt: orNull('integer'),
+        cdi: orNull('number'),
+        mmi: orNull('number'),
+        alert: orNull('string'),
+        status: text,
+        tsunami: integer,
+        sig: integer,
+        net: text,
+        code: text,
+        ids: text,
+        sources: text,
+        types: text,
+        nst: orNull('integer'),
+        dmin: orNull('number'),
+        rms: orNull('number'),
+        gap: orNull('number'),
+        magType: text,
+        type: text,
+        title: text,
       },
     },
     geometry: {
@@ -54,7 +75,9 @@ export const DEFINITION = {
 /** Reads the features. Throws when the package `vega-datasets` is not installed. */
 export async function readEarthquakes(): Promise<readonly Earthquake[]> {
   const folder = new URL('../data/', import.meta.resolve('vega-datasets'))
-  const collection = JSON.parse(await readFile(new URL('earthquakes.json', folder), 'utf8')) as { features: Earthquake[] }
+  const collection = JSON.parse(await readFile(new URL('earthquakes.json', folder), 'utf8')) as {
+    features: Earthquake[]
+  }
   return collection.features
 }
 

@@ -2,7 +2,11 @@
 export function table(columns: readonly string[], rows: readonly (readonly unknown[])[], width = 44): string {
   const cells = [columns, ...rows].map((row) => columns.map((_, at) => cut(cell(row[at]), width)))
   const widths = columns.map((_, at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)))
-  const line = (row: readonly string[]): string => `  ${row.map((value, at) => value.padEnd(widths[at] ?? 0)).join('  ').trimEnd()}`
+  const line = (row: readonly string[]): string =>
+    `  ${row
+      .map((value, at) => value.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd()}`
   const [head = [], ...body] = cells
   return [line(head), `  ${widths.map((size) => '─'.repeat(size)).join('  ')}`, ...body.map(line)].join('\n')
 }

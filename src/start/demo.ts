@@ -28,7 +28,11 @@ interface Dataset {
 }
 interface Preview {
   readonly total_rows: number
-  readonly rows: readonly { timestamp: string; properties: { mag: number; place: string }; geometry: { coordinates: number[] } }[]
+  readonly rows: readonly {
+    timestamp: string
+    properties: { mag: number; place: string }
+    geometry: { coordinates: number[] }
+  }[]
 }
 
 /**
@@ -41,7 +45,9 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     return 0
   } catch (error) {
     if (error instanceof NobodyThere) {
-      options.write(`Nothing answers at ${options.apiUrl}. Start Pulse in another terminal with \`npm start\`, then run \`npm run demo\` again.\n`)
+      options.write(
+        `Nothing answers at ${options.apiUrl}. Start Pulse in another terminal with \`npm start\`, then run \`npm run demo\` again.\n`,
+      )
     } else if (error instanceof Refused) {
       options.write(`The API refused a step of the demo: ${error.message}\n`)
     } else {
@@ -56,7 +62,9 @@ async function tell({ apiUrl, metricsUrl, objects, write }: DemoOptions): Promis
   const step = async <T>(what: string, act: () => Promise<T>, outcome?: (result: T) => string): Promise<T> => {
     const from = performance.now()
     const result = await act()
-    write(`  ${what.padEnd(46)} ${took(performance.now() - from).padStart(7)}  ${outcome?.(result) ?? ''}`.trimEnd() + '\n')
+    write(
+      `  ${what.padEnd(46)} ${took(performance.now() - from).padStart(7)}  ${outcome?.(result) ?? ''}`.trimEnd() + '\n',
+    )
     return result
   }
 
@@ -64,16 +72,36 @@ async function tell({ apiUrl, metricsUrl, objects, write }: DemoOptions): Promis
   const events = quakes.map((quake) => eventOf(quake, DATASET))
   write(`\n${events.length.toLocaleString('en')} earthquakes of one week (USGS, GeoJSON), through ${apiUrl}\n\n`)
 
-  const tenantId = await step('a tenant', () => ensureTenant(openClient(apiUrl)), (id) => `${TENANT} ${id}`)
+  const tenantId = await step(
+    'a tenant',
+    () => ensureTenant(openClient(apiUrl)),
+    (id) => `${TENANT} ${id}`,
+  )
   const client = openClient(apiUrl, tenantId)
-  await step('a schema, published', () => ensureSchema(client), (done) => `${SCHEMA_URI} (${done})`)
-  const before = await step('a dataset', () => ensureDataset(client), (at) => (at.rows === 0 ? 'empty' : `${at.rows.toLocaleString('en')} rows already`))
+  await step(
+    'a schema, published',
+    () => ensureSchema(client),
+    (done) => `${SCHEMA_URI} (${done})`,
+  )
+  const before = await step(
+    'a dataset',
+    () => ensureDataset(client),
+    (at) => (at.rows === 0 ? 'empty' : `${at.rows.toLocaleString('en')} rows already`),
+  )
   const droppedBefore = before.rows > 0 ? await droppedDuplicates(metricsUrl) : undefined
 
   const sentAt = performance.now()
-  await step('accepted and acknowledged by the bus', () => collect(client, events), (count) => `${count.toLocaleString('en')} events`)
+  await step(
+    'accepted and acknowledged by the bus',
+    () => collect(client, events),
+    (count) => `${count.toLocaleString('en')} events`,
+  )
   if (before.rows < events.length) {
-    await step('validated, deduplicated, committed to Iceberg', () => untilRows(client, events.length), (at) => `${at.rows.toLocaleString('en')} rows in ${at.files} files`)
+    await step(
+      'validated, deduplicated, committed to Iceberg',
+      () => untilRows(client, events.length),
+      (at) => `${at.rows.toLocaleString('en')} rows in ${at.files} files`,
+    )
     write(`  ${'from the first send to queryable'.padEnd(46)} ${took(performance.now() - sentAt).padStart(7)}\n`)
   } else {
     await step('all of them known to the ledger, dropped', () => untilDropped(metricsUrl, droppedBefore, events.length))
@@ -84,9 +112,11 @@ async function tell({ apiUrl, metricsUrl, objects, write }: DemoOptions): Promis
 
   if (facts.snapshot_id !== null) await showTheFiles(objects, facts.location, facts.snapshot_id, write)
   const added = facts.rows - before.rows
-  write(added === 0
-    ? `\nNo row was added: all ${facts.rows.toLocaleString('en')} events were rows already, and an event id is one row, however often it is sent.\n`
-    : `\n${added.toLocaleString('en')} rows were added. Run it again: the same events are sent, and no row is added.\n`)
+  write(
+    added === 0
+      ? `\nNo row was added: all ${facts.rows.toLocaleString('en')} events were rows already, and an event id is one row, however often it is sent.\n`
+      : `\n${added.toLocaleString('en')} rows were added. Run it again: the same events are sent, and no row is added.\n`,
+  )
   write(`Done in ${took(performance.now() - began)}.\n`)
 }
 
@@ -99,14 +129,25 @@ async function ensureTenant(client: Client): Promise<string> {
 
 async function ensureSchema(client: Client): Promise<string> {
   const body = {
-    uri: SCHEMA_URI, title: 'Earthquake (USGS GeoJSON)', definition: DEFINITION,
-    class_uri: 'https://ns.azothedge.com/pdm/class/interaction-event', field_group_uris: [],
+    uri: SCHEMA_URI,
+    title: 'Earthquake (USGS GeoJSON)',
+    definition: DEFINITION,
+    class_uri: 'https://ns.azothedge.com/pdm/class/interaction-event',
+    field_group_uris: [],
   }
-  interface Schema { id: string; status: string }
+  interface Schema {
+    id: string
+    status: string
+  }
   const made = await client.post<Schema>('/v1/schemas', body)
-  const schema = made.status === 409
-    ? firstOf(expecting(await client.get<{ items: Schema[] }>(`/v1/schemas?uri=${encodeURIComponent(SCHEMA_URI)}`), 200).items, `the schema ${SCHEMA_URI}`)
-    : expecting(made, 201)
+  const schema =
+    made.status === 409
+      ? firstOf(
+          expecting(await client.get<{ items: Schema[] }>(`/v1/schemas?uri=${encodeURIComponent(SCHEMA_URI)}`), 200)
+            .items,
+          `the schema ${SCHEMA_URI}`,
+        )
+      : expecting(made, 201)
   if (schema.status !== 'draft') return 'was there'
   expecting(await client.patch(`/v1/schemas/${schema.id}`, { status: 'published' }), 200)
   return 'new'
@@ -126,7 +167,11 @@ async function collect(client: Client, events: readonly unknown[]): Promise<numb
   let accepted = 0
   for (let from = 0; from < events.length; from += BATCH) {
     const lines = events.slice(from, from + BATCH).map((event) => JSON.stringify(event))
-    const answer = await client.send<{ accepted: number }>('/v1/collect', 'application/x-ndjson', `${lines.join('\n')}\n`)
+    const answer = await client.send<{ accepted: number }>(
+      '/v1/collect',
+      'application/x-ndjson',
+      `${lines.join('\n')}\n`,
+    )
     accepted += expecting(answer, 202).accepted
   }
   if (accepted !== events.length) throw new Error(`only ${accepted} of ${events.length} events were accepted`)
@@ -152,7 +197,9 @@ async function untilDropped(metricsUrl: string, before: number | undefined, even
 /** `pulse_worker_duplicates_dropped_total` of the demo's tenant; undefined where no worker's metrics are within reach. */
 async function droppedDuplicates(metricsUrl: string): Promise<number | undefined> {
   const response = await fetch(metricsUrl, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
-  const series = (await response?.text())?.match(new RegExp(`^pulse_worker_duplicates_dropped_total\\{tenant="${TENANT}"\\} (\\d+)$`, 'm'))
+  const series = (await response?.text())?.match(
+    new RegExp(`^pulse_worker_duplicates_dropped_total\\{tenant="${TENANT}"\\} (\\d+)$`, 'm'),
+  )
   return response === undefined ? undefined : Number(series?.[1] ?? 0)
 }
 
@@ -172,11 +219,21 @@ async function newest(client: Client): Promise<Preview> {
 }
 
 function previewTable({ rows }: Preview): string {
-  const shown = rows.map(({ timestamp, properties, geometry }) => [timestamp, properties.mag, properties.place, geometry.coordinates.slice(0, 2).join(', ')])
+  const shown = rows.map(({ timestamp, properties, geometry }) => [
+    timestamp,
+    properties.mag,
+    properties.place,
+    geometry.coordinates.slice(0, 2).join(', '),
+  ])
   return table(['timestamp', 'mag', 'place', 'longitude, latitude'], shown)
 }
 
-async function showTheFiles(objects: ObjectStore, location: string, snapshotId: string, write: (text: string) => void): Promise<void> {
+async function showTheFiles(
+  objects: ObjectStore,
+  location: string,
+  snapshotId: string,
+  write: (text: string) => void,
+): Promise<void> {
   const from = performance.now()
   const { files, days } = await askTheFiles(objects, location, snapshotId)
   const rows = days.map((day) => [day.day, day.quakes, day.strongest, day.place, day.medianKm.toFixed(1)])

@@ -9,26 +9,70 @@ export interface Announcements {
   'api.started': { host: string; port: number }
   'api.stopped': Record<never, never>
   'api.request.finished': {
-    method: string; route: string; status: number; tookMs: number
-    tenant?: string | undefined; requestId: string; traceId: string; code?: string | undefined
+    method: string
+    route: string
+    status: number
+    tookMs: number
+    tenant?: string | undefined
+    requestId: string
+    traceId: string
+    code?: string | undefined
   }
   /** One per request and dataset: what became of the events. */
-  'collect.settled': { tenant: string; dataset: string; accepted: number; rejected: number; failed: number; bytes: number; traceId: string }
+  'collect.settled': {
+    tenant: string
+    dataset: string
+    accepted: number
+    rejected: number
+    failed: number
+    bytes: number
+    traceId: string
+  }
   'worker.started': { worker: string; metricsPort: number; healthPort: number }
   'worker.stopped': { worker: string; drained: boolean }
-  'worker.share.changed': { worker: string; owned: number; claimed: readonly string[]; released: readonly string[]; members: number }
-  'worker.source.lost': { topic: string; partition: number; reason: 'recreated' | 'records_missing' | 'deleted'; detail: string; missing: number }
+  'worker.share.changed': {
+    worker: string
+    owned: number
+    claimed: readonly string[]
+    released: readonly string[]
+    members: number
+  }
+  'worker.source.lost': {
+    topic: string
+    partition: number
+    reason: 'recreated' | 'records_missing' | 'deleted'
+    detail: string
+    missing: number
+  }
   'worker.records.consumed': { tenant: string; dataset: string; records: number; bytes: number }
   'worker.records.replayed': { tenant: string; dataset: string; records: number }
   /** A share went away: what was buffered and not flushed is read again by its new owner. */
   'worker.records.released': { tenant: string; dataset: string; records: number }
   'worker.buffer.changed': { tenant: string; dataset: string; rows: number }
   'worker.flush.committed': {
-    flushId: string; tenant: string; dataset: string; table: string; snapshotId: string | undefined
-    records: number; rows: number; duplicates: number; deadLetters: number; files: number; bytes: number
-    tookMs: number; offsets: readonly string[]; attempts: number
+    flushId: string
+    tenant: string
+    dataset: string
+    table: string
+    snapshotId: string | undefined
+    records: number
+    rows: number
+    duplicates: number
+    deadLetters: number
+    files: number
+    bytes: number
+    tookMs: number
+    offsets: readonly string[]
+    attempts: number
   }
-  'worker.flush.failed': { flushId: string; tenant: string; dataset: string; code: string; detail: string; retryInMs: number }
+  'worker.flush.failed': {
+    flushId: string
+    tenant: string
+    dataset: string
+    code: string
+    detail: string
+    retryInMs: number
+  }
   'worker.flush.fenced': { flushId: string; tenant: string; partitions: readonly string[] }
   'worker.dataset.parked': { tenant: string; dataset: string; detail: string; retryInMs: number }
   'worker.events.dead_lettered': { tenant: string; dataset: string; reason: DeadLetterReason; events: number }

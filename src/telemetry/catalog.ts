@@ -30,42 +30,62 @@ export const FLUSH_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as co
 
 export const METRICS = {
   pulse_api_requests_total: {
-    kind: 'counter', plane: 'api', labels: { route: 'route', status: 'status' },
+    kind: 'counter',
+    plane: 'api',
+    labels: { route: 'route', status: 'status' },
     help: 'HTTP requests answered, by route template and status.',
   },
   pulse_api_request_seconds: {
-    kind: 'histogram', plane: 'api', labels: { route: 'route' }, buckets: HTTP_SECONDS,
+    kind: 'histogram',
+    plane: 'api',
+    labels: { route: 'route' },
+    buckets: HTTP_SECONDS,
     help: 'Time from the first byte of a request to the end of its answer.',
   },
   pulse_worker_events_consumed_total: {
-    kind: 'counter', plane: 'worker', labels: { tenant: 'tenant', dataset: 'dataset' },
+    kind: 'counter',
+    plane: 'worker',
+    labels: { tenant: 'tenant', dataset: 'dataset' },
     help: 'Records read from the bus, counted once per delivery.',
   },
   pulse_worker_duplicates_dropped_total: {
-    kind: 'counter', plane: 'worker', labels: { tenant: 'tenant' },
+    kind: 'counter',
+    plane: 'worker',
+    labels: { tenant: 'tenant' },
     help: 'Events whose id was already a row of their dataset, dropped.',
   },
   pulse_worker_events_dlq_total: {
-    kind: 'counter', plane: 'worker', labels: { tenant: 'tenant', reason: DEAD_LETTER_REASONS },
+    kind: 'counter',
+    plane: 'worker',
+    labels: { tenant: 'tenant', reason: DEAD_LETTER_REASONS },
     help: 'Events that became dead letters, by reason.',
   },
   pulse_worker_iceberg_append_errors_total: {
-    kind: 'counter', plane: 'worker', labels: { tenant: 'tenant', dataset: 'dataset' },
+    kind: 'counter',
+    plane: 'worker',
+    labels: { tenant: 'tenant', dataset: 'dataset' },
     help: 'Attempts to append a flush to its Iceberg table that failed.',
   },
   pulse_worker_batch_flush_seconds: {
-    kind: 'histogram', plane: 'worker', labels: { tenant: 'tenant', dataset: 'dataset' }, buckets: FLUSH_SECONDS,
+    kind: 'histogram',
+    plane: 'worker',
+    labels: { tenant: 'tenant', dataset: 'dataset' },
+    buckets: FLUSH_SECONDS,
     help: 'Time from the start of a flush to its commit.',
   },
   pulse_worker_buffer_rows: {
-    kind: 'gauge', plane: 'worker', labels: { tenant: 'tenant', dataset: 'dataset' },
+    kind: 'gauge',
+    plane: 'worker',
+    labels: { tenant: 'tenant', dataset: 'dataset' },
     help: 'Rows in memory that wait for their flush.',
   },
 } as const satisfies Record<string, MetricEntry>
 
 export type MetricName = keyof typeof METRICS
 /** The names of one kind. */
-export type NameOf<K extends MetricKind> = { [N in MetricName]: (typeof METRICS)[N]['kind'] extends K ? N : never }[MetricName]
+export type NameOf<K extends MetricKind> = {
+  [N in MetricName]: (typeof METRICS)[N]['kind'] extends K ? N : never
+}[MetricName]
 /** The labels of one metric. */
 export type LabelOf<N extends MetricName> = keyof (typeof METRICS)[N]['labels'] & string
 

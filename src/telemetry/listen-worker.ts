@@ -32,7 +32,9 @@ export function listenWorker(metrics: Metrics, bounds: Bounds = openBounds()): (
   const stops = [
     listen('worker.records.consumed', ({ tenant, dataset, records }) => pairOf(tenant, dataset).consumed.inc(records)),
     listen('worker.duplicates.dropped', ({ tenant, events }) => tenantOf(tenant).duplicates.inc(events)),
-    listen('worker.events.dead_lettered', ({ tenant, reason, events }) => tenantOf(tenant).deadLetters[reason].inc(events)),
+    listen('worker.events.dead_lettered', ({ tenant, reason, events }) =>
+      tenantOf(tenant).deadLetters[reason].inc(events),
+    ),
     listen('worker.flush.failed', ({ tenant, dataset }) => pairOf(tenant, dataset).appendErrors.inc()),
     listen('worker.flush.committed', ({ tenant, dataset, tookMs }) => {
       pairOf(tenant, dataset).flushSeconds.observe(tookMs / 1000)

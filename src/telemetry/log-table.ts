@@ -38,8 +38,14 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
     level: requestLevel,
     say: ({ method, route, status }) => `${method} ${route} answered ${status}`,
     fields: ({ method, route, status, tookMs, tenant, requestId, traceId, code }) => ({
-      method, route, status, duration_ms: Math.round(tookMs * 1000) / 1000, tenant,
-      request_id: requestId, trace_id: traceId, ...(code === undefined ? {} : { error: { code } }),
+      method,
+      route,
+      status,
+      duration_ms: Math.round(tookMs * 1000) / 1000,
+      tenant,
+      request_id: requestId,
+      trace_id: traceId,
+      ...(code === undefined ? {} : { error: { code } }),
     }),
     sameAs: sameRequest,
   },
@@ -50,7 +56,8 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
   'worker.started': { level: 'info', say: ({ worker }) => `Worker ${worker} has started` },
   'worker.stopped': {
     level: 'info',
-    say: ({ worker, drained }) => `Worker ${worker} has stopped${drained ? '' : ' before it could drain; its records are read again'}`,
+    say: ({ worker, drained }) =>
+      `Worker ${worker} has stopped${drained ? '' : ' before it could drain; its records are read again'}`,
   },
   'worker.share.changed': {
     level: 'info',
@@ -62,24 +69,41 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
     say: ({ topic, partition, reason, missing }) => `${topic}/${partition}: ${reason}, ${records(missing)} missing`,
   },
   'worker.records.consumed': { level: 'debug', say: ({ records: count }) => `${records(count)} consumed` },
-  'worker.records.replayed': { level: 'debug', say: ({ records: count }) => `${records(count)} read again, already settled` },
+  'worker.records.replayed': {
+    level: 'debug',
+    say: ({ records: count }) => `${records(count)} read again, already settled`,
+  },
   'worker.records.released': { level: 'info', say: ({ records: count }) => `${records(count)} given back unflushed` },
   'worker.buffer.changed': { level: 'debug', say: ({ rows: count }) => `${rows(count)} wait in memory` },
   'worker.flush.committed': {
     level: 'info',
     say: (said) => `${rows(said.rows)} committed to ${said.table}`,
     fields: (said) => ({
-      tenant: said.tenant, dataset: said.dataset, flush_id: said.flushId, table: said.table, snapshot_id: said.snapshotId,
-      records: said.records, rows: said.rows, duplicates: said.duplicates, dead_letters: said.deadLetters,
-      files: said.files, bytes: said.bytes, duration_ms: Math.round(said.tookMs * 1000) / 1000,
-      offsets: said.offsets, attempts: said.attempts,
+      tenant: said.tenant,
+      dataset: said.dataset,
+      flush_id: said.flushId,
+      table: said.table,
+      snapshot_id: said.snapshotId,
+      records: said.records,
+      rows: said.rows,
+      duplicates: said.duplicates,
+      dead_letters: said.deadLetters,
+      files: said.files,
+      bytes: said.bytes,
+      duration_ms: Math.round(said.tookMs * 1000) / 1000,
+      offsets: said.offsets,
+      attempts: said.attempts,
     }),
   },
   'worker.flush.failed': {
     level: 'error',
     say: ({ detail, retryInMs }) => `The flush failed and is tried again in ${retryInMs} ms: ${detail}`,
     fields: ({ tenant, dataset, flushId, code, retryInMs }) => ({
-      tenant, dataset, flush_id: flushId, retry_in_ms: retryInMs, error: { code, retryable: true },
+      tenant,
+      dataset,
+      flush_id: flushId,
+      retry_in_ms: retryInMs,
+      error: { code, retryable: true },
     }),
     sameAs: ({ tenant, dataset, code }) => `${tenant} ${dataset} ${code}`,
   },
@@ -98,12 +122,19 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
     sameAs: ({ tenant, dataset, reason }) => `${tenant} ${dataset} ${reason}`,
   },
   'worker.duplicates.dropped': { level: 'debug', say: ({ events: count }) => `${events(count)} were rows already` },
-  'worker.dead_letters.relayed': { level: 'info', say: ({ events: count }) => `${events(count)} relayed to the dead-letter topic` },
+  'worker.dead_letters.relayed': {
+    level: 'info',
+    say: ({ events: count }) => `${events(count)} relayed to the dead-letter topic`,
+  },
   'upkeep.swept': { level: 'info', say: ({ files }) => `Swept ${files} files of a flush that never committed` },
-  'upkeep.files.expired': { level: 'info', say: ({ files }) => `Removed ${files} files that no retained snapshot reaches` },
+  'upkeep.files.expired': {
+    level: 'info',
+    say: ({ files }) => `Removed ${files} files that no retained snapshot reaches`,
+  },
   'upkeep.records.deleted': {
     level: 'debug',
-    say: ({ topic, partition, beforeOffset }) => `Removed settled records of ${topic}/${partition} below ${beforeOffset}`,
+    say: ({ topic, partition, beforeOffset }) =>
+      `Removed settled records of ${topic}/${partition} below ${beforeOffset}`,
   },
   'upkeep.ledger.rotated': {
     level: 'info',
@@ -126,6 +157,9 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
 /** An announcement's members in the log's spelling: `traceId` is `trace_id`. The default where an entry names no fields. */
 export function snakeCased(said: object): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(said).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
+    Object.entries(said).map(([name, value]) => [
+      name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
   )
 }

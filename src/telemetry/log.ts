@@ -101,4 +101,3 @@ function stdout(): DestinationStream {
   stream.on('error', () => undefined)
   return stream
 }
-

@@ -38,12 +38,18 @@ function qualityOf(ranges: readonly Range[], type: string, subtype: string): num
   let specificity = -1
   let quality = 0
   for (const range of ranges) {
-    const rank = range.type === type && range.subtype === subtype ? 2
-      : range.type === type && range.subtype === '*' ? 1
-        : range.type === '*' && range.subtype === '*' ? 0 : -1
+    const rank = rankOf(range, type, subtype)
     if (rank < 0 || rank < specificity) continue
     quality = rank === specificity ? Math.max(quality, range.quality) : range.quality
     specificity = rank
   }
   return quality
+}
+
+/** How exactly a range names the type: 2 by name, 1 by its first half, 0 as anything, -1 not at all. */
+function rankOf(range: Range, type: string, subtype: string): number {
+  if (range.type === '*' && range.subtype === '*') return 0
+  if (range.type !== type) return -1
+  if (range.subtype === '*') return 1
+  return range.subtype === subtype ? 2 : -1
 }

@@ -15,7 +15,14 @@ function bound(micros: number): Uint8Array {
 function fileOf(name: string, instants: readonly number[], bounded = true): DataFile {
   const none = new Map<number, never>()
   return {
-    location: name, day: 0, rows: instants.length, bytes: 1, columnSizes: none, valueCounts: none, nullCounts: none, nanCounts: none,
+    location: name,
+    day: 0,
+    rows: instants.length,
+    bytes: 1,
+    columnSizes: none,
+    valueCounts: none,
+    nullCounts: none,
+    nanCounts: none,
     lowerBounds: bounded ? new Map([[FIELD, bound(Math.min(...instants))]]) : none,
     upperBounds: bounded ? new Map([[FIELD, bound(Math.max(...instants))]]) : none,
   }
@@ -23,14 +30,23 @@ function fileOf(name: string, instants: readonly number[], bounded = true): Data
 
 test('of a table in order only the newest files are read, newest first', () => {
   const files = [0, 100, 200, 300].map((from) => fileOf(`f${from}`, [from, from + 50, from + 99]))
-  assert.deepEqual(newestFiles(files, FIELD, 3).map((file) => file.location), ['f300'])
-  assert.deepEqual(newestFiles(files, FIELD, 4).map((file) => file.location), ['f300', 'f200'])
+  assert.deepEqual(
+    newestFiles(files, FIELD, 3).map((file) => file.location),
+    ['f300'],
+  )
+  assert.deepEqual(
+    newestFiles(files, FIELD, 4).map((file) => file.location),
+    ['f300', 'f200'],
+  )
   assert.equal(newestFiles(files, FIELD, 1_000).length, 4)
 })
 
 test('a file without bounds is always read', () => {
   const files = [fileOf('old', [1, 2]), fileOf('new', [100, 101]), fileOf('unknown', [50], false)]
-  assert.deepEqual(newestFiles(files, FIELD, 1).map((file) => file.location), ['unknown', 'new'])
+  assert.deepEqual(
+    newestFiles(files, FIELD, 1).map((file) => file.location),
+    ['unknown', 'new'],
+  )
 })
 
 test('the newest rows of the chosen files are the newest rows of all files', () => {
@@ -41,7 +57,10 @@ test('the newest rows of the chosen files are the newest rows of all files', () 
       const rowsOf = new Map(parts.map(([rows], at) => [String(at), rows]))
       const files = parts.map(([rows, bounded], at) => fileOf(String(at), rows, bounded))
       const newest = (chosen: readonly DataFile[]) =>
-        chosen.flatMap((file) => rowsOf.get(file.location) ?? []).sort((a, b) => b - a).slice(0, limit)
+        chosen
+          .flatMap((file) => rowsOf.get(file.location) ?? [])
+          .sort((a, b) => b - a)
+          .slice(0, limit)
       assert.deepEqual(newest(newestFiles(files, FIELD, limit)), newest(files))
     }),
     { numRuns: 1_000 },

@@ -12,7 +12,10 @@ test('so many run, so many wait in order, and the next is refused at once', asyn
       return new Promise<number>((resolve) => ends.push(() => resolve(at)))
     }),
   )
-  await assert.rejects(queue.run(async () => 4), { code: 'overloaded', retryAfterSeconds: 1 })
+  await assert.rejects(
+    queue.run(async () => 4),
+    { code: 'overloaded', retryAfterSeconds: 1 },
+  )
   assert.deepEqual(started, [0, 1])
   for (let at = 0; at < 4; at += 1) {
     while (ends[at] === undefined) await Promise.resolve()
@@ -24,8 +27,12 @@ test('so many run, so many wait in order, and the next is refused at once', asyn
 
 test('whoever runs or waits too long is told so, and the place is free again', { timeout: 10_000 }, async () => {
   const queue = openQueue({ running: 1, waiting: 4, timeoutMs: 30 })
-  const stuck = queue.run((signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))))
-  const behind = queue.run((signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))))
+  const stuck = queue.run(
+    (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  )
+  const behind = queue.run(
+    (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  )
   await assert.rejects(stuck, { code: 'overloaded' })
   await assert.rejects(behind, { code: 'overloaded' })
   assert.equal(await queue.run(async () => 'free'), 'free')
@@ -46,6 +53,11 @@ test('a caller who gives up waits no longer and leaves no hole in the line', { t
 
 test('an act that fails gives its place back', async () => {
   const queue = openQueue({ running: 1, waiting: 0, timeoutMs: 10_000 })
-  await assert.rejects(queue.run(async () => { throw new Error('broken') }), /broken/)
+  await assert.rejects(
+    queue.run(async () => {
+      throw new Error('broken')
+    }),
+    /broken/,
+  )
   assert.equal(await queue.run(async () => 1), 1)
 })

@@ -5,10 +5,18 @@ import type { Type } from '../../src/lake/index.ts'
 import { render, rfc3339, type Json } from '../../src/preview/render.ts'
 
 const struct = (fields: Record<string, Type>): Type => ({
-  type: 'struct', fields: Object.entries(fields).map(([name, type], at) => ({ id: at + 10, name, required: false, type })),
+  type: 'struct',
+  fields: Object.entries(fields).map(([name, type], at) => ({ id: at + 10, name, required: false, type })),
 })
 const list = (element: Type): Type => ({ type: 'list', 'element-id': 20, element, 'element-required': false })
-const map = (value: Type): Type => ({ type: 'map', 'key-id': 30, key: 'string', 'value-id': 31, value, 'value-required': false })
+const map = (value: Type): Type => ({
+  type: 'map',
+  'key-id': 30,
+  key: 'string',
+  'value-id': 31,
+  value,
+  'value-required': false,
+})
 
 const CASES: readonly [sql: string, type: Type, json: Json][] = [
   ['true', 'boolean', true],
@@ -29,7 +37,11 @@ const CASES: readonly [sql: string, type: Type, json: Json][] = [
   ["UUID '0193a000-0000-7000-8000-000000000001'", 'uuid', '0193a000-0000-7000-8000-000000000001'],
   [`'{"b":1,"a":[1e400]}'`, 'string', '{"b":1,"a":[1e400]}'],
   ['[1::BIGINT, NULL, 9007199254740993]', list('long'), [1, null, '9007199254740993']],
-  ["{'a': 1::INTEGER, 'b': [{'c': 1.10::DECIMAL(4,2)}]}", struct({ a: 'int', b: list(struct({ c: 'decimal(4, 2)' })) }), { a: 1, b: [{ c: '1.10' }] }],
+  [
+    "{'a': 1::INTEGER, 'b': [{'c': 1.10::DECIMAL(4,2)}]}",
+    struct({ a: 'int', b: list(struct({ c: 'decimal(4, 2)' })) }),
+    { a: 1, b: [{ c: '1.10' }] },
+  ],
   ['NULL', 'string', null],
 ]
 

@@ -27,5 +27,6 @@ test('the demo’s schema says everything that the earthquakes hold, and nothing
 function close(schema: unknown): void {
   if (typeof schema !== 'object' || schema === null) return
   for (const inner of Object.values(schema)) close(inner)
-  if ('properties' in schema && 'type' in schema && schema.type === 'object') Object.assign(schema, { additionalProperties: false })
+  if ('properties' in schema && 'type' in schema && schema.type === 'object')
+    Object.assign(schema, { additionalProperties: false })
 }

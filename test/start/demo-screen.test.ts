@@ -4,7 +4,14 @@ import { table, took } from '../../src/start/demo-screen.ts'
 
 test('a table is aligned, and a long value is cut visibly', () => {
   assert.equal(
-    table(['place', 'mag'], [['here', 2.5], ['a place with a very long name', null]], 12),
+    table(
+      ['place', 'mag'],
+      [
+        ['here', 2.5],
+        ['a place with a very long name', null],
+      ],
+      12,
+    ),
     ['  place         mag', '  ────────────  ───', '  here          2.5', '  a place wit…'].join('\n'),
   )
 })

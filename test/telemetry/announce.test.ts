@@ -15,8 +15,16 @@ test('everybody who listens hears, until they stop', () => {
 
 test('a listener that throws reaches neither the stage nor the next listener', (t) => {
   let heard = 0
-  t.after(listen('api.stopped', () => { throw new Error('a defect of the listener') }))
-  t.after(listen('api.stopped', () => { heard += 1 }))
+  t.after(
+    listen('api.stopped', () => {
+      throw new Error('a defect of the listener')
+    }),
+  )
+  t.after(
+    listen('api.stopped', () => {
+      heard += 1
+    }),
+  )
   announce('api.stopped', {})
   assert.equal(heard, 1)
 })

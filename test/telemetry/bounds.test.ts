@@ -5,7 +5,10 @@ import { openBounds, OTHER, UNKNOWN } from '../../src/telemetry/bounds.ts'
 
 test('the admitted keep their names and everybody after the limit is _other', () => {
   const bounds = openBounds({ tenants: 2, pairs: 3 })
-  assert.deepEqual(['a', 'b', 'c', 'a', 'c'].map((slug) => bounds.tenant(slug)), ['a', 'b', OTHER, 'a', OTHER])
+  assert.deepEqual(
+    ['a', 'b', 'c', 'a', 'c'].map((slug) => bounds.tenant(slug)),
+    ['a', 'b', OTHER, 'a', OTHER],
+  )
 })
 
 test('a pair is named whole or not at all', () => {

@@ -34,7 +34,11 @@ test('every metric is named by the rules of Prometheus and described', () => {
 })
 
 test('bucket edges rise and hold the objectives', () => {
-  for (const edges of [HTTP_SECONDS, FLUSH_SECONDS]) assert.deepEqual([...edges], [...new Set(edges)].sort((a, b) => a - b))
+  for (const edges of [HTTP_SECONDS, FLUSH_SECONDS])
+    assert.deepEqual(
+      [...edges],
+      [...new Set(edges)].sort((a, b) => a - b),
+    )
   assert.ok(HTTP_SECONDS.includes(0.25))
   assert.ok(FLUSH_SECONDS.includes(5))
 })

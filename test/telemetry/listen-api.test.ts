@@ -18,7 +18,8 @@ test('a request is counted by route and status and timed by route', async (t) =>
     'pulse_api_request_seconds_bucket{le="0.005",route="/v1/tenants"} 1',
     'pulse_api_request_seconds_bucket{le="0.025",route="/v1/tenants"} 2',
     'pulse_api_request_seconds_count{route="/v1/tenants"} 2',
-  ]) assert.ok(body.includes(`${line}\n`), line)
+  ])
+    assert.ok(body.includes(`${line}\n`), line)
 })
 
 test('known routes are born at zero', async (t) => {

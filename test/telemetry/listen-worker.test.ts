@@ -15,7 +15,10 @@ function listening(t: TestContext, limits = { tenants: 60, pairs: 100 }) {
 /** The sum over all series of a metric. */
 async function sumOf(exposition: Promise<{ body: string }>, name: string): Promise<number> {
   const { body } = await exposition
-  return [...body.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))].reduce((sum, [, value]) => sum + Number(value), 0)
+  return [...body.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))].reduce(
+    (sum, [, value]) => sum + Number(value),
+    0,
+  )
 }
 
 test('each announcement moves its own metric, by as much as it says', async (t) => {
@@ -27,8 +30,19 @@ test('each announcement moves its own metric, by as much as it says', async (t) 
   announce('worker.flush.failed', { ...of, flushId: 'f', code: 'x', detail: '', retryInMs: 1 })
   announce('worker.buffer.changed', { ...of, rows: 4 })
   announce('worker.flush.committed', {
-    ...of, flushId: 'f', table: 't', snapshotId: '1', records: 7, rows: 4, duplicates: 2, deadLetters: 1,
-    files: 1, bytes: 9, tookMs: 300, offsets: [], attempts: 1,
+    ...of,
+    flushId: 'f',
+    table: 't',
+    snapshotId: '1',
+    records: 7,
+    rows: 4,
+    duplicates: 2,
+    deadLetters: 1,
+    files: 1,
+    bytes: 9,
+    tookMs: 300,
+    offsets: [],
+    attempts: 1,
   })
   const { body } = await metrics.exposition()
   for (const line of [
@@ -40,7 +54,8 @@ test('each announcement moves its own metric, by as much as it says', async (t) 
     'pulse_worker_batch_flush_seconds_bucket{le="0.25",tenant="acme",dataset="clicks"} 0',
     'pulse_worker_batch_flush_seconds_bucket{le="0.5",tenant="acme",dataset="clicks"} 1',
     'pulse_worker_batch_flush_seconds_sum{tenant="acme",dataset="clicks"} 0.3',
-  ]) assert.ok(body.includes(`${line}\n`), line)
+  ])
+    assert.ok(body.includes(`${line}\n`), line)
 })
 
 test('the series of a tenant and a dataset are all born at zero when either is first heard of', async (t) => {

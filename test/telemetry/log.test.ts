@@ -6,12 +6,26 @@ import { announce, LOG, openLog, type AnnouncementName, type LogSettings } from 
 
 function logging(t: TestContext, settings: Partial<LogSettings> = {}) {
   const text: string[] = []
-  const log = openLog({ level: 'info', plane: 'api', service: 'pulse-api', to: { write: (line) => text.push(line) }, ...settings })
+  const log = openLog({
+    level: 'info',
+    plane: 'api',
+    service: 'pulse-api',
+    to: { write: (line) => text.push(line) },
+    ...settings,
+  })
   t.after(() => log[Symbol.asyncDispose]())
   return { text, log, lines: () => text.map((line) => JSON.parse(line) as Record<string, unknown>) }
 }
 
-const request = { method: 'POST', route: '/v1/tenants', status: 201, tookMs: 12.3456, requestId: 'req-1', traceId: 'a'.repeat(32), tenant: 'acme' }
+const request = {
+  method: 'POST',
+  route: '/v1/tenants',
+  status: 201,
+  tookMs: 12.3456,
+  requestId: 'req-1',
+  traceId: 'a'.repeat(32),
+  tenant: 'acme',
+}
 
 test('a control-plane request is one canonical line', (t) => {
   const { lines } = logging(t)
@@ -21,19 +35,48 @@ test('a control-plane request is one canonical line', (t) => {
   assert.match(String(line?.['time']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
   const { time: _time, pid: _pid, ...rest } = line ?? {}
   assert.deepEqual(rest, {
-    level: 'info', plane: 'api', service: 'pulse-api', event: 'api.request.finished', method: 'POST', route: '/v1/tenants',
-    status: 201, duration_ms: 12.346, tenant: 'acme', request_id: 'req-1', trace_id: 'a'.repeat(32), msg: 'POST /v1/tenants answered 201',
+    level: 'info',
+    plane: 'api',
+    service: 'pulse-api',
+    event: 'api.request.finished',
+    method: 'POST',
+    route: '/v1/tenants',
+    status: 201,
+    duration_ms: 12.346,
+    tenant: 'acme',
+    request_id: 'req-1',
+    trace_id: 'a'.repeat(32),
+    msg: 'POST /v1/tenants answered 201',
   })
 })
 
 test('a flush is one canonical line with tenant, dataset, snapshot and offsets', (t) => {
   const { lines } = logging(t, { plane: 'worker' })
   announce('worker.flush.committed', {
-    flushId: 'f-1', tenant: 'acme', dataset: 'clicks', table: 'pulse_x.clicks', snapshotId: '42', records: 3, rows: 2, duplicates: 1,
-    deadLetters: 0, files: 1, bytes: 900, tookMs: 40, offsets: ['topic/0:5-7'], attempts: 1,
+    flushId: 'f-1',
+    tenant: 'acme',
+    dataset: 'clicks',
+    table: 'pulse_x.clicks',
+    snapshotId: '42',
+    records: 3,
+    rows: 2,
+    duplicates: 1,
+    deadLetters: 0,
+    files: 1,
+    bytes: 900,
+    tookMs: 40,
+    offsets: ['topic/0:5-7'],
+    attempts: 1,
   })
   const [line] = lines()
-  for (const [name, value] of Object.entries({ tenant: 'acme', dataset: 'clicks', snapshot_id: '42', rows: 2, duplicates: 1, offsets: ['topic/0:5-7'] })) {
+  for (const [name, value] of Object.entries({
+    tenant: 'acme',
+    dataset: 'clicks',
+    snapshot_id: '42',
+    rows: 2,
+    duplicates: 1,
+    offsets: ['topic/0:5-7'],
+  })) {
     assert.deepEqual(line?.[name], value, name)
   }
 })
@@ -41,18 +84,35 @@ test('a flush is one canonical line with tenant, dataset, snapshot and offsets',
 test('a collect that succeeds writes no line, one that is rejected does', (t) => {
   const { lines } = logging(t)
   announce('api.request.finished', { ...request, route: '/v1/collect', status: 202 })
-  announce('collect.settled', { tenant: 'acme', dataset: 'clicks', accepted: 1, rejected: 0, failed: 0, bytes: 1, traceId: 't' })
+  announce('collect.settled', {
+    tenant: 'acme',
+    dataset: 'clicks',
+    accepted: 1,
+    rejected: 0,
+    failed: 0,
+    bytes: 1,
+    traceId: 't',
+  })
   announce('api.request.finished', { ...request, route: '/health', status: 200 })
   assert.deepEqual(lines(), [])
   announce('api.request.finished', { ...request, route: '/v1/collect', status: 422, code: 'all_rejected' })
-  assert.deepEqual(lines().map((line) => [line['level'], line['error']]), [['warn', { code: 'all_rejected' }]])
+  assert.deepEqual(
+    lines().map((line) => [line['level'], line['error']]),
+    [['warn', { code: 'all_rejected' }]],
+  )
 })
 
 test('a trouble that repeats is said at once and then once per interval with its count', async (t) => {
   const { lines, log } = logging(t, { repeatMs: 50 })
   for (let at = 0; at < 100; at += 1) announce('dependency.away', { dependency: 'postgres', detail: `attempt ${at}` })
   announce('dependency.away', { dependency: 'kafka', detail: 'another trouble' })
-  assert.deepEqual(lines().map((line) => [line['dependency'], line['repeat']]), [['postgres', undefined], ['kafka', undefined]])
+  assert.deepEqual(
+    lines().map((line) => [line['dependency'], line['repeat']]),
+    [
+      ['postgres', undefined],
+      ['kafka', undefined],
+    ],
+  )
   for (let waited = 0; lines().length < 3 && waited < 5_000; waited += 10) await sleep(10)
   assert.deepEqual([lines()[2]?.['repeat'], lines()[2]?.['detail']], [99, 'attempt 99'])
   announce('dependency.away', { dependency: 'postgres', detail: 'still' })
@@ -77,19 +137,43 @@ test('secrets poured into every announcement are in no line', (t) => {
   for (const event of Object.keys(LOG) as AnnouncementName[]) {
     // Every member that any announcement has, so that each finds its own.
     const said = {
-      detail: poison, stack: poison, where: poison, code: poison, route: '/x', status: 500, tookMs: 1, tenant: 'acme', dataset: 'clicks',
-      claimed: [], released: [], partitions: [], offsets: [poison], password: 'hunter2', apiKey: 'hunter2', dependency: 'postgres', reason: 'invalid',
+      detail: poison,
+      stack: poison,
+      where: poison,
+      code: poison,
+      route: '/x',
+      status: 500,
+      tookMs: 1,
+      tenant: 'acme',
+      dataset: 'clicks',
+      claimed: [],
+      released: [],
+      partitions: [],
+      offsets: [poison],
+      password: 'hunter2',
+      apiKey: 'hunter2',
+      dependency: 'postgres',
+      reason: 'invalid',
     }
     announce(event, said as never)
   }
   assert.ok(text.length >= Object.keys(LOG).length - 1, `${text.length} lines`)
-  assert.deepEqual(text.filter((line) => line.includes('hunter2')), [])
+  assert.deepEqual(
+    text.filter((line) => line.includes('hunter2')),
+    [],
+  )
 })
 
 test('a line that is written inside a request names its tenant, request and trace without being told', (t) => {
   const { lines } = logging(t)
-  runWith({ tenantId: '0193a000-0000-7000-8000-000000000001', tenantSlug: 'acme', requestId: 'req-9', traceId: 'b'.repeat(32) }, () =>
-    announce('process.defect', { where: 'a route', detail: 'broken' }),
+  runWith(
+    {
+      tenantId: '0193a000-0000-7000-8000-000000000001',
+      tenantSlug: 'acme',
+      requestId: 'req-9',
+      traceId: 'b'.repeat(32),
+    },
+    () => announce('process.defect', { where: 'a route', detail: 'broken' }),
   )
   const [line] = lines()
   assert.deepEqual([line?.['tenant'], line?.['request_id'], line?.['trace_id']], ['acme', 'req-9', 'b'.repeat(32)])

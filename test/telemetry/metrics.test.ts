@@ -39,7 +39,9 @@ test('a plane exports the metrics of its own in the catalogue and refuses the ot
   for (const plane of ['api', 'worker'] as const) {
     const { body } = await pulseOnly(plane).exposition()
     const typed = new Set([...body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, kind]) => `${name} ${kind}`))
-    const expected = Object.entries(METRICS).filter(([, entry]) => entry.plane === plane).map(([name, entry]) => `${name} ${entry.kind}`)
+    const expected = Object.entries(METRICS)
+      .filter(([, entry]) => entry.plane === plane)
+      .map(([name, entry]) => `${name} ${entry.kind}`)
     assert.deepEqual([...typed].sort(), expected.sort())
   }
   assert.throws(() => pulseOnly('api').gauge('pulse_worker_buffer_rows'), /not a metric of the api plane/)

@@ -11,8 +11,16 @@ const CASES: readonly [accept: string | undefined, open: boolean, why: string][]
   ['text/plain', false, 'text alone'],
   ['application/openmetrics-text', true, 'OpenMetrics of any version'],
   ['application/openmetrics-text; version=1.0.0; charset=utf-8', true, 'OpenMetrics 1.0.0'],
-  ['application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1', true, 'Prometheus 2.42'],
-  ['application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2', true, 'Prometheus 3'],
+  [
+    'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
+    true,
+    'Prometheus 2.42',
+  ],
+  [
+    'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+    true,
+    'Prometheus 3',
+  ],
   ['application/openmetrics-text;version=0.0.1', false, 'a version that is not written'],
   ['application/openmetrics-text;q=0,text/plain', false, 'OpenMetrics refused'],
   ['text/plain;q=0.9,application/openmetrics-text;q=0.5', false, 'text preferred'],

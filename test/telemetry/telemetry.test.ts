@@ -14,7 +14,10 @@ test('the window listens until it is closed', async () => {
   announce('worker.records.consumed', consumed)
   announce('dependency.back', { dependency: 'kafka' })
   assert.equal(lines.length, 1)
-  assert.match((await telemetry.metrics.exposition()).body, /events_consumed_total\{tenant="acme",dataset="clicks"\} 2\n/)
+  assert.match(
+    (await telemetry.metrics.exposition()).body,
+    /events_consumed_total\{tenant="acme",dataset="clicks"\} 2\n/,
+  )
 })
 
 test('switched off, the endpoint answers and nobody listens', async () => {

@@ -1,0 +1,114 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { settingsDocument } from '../src/config/index.ts'
+import { LOG, METRICS, type AnnouncementName, type MetricEntry } from '../src/telemetry/index.ts'
+
+/** Everything in git that is derived from source: rendered here, compared by a test, written by `npm run check -- --write`. */
+export interface Generated {
+  readonly path: string
+  readonly text: string
+}
+
+const root = resolve(import.meta.dirname, '..')
+const read = (path: string): Promise<string> => readFile(join(root, path), 'utf8')
+
+/** Renders all of it. Reads the tree, writes nothing. */
+export async function generateAll(): Promise<readonly Generated[]> {
+  return [
+    { path: 'README.md', text: withJourney(await read('README.md'), await journeyTable()) },
+    { path: 'docs/reference/settings.md', text: settingsDocument() },
+    { path: 'docs/reference/metrics.md', text: metricsDocument() },
+    { path: 'docs/reference/announcements.md', text: announcementsDocument(await read('src/telemetry/announce.ts')) },
+    { path: 'docs/decisions/README.md', text: await decisionsDocument() },
+  ]
+}
+
+const NOTICE = '<!-- Generated from source by `npm run check -- --write`. Edit the source, not this page. -->'
+
+/**
+ * The eight files that an event walks through. A step is in a file when that file is where a reader should start.
+ */
+export const JOURNEY: readonly { readonly steps: string; readonly path: string; readonly says: string }[] = [
+  { steps: '1 accept, 2 validate', path: 'src/collect/collect.ts', says: 'reads a request into events, one verdict each' },
+  { steps: '3 publish (202)', path: 'src/bus/publisher.ts', says: 'one batch per partition, acknowledged before the answer' },
+  { steps: '4 consume', path: 'src/ingest/consume.ts', says: 'fetches the partitions that this worker owns' },
+  { steps: '5 buffer', path: 'src/ingest/buffer.ts', says: 'rows wait per tenant and dataset, bounded in bytes' },
+  { steps: '6 deduplicate', path: 'src/ingest/ledger.ts', says: 'ids that are rows already' },
+  { steps: '7 flush', path: 'src/ingest/flush.ts', says: 'Parquet and Iceberg metadata, written and synced' },
+  { steps: '8 commit', path: 'src/ingest/settle.ts', says: 'one transaction: ids, offsets, dead letters, table pointers' },
+  { steps: '9 preview', path: 'src/preview/read.ts', says: 'the newest rows, read back' },
+]
+
+async function journeyTable(): Promise<string> {
+  const rows = await Promise.all(
+    JOURNEY.map(async ({ steps, path, says }) => {
+      const lines = (await read(path)).split('\n').length - 1
+      return `| ${steps} | [\`${path}\`](${path}) | ${lines} | ${says} |`
+    }),
+  )
+  return ['| step | file | lines | what happens there |', '| --- | --- | --- | --- |', ...rows].join('\n')
+}
+
+const [BEGIN, END] = ['<!-- journey: generated -->', '<!-- /journey -->']
+
+function withJourney(readme: string, table: string): string {
+  const [before, rest] = readme.split(BEGIN)
+  const after = rest?.split(END)[1]
+  if (before === undefined || after === undefined) throw new Error(`README.md has lost its markers ${BEGIN} and ${END}`)
+  return `${before}${BEGIN}\n\n${table}\n\n${END}${after}`
+}
+
+function metricsDocument(): string {
+  const rows = Object.entries<MetricEntry>(METRICS).map(([name, entry]) => {
+    const labels = Object.entries(entry.labels).map(([label, rule]) =>
+      typeof rule === 'string' ? `\`${label}\`` : `\`${label}\` (${rule.map((value) => `\`${value}\``).join(', ')})`,
+    )
+    const buckets = entry.buckets === undefined ? '' : ` Edges: ${entry.buckets.join(', ')}.`
+    return `| \`${name}\` | ${entry.kind} | ${labels.join(', ')} | ${entry.plane} | ${entry.help}${buckets} |`
+  })
+  return [
+    '# Metrics', '', NOTICE, '',
+    'The API serves them at `/metrics/` (`/metrics` redirects there), the worker at `:9100/metrics`. Text and OpenMetrics are negotiated by',
+    'the `Accept` header. `tenant` and `dataset` are slugs: `_unknown` where a record cannot be resolved, and `_other` once a process has',
+    'admitted 60 tenants or 100 datasets, so that a scrape stays small and sums over all series stay true. `route` is a route\'s template,',
+    '`_unmatched` where none matched. Beside these each process exports the usual `process_*` and `nodejs_*` series.', '',
+    '| name | kind | labels | plane | meaning |', '| --- | --- | --- | --- | --- |', ...rows, '',
+  ].join('\n')
+}
+
+/** The members of each announcement, read from the source that the compiler checks. */
+export function announcementMembers(source: string): Map<string, string[]> {
+  const body = /export interface Announcements \{([\s\S]*?)\n\}/.exec(source)?.[1] ?? ''
+  const members = new Map<string, string[]>()
+  for (const [, name = '', shape = ''] of body.matchAll(/'([a-z_.]+)':\s*(Record<never, never>|\{[^}]*\})/g)) {
+    members.set(name, [...shape.matchAll(/(\w+)\??:/g)].map(([, member = '']) => member))
+  }
+  return members
+}
+
+function announcementsDocument(source: string): string {
+  const members = announcementMembers(source)
+  const rows = (Object.keys(LOG) as AnnouncementName[]).map((name) => {
+    const { level } = LOG[name]
+    const said = members.get(name)
+    if (said === undefined) throw new Error(`announce.ts does not declare ${name} in a way that can be read`)
+    return `| \`${name}\` | ${typeof level === 'string' ? level : 'by outcome'} | ${said.map((member) => `\`${member}\``).join(', ')} |`
+  })
+  return [
+    '# Announcements', '', NOTICE, '',
+    'A stage says once what happened; metrics and log lines are both made of that, so they cannot disagree. The name is the `event` of the',
+    'log line. `by outcome`: a request that succeeds is `info`, a probe or a collect that succeeds `debug`, what was refused or failed `warn` or `error`.', '',
+    '| event | level | carries |', '| --- | --- | --- |', ...rows, '',
+  ].join('\n')
+}
+
+async function decisionsDocument(): Promise<string> {
+  const files = (await readdir(join(root, 'docs/decisions'))).filter((name) => /^\d{4}-.*\.md$/.test(name)).sort()
+  const rows = await Promise.all(
+    files.map(async (name) => {
+      const title = /^# (.*)$/m.exec(await read(`docs/decisions/${name}`))?.[1] ?? name
+      return `- [${title}](${name})`
+    }),
+  )
+  return ['# Decisions', '', NOTICE, '', 'One page each: what was the question, what we chose, what it costs, what would change our mind.', '', ...rows, ''].join('\n')
+}

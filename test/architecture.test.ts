@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { test } from 'node:test'
+
+/**
+ * The walls of the house. Rooms may import what this map lists, through doors only. The nouns are
+ * pure, the places know no acts, the planes only wire (docs/concepts/rooms.md).
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  problems: [],
+  tenancy: [],
+  config: [],
+  bus: [],
+  lake: [],
+  event: ['problems'],
+  telemetry: ['event', 'tenancy'],
+  store: ['tenancy', 'problems'],
+  pdm: ['event', 'problems', 'lake'],
+  upkeep: ['store', 'lake', 'bus', 'event', 'telemetry'],
+  registry: ['pdm', 'event', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],
+  collect: ['event', 'pdm', 'problems', 'tenancy', 'bus', 'registry', 'telemetry'],
+  ingest: ['event', 'pdm', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'registry', 'telemetry', 'problems'],
+  preview: ['lake', 'store', 'registry', 'problems', 'tenancy'],
+  api: [
+    'bus', 'collect', 'config', 'event', 'lake', 'pdm', 'preview', 'problems', 'registry', 'store', 'telemetry', 'tenancy',
+    'upkeep',
+  ],
+  worker: ['bus', 'config', 'event', 'ingest', 'lake', 'pdm', 'problems', 'registry', 'store', 'telemetry', 'tenancy', 'upkeep'],
+  // `lake`: the demo reads the table's files with its own eyes.
+  start: ['config', 'store', 'bus', 'telemetry', 'problems', 'tenancy', 'lake'],
+}
+
+const BANNED_NAMES = /^(utils?|helpers?|common|shared|misc|types)$/
+
+/**
+ * Where the outside world may be touched directly. Time, chance and the console have one home each,
+ * so that a test can hold them; the further places are listed with their reason.
+ */
+const HOMES: readonly { readonly word: RegExp; readonly name: string; readonly homes: Readonly<Record<string, string>> }[] = [
+  { name: 'process.env', word: /\bprocess\.env\b/, homes: { 'src/config/load.ts': 'the home' } },
+  { name: 'console', word: /\bconsole\./, homes: {} },
+  { name: 'Math.random', word: /\bMath\.random\b/, homes: { 'src/event/ids.ts': 'the home' } },
+]
+
+/** Source files without a test of their own name, each with the reason. */
+const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
+  'src/telemetry/log-table.ts': 'a table; log.test.ts writes a line for each of its entries',
+  'src/preview/query.ts': 'preview.test.ts runs its statements on real files',
+  'src/preview/engine.ts': 'preview.test.ts runs it',
+  'src/preview/read.ts': 'preview.test.ts runs it',
+  'src/preview/facts.ts': 'preview.test.ts compares them with the table',
+  'src/start/demo.ts': 'needs the whole system: test/e2e runs it twice',
+  'src/start/demo-answer.ts': 'needs the whole system: test/e2e runs it twice',
+  'src/start/demo-client.ts': 'needs the whole system: test/e2e runs it twice',
+}
+
+const root = resolve(import.meta.dirname, '..')
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .sort()
+}
+
+const sources = (await filesBelow('src')).filter((path) => path.endsWith('.ts'))
+const texts = new Map(await Promise.all(sources.map(async (path) => [path, await readFile(join(root, path), 'utf8')] as const)))
+
+/** Without comments, so that prose may name what code may not. Strings stay: a `//` in one ends its line, harmlessly. */
+const codeOf = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[\s;{(,])\/\/.*$/gm, '$1')
+
+const roomOf = (path: string): string | undefined => /^src\/([^/]+)\//.exec(path)?.[1]
+
+interface Import {
+  readonly from: string
+  readonly to: string
+  readonly typeOnly: boolean
+}
+
+const imports: readonly Import[] = [...texts].flatMap(([from, text]) =>
+  [...codeOf(text).matchAll(/\b(import|export)\s+(type\s)?[^'";]*?from\s+['"](\.{1,2}\/[^'"]+)['"]|\bimport\(\s*['"](\.{1,2}\/[^'"]+)['"]/g)].map((found) => ({
+    from,
+    to: relative(root, resolve(root, dirname(from), found[3] ?? found[4] ?? '')).split(sep).join('/'),
+    typeOnly: found[2] !== undefined,
+  })),
+)
+
+test('the tree is read: rooms, files and imports are found', () => {
+  assert.ok(sources.length > 20 && imports.length > 40, `${sources.length} files, ${imports.length} imports`)
+})
+
+test('every room is on the map, and every room of the map exists', () => {
+  const rooms = new Set(sources.map(roomOf).filter((room) => room !== undefined))
+  assert.deepEqual([...rooms].sort(), Object.keys(MAY_IMPORT).sort())
+})
+
+test('rooms import only what the map allows, and through the door', () => {
+  const wrong = imports.flatMap(({ from, to }) => {
+    const [here, there] = [roomOf(from), roomOf(to)]
+    if (there === undefined || here === there) return []
+    if (to !== `src/${there}/index.ts`) return [`${from} passes by the door: ${to}`]
+    return here === undefined || MAY_IMPORT[here]?.includes(there) ? [] : [`${from} may not import ${there}`]
+  })
+  assert.deepEqual(wrong, [])
+})
+
+test('every import names a file that exists', () => {
+  assert.deepEqual(imports.filter(({ to }) => !existsSync(join(root, to))).map(({ from, to }) => `${from}: ${to}`), [])
+})
+
+test('the map has no cycle', () => {
+  const visit = (room: string, path: readonly string[]): void => {
+    assert.ok(!path.includes(room), `cycle: ${[...path, room].join(' > ')}`)
+    for (const next of MAY_IMPORT[room] ?? []) visit(next, [...path, room])
+  }
+  for (const room of Object.keys(MAY_IMPORT)) visit(room, [])
+})
+
+test('no files import each other in a circle', () => {
+  const graph = new Map<string, string[]>()
+  for (const { from, to, typeOnly } of imports) if (!typeOnly) graph.set(from, [...(graph.get(from) ?? []), to])
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): void => {
+    assert.ok(!path.includes(file), `cycle: ${[...path, file].join(' > ')}`)
+    if (done.has(file)) return
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file])
+    done.add(file)
+  }
+  for (const file of graph.keys()) visit(file, [])
+})
+
+test('inside a room nobody imports the room’s own door', () => {
+  const wrong = imports.filter(({ from, to }) => roomOf(from) === roomOf(to) && to === `src/${roomOf(to)}/index.ts`)
+  assert.deepEqual(wrong.map(({ from }) => from), [])
+})
+
+test('no folder or file is called by a name that says nothing', async () => {
+  const paths = [...sources, ...(await filesBelow('test')), ...(await filesBelow('scripts'))]
+  const wrong = paths.filter((path) => path.split('/').some((part) => BANNED_NAMES.test(part.replace(/(\.test)?\.[a-z]+$/, ''))))
+  assert.deepEqual(wrong, [])
+})
+
+for (const { name, word, homes } of HOMES) {
+  test(`${name} is used only at home`, () => {
+    const users = [...texts].filter(([, text]) => word.test(codeOf(text))).map(([path]) => path)
+    assert.deepEqual(users.filter((path) => homes[path] === undefined), [])
+  })
+}
+
+test('a file that passes 400 lines holds two ideas', () => {
+  const long = [...texts].map(([path, text]) => [path, text.split('\n').length - 1] as const).filter(([, lines]) => lines > 400)
+  assert.deepEqual(long, [])
+})
+
+test('nothing is exported by default, and no class stands where a function would do', () => {
+  assert.deepEqual([...texts].filter(([, text]) => /^export default\b/m.test(codeOf(text))).map(([path]) => path), [])
+})
+
+test('every source file has its test, or a reason why another holds it', () => {
+  const without = sources.filter((path) => {
+    if (['index.ts', 'port.ts', 'main.ts'].includes(basename(path)) || path in TESTED_ELSEWHERE) return false
+    return !existsSync(join(root, path.replace(/^src\//, 'test/').replace(/\.ts$/, '.test.ts')))
+  })
+  assert.deepEqual(without, [])
+})
+
+test('the list of exceptions names only files that exist and have no test', () => {
+  const stale = Object.keys(TESTED_ELSEWHERE).filter(
+    (path) => !texts.has(path) || existsSync(join(root, path.replace(/^src\//, 'test/').replace(/\.ts$/, '.test.ts'))),
+  )
+  assert.deepEqual(stale, [])
+})

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { test } from 'node:test'
+
+const root = resolve(import.meta.dirname, '..')
+
+/** All files that git knows or would take: what a stranger gets. */
+const tree = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 })
+  .split('\n')
+  .filter((path) => path !== '' && existsSync(join(root, path)))
+
+const pages = tree.filter((path) => path.endsWith('.md'))
+const textOf = (path: string): Promise<string> => readFile(join(root, path), 'utf8')
+
+/** GitHub's anchor of a heading. */
+const anchorOf = (heading: string): string =>
+  heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').trim().replace(/\s/g, '-')
+
+test('every relative link in the papers leads to a file, and every anchor to a heading', async () => {
+  const broken: string[] = []
+  let checked = 0
+  for (const page of pages) {
+    const text = (await textOf(page)).replace(/```[\s\S]*?```/g, '')
+    for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue
+      checked += 1
+      const [path = '', anchor] = target.split('#')
+      const file = path === '' ? page : join(dirname(page), path)
+      if (!existsSync(join(root, file))) broken.push(`${page}: ${target}`)
+      else if (anchor !== undefined && file.endsWith('.md')) {
+        const anchors = [...(await textOf(file)).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchorOf(heading))
+        if (!anchors.includes(anchor)) broken.push(`${page}: ${target} (no such heading)`)
+      }
+    }
+  }
+  assert.deepEqual(broken, [])
+  assert.ok(checked > 20, `${checked} links checked`)
+})
+
+test('every npm command that the papers name exists', async () => {
+  const { scripts } = JSON.parse(await textOf('package.json')) as { scripts: Record<string, string> }
+  const missing: string[] = []
+  for (const page of pages) {
+    for (const [, script = ''] of (await textOf(page)).matchAll(/\bnpm run ([a-z:]+)/g)) if (!(script in scripts)) missing.push(`${page}: npm run ${script}`)
+  }
+  assert.deepEqual(missing, [])
+  for (const script of ['start', 'demo', 'test', 'test:real', 'check', 'bench']) assert.ok(script in scripts, script)
+})
+
+test('every `pulse` command that the papers name exists', async () => {
+  const commands = new Set(['start', 'api', 'worker', 'bus', 'migrate', 'demo', 'canary', 'doctor'])
+  const missing: string[] = []
+  for (const page of pages) {
+    for (const [, command = ''] of (await textOf(page)).matchAll(/`(?:npx )?pulse ([a-z]+)/g)) if (!commands.has(command)) missing.push(`${page}: pulse ${command}`)
+  }
+  assert.deepEqual(missing, [])
+})
+
+test('every source path that the papers name exists', async () => {
+  const missing: string[] = []
+  for (const page of pages) {
+    for (const [, path = ''] of (await textOf(page)).matchAll(/`((?:src|test|scripts|docs|bench|deploy)\/[\w./-]+\w)`/g)) {
+      if (!existsSync(join(root, path))) missing.push(`${page}: ${path}`)
+    }
+  }
+  assert.deepEqual(missing, [])
+})
+
+test('the journey in the README is eight files', async () => {
+  const table = (await textOf('README.md')).split('<!-- journey: generated -->')[1]?.split('<!-- /journey -->')[0] ?? ''
+  assert.equal([...table.matchAll(/\]\((src\/[\w/.-]+)\)/g)].length, 8)
+})
+
+test('no file speaks of one machine, and the lockfile of no download address', async () => {
+  // Spelled in pieces, so that this file does not name what it forbids.
+  const forbidden = new RegExp(['/wo' + 'rk/', '/ro' + 'ot/', '/ho' + 'me/[a-z]', '/Us' + 'ers/', '/tm' + 'p/(bash_jobs|plan)'].join('|'))
+  const guilty: string[] = []
+  for (const path of tree) {
+    if ((await stat(join(root, path))).size > 2_000_000 || /\.(png|parquet|avro)$/.test(path)) continue
+    const at = forbidden.exec(await textOf(path))
+    if (at !== null) guilty.push(`${path}: ${at[0]}`)
+  }
+  assert.deepEqual(guilty, [])
+  assert.doesNotMatch(await textOf('package-lock.json'), /"resolved":\s*"http/)
+  assert.doesNotMatch(await textOf('.npmrc'), /registry\s*=/)
+})
+
+test('decisions are numbered without a gap, and each says context, choice and cost', async () => {
+  const decisions = tree.filter((path) => /^docs\/decisions\/\d{4}-/.test(path)).sort()
+  assert.ok(decisions.length > 0)
+  for (const [at, path] of decisions.entries()) {
+    assert.equal(Number(/\/(\d{4})-/.exec(path)?.[1]), at + 1, path)
+    const text = await textOf(path)
+    for (const heading of ['## Context', '## Choice', '## Cost']) assert.ok(text.includes(`${heading}\n`), `${path} has no ${heading}`)
+  }
+})
+
+test('the changelog says on top what is pending', async () => {
+  assert.match(await textOf('CHANGELOG.md'), /^# Changelog\n[\s\S]*?\n## Pending\n/)
+})
