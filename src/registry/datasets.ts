@@ -4,11 +4,11 @@ import { composedFrom, requireTimestamp } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
 import { CommitUnknown, type Sql, type Store } from '../store/index.ts'
 import { isSlug, namespaceOf } from '../tenancy/index.ts'
-import { closeIntent, openIntent } from '../upkeep/index.ts'
+import { IntentCondemned, abandonIntent, closeIntent, openIntent } from '../upkeep/index.ts'
 import type { EntityStatus } from './kinds.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 import { rfc3339, uniqueViolation } from './rows.ts'
-import { designTable, type TableDesign } from './shape.ts'
+import { designTable, namespaceLocation, type TableDesign } from './shape.ts'
 
 export interface Dataset {
   readonly id: string
@@ -72,17 +72,22 @@ export async function createDataset(places: DatasetPlaces, tenantId: string, wan
   await openIntent(places.store, { flushId: plan.flushId, tenantId, worker: places.owner, locations: [plan.location] })
   const { metadataLocation } = await writeTable(places, plan, wanted)
   try {
-    return await places.store.asTenant(tenantId, (sql) => insertDataset(sql, { tenantId, wanted, plan, metadataLocation }))
+    return await places.store.asTenant(tenantId, (sql) => insertDataset(sql, { tenantId, warehouse: places.warehouse, wanted, plan, metadataLocation }))
   } catch (error) {
+    if (error instanceof CommitUnknown) return whatBecame(places.store, { tenantId, id: plan.id }, error)
+    // Nothing was committed: the sweeper may take the files at once. Where this fails too, it takes them later.
+    await abandonIntent(places.store, { tenantId, flushId: plan.flushId }).catch(() => undefined)
     if (uniqueViolation(error) !== undefined) throw slugTaken(wanted.slug, error)
-    if (!(error instanceof CommitUnknown)) throw error
-    const found = await getDataset(places.store, tenantId, plan.id).catch(() => undefined)
-    if (found !== undefined) return found
-    throw new Problem('dependency_away', 'Postgres went away while the dataset was made. Look whether it is there, then send it again.', {
-      retryAfterSeconds: 1,
-      cause: error,
-    })
+    if (!(error instanceof IntentCondemned)) throw error
+    throw new Problem('dependency_away', 'Making the dataset took too long and was given up: send it again.', { retryAfterSeconds: 1, cause: error })
   }
+}
+
+async function whatBecame(store: Store, made: { readonly tenantId: string; readonly id: string }, cause: CommitUnknown): Promise<Dataset> {
+  const found = await getDataset(store, made.tenantId, made.id).catch(() => undefined)
+  if (found !== undefined) return found
+  const detail = 'Postgres went away while the dataset was made. Look whether it is there, then send it again.'
+  throw new Problem('dependency_away', detail, { retryAfterSeconds: 1, cause })
 }
 
 async function planDataset(places: DatasetPlaces, tenantId: string, wanted: NewDataset): Promise<Plan> {
@@ -109,7 +114,7 @@ async function planDataset(places: DatasetPlaces, tenantId: string, wanted: NewD
   const folder = `${wanted.slug}-${tableUuid.slice(-12)}`
   return {
     id, tableUuid, flushId, namespace, schemaId: schema.id,
-    location: `${places.warehouse.replace(/\/+$/, '')}/${namespace}/${folder}`,
+    location: `${namespaceLocation(places.warehouse, namespace)}/${folder}`,
     design: designTable(composed),
   }
 }
@@ -131,14 +136,14 @@ async function writeTable(places: DatasetPlaces, plan: Plan, wanted: NewDataset)
 
 async function insertDataset(
   sql: Sql,
-  made: { readonly tenantId: string; readonly wanted: NewDataset; readonly plan: Plan; readonly metadataLocation: string },
+  made: { readonly tenantId: string; readonly warehouse: string; readonly wanted: NewDataset; readonly plan: Plan; readonly metadataLocation: string },
 ): Promise<Dataset> {
   const { tenantId, wanted, plan } = made
-  await insertNamespace(sql, plan.namespace)
+  await insertNamespace(sql, plan.namespace, namespaceLocation(made.warehouse, plan.namespace))
   const [row] = await sql.query<Dataset>(INSERT, [
     plan.id, tenantId, wanted.slug, wanted.name, plan.schemaId, wanted.schema_uri, plan.namespace, wanted.slug, plan.tableUuid,
   ])
-  await insertTable(sql, { namespace: plan.namespace, table: wanted.slug, metadataLocation: made.metadataLocation })
+  await insertTable(sql, { namespace: plan.namespace, name: wanted.slug, metadataLocation: made.metadataLocation })
   await sql.query(BIND, [tenantId, plan.id, plan.schemaId, JSON.stringify(plan.design.shape)])
   await closeIntent(sql, plan.flushId)
   return row as Dataset

@@ -43,3 +43,6 @@ export function designTable(composed: Composed): TableDesign {
     },
   }
 }
+
+/** Where a namespace's tables lie. */
+export const namespaceLocation = (warehouse: string, namespace: string): string => `${warehouse.replace(/\/+$/, '')}/${namespace}`

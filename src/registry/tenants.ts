@@ -7,6 +7,7 @@ import { namespaceOf } from '../tenancy/index.ts'
 import { busProblem } from './away.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 import { rfc3339, uniqueViolation } from './rows.ts'
+import { namespaceLocation } from './shape.ts'
 
 /** A tenant as the API answers it. `metadata` is JSON text. */
 export interface Tenant {
@@ -33,6 +34,8 @@ export interface TenantPlaces {
   readonly store: Store
   readonly admin: Admin
   readonly topicPartitions: number
+  /** `file:///…` or `s3://…`: where the tenant's namespace lies. */
+  readonly warehouse: string
 }
 
 const COLUMNS = `id, slug, name, status, metadata::text AS metadata,
@@ -69,7 +72,7 @@ export async function createTenant(places: TenantPlaces, wanted: NewTenant): Pro
   if (source === undefined) throw new Error('ensureTopics answered fewer topics than it was asked for')
   try {
     return await places.store.asTenant(begun.id, async (sql) => {
-      await insertNamespace(sql, namespaceOf(begun.id))
+      await insertNamespace(sql, namespaceOf(begun.id), namespaceLocation(places.warehouse, namespaceOf(begun.id)))
       await sql.query(ADD_SOURCES, [source.topicId, source.name, begun.id, source.partitions])
       return activate(sql, begun)
     })

@@ -1,0 +1,50 @@
+import type { FastifyReply } from 'fastify'
+import { Problem } from '../problems/index.ts'
+import type { Entity, Tenant } from '../registry/index.ts'
+import { objectText, textOf } from './json-text.ts'
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+/** Sends JSON text as it is. */
+export const sendText = (reply: FastifyReply, status: number, text: string): FastifyReply =>
+  reply.code(status).header('content-type', JSON_TYPE).send(text)
+
+/** What was found, or 404 with the sentence. */
+export function found<T>(value: T | undefined, noun: string, id: string): T {
+  if (value !== undefined) return value
+  throw new Problem('not_found', `There is no ${noun} ${JSON.stringify(id.slice(0, 200))} here.`)
+}
+
+export const tenantText = (tenant: Tenant): string =>
+  objectText([
+    ['id', textOf(tenant.id)],
+    ['slug', textOf(tenant.slug)],
+    ['name', textOf(tenant.name)],
+    ['status', textOf(tenant.status)],
+    ['metadata', tenant.metadata],
+    ['created_at', textOf(tenant.created_at)],
+    ['updated_at', textOf(tenant.updated_at)],
+  ])
+
+export function entityText(entity: Entity): string {
+  const { kind } = entity
+  const hasClass = kind === 'schema' || kind === 'field_group'
+  return objectText([
+    ['id', textOf(entity.id)],
+    ['uri', textOf(entity.uri)],
+    ['title', textOf(entity.title)],
+    ['status', textOf(entity.status)],
+    ['definition', entity.definition],
+    ['version', textOf(entity.version)],
+    entity.supersedes === null ? undefined : ['supersedes', textOf(entity.supersedes)],
+    hasClass ? ['class_uri', textOf(entity.class_uri)] : undefined,
+    kind === 'schema' ? ['field_group_uris', textOf(entity.field_group_uris)] : undefined,
+    kind === 'schema' ? ['composed', entity.composed ?? 'null'] : undefined,
+    kind === 'descriptor' ? ['schema_uri', textOf(entity.schema_uri)] : undefined,
+    kind === 'descriptor' ? ['kind', textOf(entity.descriptor_kind)] : undefined,
+    kind === 'descriptor' ? ['pointer', textOf(entity.pointer)] : undefined,
+    ['created_at', textOf(entity.created_at)],
+    ['updated_at', textOf(entity.updated_at)],
+    entity.published_at === null ? undefined : ['published_at', textOf(entity.published_at)],
+  ])
+}

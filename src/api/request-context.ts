@@ -1,0 +1,53 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { mintTraceparent, uuidv7, type Traceparent } from '../event/index.ts'
+import type { KnownTenant } from '../registry/index.ts'
+import { UNMATCHED, announce } from '../telemetry/index.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** This request's position in its trace; its id is in the answer, the log lines and the records. */
+    trace: Traceparent
+    /** Whom the request acts for, where the route asks for a tenant. */
+    tenant: KnownTenant | undefined
+    /** The bytes of a JSON body, from which definitions are taken as they were sent. */
+    bodyBytes: Buffer | undefined
+  }
+  interface FastifyReply {
+    /** The code of the problem that was answered. */
+    problemCode: string | undefined
+  }
+}
+
+/** Gives a request its ids and the answer their headers. Called once per request, whatever becomes of it. */
+export function identify(request: FastifyRequest, reply: FastifyReply): void {
+  request.trace = mintTraceparent()
+  reply.raw.setHeader('x-request-id', request.id)
+  reply.raw.setHeader('traceparent', request.trace.header)
+}
+
+/** Ids on every answer, and one announcement for every answer. */
+export function addRequestContext(app: FastifyInstance): void {
+  app.decorateRequest('trace')
+  app.decorateRequest('tenant', undefined)
+  app.decorateRequest('bodyBytes', undefined)
+  app.decorateReply('problemCode', undefined)
+  app.addHook('onRequest', (request, reply, done) => {
+    identify(request, reply)
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    announce('api.request.finished', {
+      method: request.method,
+      route: request.routeOptions.url ?? UNMATCHED,
+      status: reply.statusCode,
+      tookMs: reply.elapsedTime,
+      tenant: request.tenant?.slug,
+      requestId: request.id,
+      traceId: request.trace.traceId,
+      code: reply.problemCode,
+    })
+    done()
+  })
+}
+
+export const newRequestId = (): string => uuidv7()

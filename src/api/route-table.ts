@@ -1,0 +1,20 @@
+import { ENTITY_KINDS } from '../registry/index.ts'
+
+/** Every route template, so that its series are there before its first request. A test holds it against the server. */
+export const ROUTE_TEMPLATES: readonly string[] = [
+  '/health',
+  '/ready',
+  '/metrics',
+  '/metrics/',
+  '/openapi.json',
+  '/docs',
+  '/docs/',
+  '/docs/js/scalar.js',
+  '/v1/tenants',
+  '/v1/tenants/:id',
+  ...Object.values(ENTITY_KINDS).flatMap(({ collection }) => [`/v1/${collection}`, `/v1/${collection}/:id`]),
+  '/v1/datasets',
+  '/v1/datasets/:dataset',
+  '/v1/datasets/:dataset/preview',
+  '/v1/collect',
+]

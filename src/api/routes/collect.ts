@@ -1,0 +1,55 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { readBody, type Collect } from '../../collect/index.ts'
+import type { Bindings } from '../../registry/index.ts'
+import { CollectDocument, CollectRequest } from '../schemas/collect.ts'
+import { problems } from '../schemas/wire.ts'
+import { admit, tenantIdOf } from '../tenant-hook.ts'
+
+export interface CollectRoutePlaces {
+  readonly collect: Collect
+  readonly bindings: Pick<Bindings, 'peekTenant' | 'tenant'>
+  readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }
+}
+
+/**
+ * The hot path. Fastify parses and validates nothing here: the body is read as bytes, so that an event
+ * is parsed once and its bytes carried on to the bus.
+ */
+export function addCollectRoute(parent: FastifyInstance, places: CollectRoutePlaces): void {
+  const { collect, bindings, limits } = places
+
+  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const tenantId = tenantIdOf(request)
+    const tenant = admit(bindings.peekTenant(tenantId) ?? (await bindings.tenant(tenantId)))
+    request.tenant = tenant
+    const { headers } = request
+    const answer = await collect({
+      tenantId,
+      tenantSlug: tenant.slug,
+      contentType: headers['content-type'],
+      contentEncoding: headers['content-encoding'],
+      idempotencyKey: headers['idempotency-key'] as string | undefined,
+      body: await readBody(request.raw, limits),
+      traceparent: request.trace.header,
+      traceId: request.trace.traceId,
+    })
+    if (answer.kind === 'problem') throw answer.problem
+    return reply.code(answer.status).header('content-type', 'application/json; charset=utf-8').send(answer.body)
+  }
+
+  void parent.register(async (app) => {
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    app.post(
+      '/v1/collect',
+      {
+        schema: {
+          tags: ['collect'], summary: 'Accept events', body: CollectRequest,
+          response: { 202: CollectDocument, ...problems(400, 401, 403, 413, 415, 422, 503) },
+        },
+        validatorCompiler: () => () => true,
+      },
+      handle,
+    )
+  })
+}

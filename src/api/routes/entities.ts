@@ -1,0 +1,70 @@
+import type { FastifyInstance } from 'fastify'
+import type { Static } from 'typebox'
+import { canonicalUuid, isUuid } from '../../event/index.ts'
+import {
+  ENTITY_KINDS, archiveEntity, createEntity, getEntity, listEntities, patchEntity, type EntityKind, type NewEntity,
+} from '../../registry/index.ts'
+import type { Store } from '../../store/index.ts'
+import { entityText, found, sendText } from '../answers.ts'
+import { memberText } from '../json-body.ts'
+import { pageText } from '../json-text.ts'
+import { EntityQuery, PatchEntity, entitySchemas } from '../schemas/entities.ts'
+import { problems } from '../schemas/wire.ts'
+
+/** The five kinds of the registry, one path for all. */
+export function addEntityRoutes(app: FastifyInstance, store: Store): void {
+  for (const kind of Object.keys(ENTITY_KINDS) as EntityKind[]) addKind(app, store, kind)
+}
+
+function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
+  const { collection, noun } = ENTITY_KINDS[kind]
+  const { document, page, create } = entitySchemas(kind)
+  const path = `/v1/${collection}`
+  const tags = [collection]
+  const one = async <T>(id: string, act: (id: string) => Promise<T | undefined>): Promise<T> =>
+    found(isUuid(id) ? await act(canonicalUuid(id)) : undefined, noun, id)
+
+  app.post<{ Body: Omit<NewEntity, 'definition'> }>(
+    path,
+    { schema: { tags, summary: `Create a ${noun}, a draft`, body: create, response: { 201: document, ...problems(400, 401, 403, 409, 413, 415, 422, 503) } } },
+    async (request, reply) => {
+      const wanted = { ...request.body, definition: memberText(request.bodyBytes as Buffer, 'definition') ?? '{}' }
+      return sendText(reply, 201, entityText(await createEntity(store, request.tenant!.id, kind, wanted)))
+    },
+  )
+  app.get<{ Querystring: Static<typeof EntityQuery> }>(
+    path,
+    { schema: { tags, summary: `List what the tenant sees, newest first`, querystring: EntityQuery, response: { 200: page, ...problems(400, 401, 403, 503) } } },
+    async (request, reply) => {
+      const { limit = 50, ...query } = request.query
+      const { items, next_cursor } = await listEntities(store, request.tenant!.id, kind, { limit, ...query })
+      return sendText(reply, 200, pageText(items.map(entityText), next_cursor))
+    },
+  )
+  app.get<{ Params: { id: string } }>(
+    `${path}/:id`,
+    { schema: { tags, summary: `Get a ${noun}`, response: { 200: document, ...problems(400, 401, 403, 404, 503) } } },
+    async (request, reply) => {
+      const entity = await one(request.params.id, (id) => getEntity(store, request.tenant!.id, kind, id))
+      return sendText(reply, 200, entityText(entity))
+    },
+  )
+  app.patch<{ Params: { id: string }; Body: Static<typeof PatchEntity> }>(
+    `${path}/:id`,
+    { schema: { tags, summary: `Change a ${noun}, publish or archive it`, body: PatchEntity, response: { 200: document, ...problems(400, 401, 403, 404, 413, 415, 422, 503) } } },
+    async (request, reply) => {
+      const { title, status } = request.body
+      const change = { title, status, definition: memberText(request.bodyBytes as Buffer, 'definition') }
+      const entity = await one(request.params.id, (id) => patchEntity(store, request.tenant!.id, { kind, id }, change))
+      return sendText(reply, 200, entityText(entity))
+    },
+  )
+  app.delete<{ Params: { id: string } }>(
+    `${path}/:id`,
+    { schema: { tags, summary: `Archive a ${noun}`, response: { 200: document, ...problems(400, 401, 403, 404, 503) } } },
+    async (request, reply) => {
+      const entity = await one(request.params.id, (id) => archiveEntity(store, request.tenant!.id, { kind, id }))
+      return sendText(reply, 200, entityText(entity))
+    },
+  )
+}

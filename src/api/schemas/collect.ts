@@ -1,0 +1,26 @@
+import { Type } from 'typebox'
+import { Slug, closed } from './wire.ts'
+
+const Event = closed({
+  dataset: Slug,
+  event_id: Type.Optional(Type.String({ format: 'uuid' })),
+  data: Type.Object({}, { additionalProperties: true }),
+})
+/** Only described here: collect reads the bytes itself, so that an event is parsed once and carried on as it was sent. */
+export const CollectRequest = {
+  content: {
+    'application/json': { schema: Type.Union([Event, closed({ events: Type.Array(Event, { minItems: 1 }) })]) },
+    'application/x-ndjson': { schema: Type.String({ description: 'One event a line.' }) },
+  },
+}
+export const CollectDocument = Type.Object({
+  accepted: Type.Integer(), rejected: Type.Integer(), failed: Type.Integer(),
+  results: Type.Array(
+    Type.Object({
+      event_id: Type.Union([Type.String(), Type.Null()]),
+      status: Type.Enum(['accepted', 'rejected', 'failed']),
+      code: Type.Optional(Type.String()),
+      errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), keyword: Type.String(), message: Type.String() }))),
+    }),
+  ),
+})

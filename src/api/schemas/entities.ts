@@ -1,0 +1,59 @@
+import { Type, type TSchema } from 'typebox'
+import type { EntityKind } from '../../registry/index.ts'
+import { Definition, Id, Name, PAGE_QUERY, Time, Uri, closed, nullable, pageOf } from './wire.ts'
+
+const Status = Type.Enum(['draft', 'published', 'archived'])
+const DescriptorKind = Type.Enum(['identity', 'relationship', 'label'])
+const Pointer = Type.String({
+  maxLength: 500, pattern: '^(/([^~\\u0000]|~[01])*)?$', description: 'RFC 6901: the place in the schema that the descriptor is about.',
+})
+const FieldGroupUris = Type.Array(Uri, { maxItems: 64, uniqueItems: true })
+
+/** What a kind adds to the members that all entities have: in a request, and in an answer. */
+const ADDED: Readonly<Record<EntityKind, { readonly asked: Record<string, TSchema>; readonly answered: Record<string, TSchema> }>> = {
+  class: { asked: {}, answered: {} },
+  datatype: { asked: {}, answered: {} },
+  field_group: { asked: { class_uri: Type.Optional(Uri) }, answered: { class_uri: Uri } },
+  schema: {
+    asked: { class_uri: Type.Optional(Uri), field_group_uris: Type.Optional(FieldGroupUris) },
+    answered: {
+      class_uri: Uri, field_group_uris: FieldGroupUris,
+      composed: nullable(Type.Object({}, { additionalProperties: true, description: 'The effective JSON Schema; null while the parts of a draft do not fit.' })),
+    },
+  },
+  descriptor: {
+    asked: { schema_uri: Uri, kind: DescriptorKind, pointer: Type.Optional(Pointer) },
+    answered: { schema_uri: Uri, kind: DescriptorKind, pointer: nullable(Pointer) },
+  },
+}
+
+/** The schemas of one kind's routes. */
+export function entitySchemas(kind: EntityKind) {
+  const { asked, answered } = ADDED[kind]
+  const document = Type.Object({
+    id: Id, uri: Uri, title: Name, status: Status, definition: Definition, version: Type.Integer(),
+    supersedes: Type.Optional(Uri), ...answered, created_at: Time, updated_at: Time, published_at: Type.Optional(Time),
+  })
+  return {
+    document,
+    page: pageOf(document),
+    create: closed({
+      uri: Uri,
+      title: Name,
+      ...asked,
+      // A descriptor says what it says in kind and pointer; a definition of its own is optional.
+      definition: kind === 'descriptor' ? Type.Optional(Definition) : Definition,
+      supersedes: Type.Optional(Uri),
+    }),
+  }
+}
+
+export const PatchEntity = closed(
+  { title: Type.Optional(Name), definition: Type.Optional(Definition), status: Type.Optional(Status) },
+  { minProperties: 1 },
+)
+export const EntityQuery = closed({
+  ...PAGE_QUERY,
+  uri: Type.Optional(Type.String({ maxLength: 500, pattern: '^[^\\u0000]*$' })),
+  status: Type.Optional(Status),
+})

@@ -1,0 +1,15 @@
+import { Type } from 'typebox'
+import { Id, Metadata, Name, PAGE_QUERY, Slug, Time, closed, pageOf } from './wire.ts'
+
+export const Status = Type.Enum(['active', 'suspended'])
+
+export const TenantDocument = Type.Object({
+  id: Id, slug: Slug, name: Name, status: Status, metadata: Metadata, created_at: Time, updated_at: Time,
+})
+export const TenantPage = pageOf(TenantDocument)
+export const CreateTenant = closed({ slug: Slug, name: Name, metadata: Type.Optional(Metadata) })
+export const PatchTenant = closed(
+  { name: Type.Optional(Name), metadata: Type.Optional(Metadata), status: Type.Optional(Status) },
+  { minProperties: 1 },
+)
+export const TenantQuery = closed({ ...PAGE_QUERY, slug: Type.Optional(Type.String({ maxLength: 200 })) })

@@ -1,0 +1,100 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Bus } from '../bus/index.ts'
+import { openCollect } from '../collect/index.ts'
+import type { Settings } from '../config/index.ts'
+import { systemClock } from '../event/index.ts'
+import type { ObjectStore } from '../lake/index.ts'
+import { openPreview } from '../preview/index.ts'
+import { ensureCanaryTenant, openBindings } from '../registry/index.ts'
+import type { Store } from '../store/index.ts'
+import { announce, type Telemetry } from '../telemetry/index.ts'
+import { openReadiness } from './readiness.ts'
+import { openServer } from './server.ts'
+
+/** The settings that the API needs, by name: tests give these few. */
+export type ApiSettings = Pick<
+  Settings,
+  | 'host' | 'apiPort' | 'topicPartitions' | 'warehouse' | 'drainSeconds' | 'collectMaxBodyBytes' | 'collectMaxEventBytes'
+  | 'collectMaxEvents' | 'collectMaxDepth' | 'collectMaxPendingBytes' | 'collectBodyTimeoutMs'
+>
+
+export interface ApiPlaces {
+  readonly settings: ApiSettings
+  readonly store: Store
+  readonly bus: Bus
+  readonly objects: ObjectStore
+  readonly metrics: Telemetry['metrics']
+}
+
+export interface RunningApi {
+  readonly port: number
+  /** Answers new requests 503, lets those under way finish (bounded), then closes. Safe to call again. */
+  close(): Promise<void>
+}
+
+/** A change made through any API process is effective in this one after at most this long (api.md). */
+const BINDING_AGE_MS = 2_000
+
+/**
+ * Starts the API on places that are open already, and leaves them open when it closes. It listens when
+ * it resolves, whatever is away: /health answers, /ready says what is missing. Rejects where the port is taken.
+ */
+export async function startApi({ settings, store, bus, objects, metrics }: ApiPlaces): Promise<RunningApi> {
+  const stop = new AbortController()
+  await using opened = new AsyncDisposableStack()
+  const bindings = openBindings(store, { maxAgeMs: BINDING_AGE_MS })
+  const publisher = opened.use(bus.publisher())
+  const preview = opened.use(openPreview({ store, objects, bindings }))
+  const readiness = opened.use(
+    openReadiness({
+      postgres: (timeoutMs) => store.ping(timeoutMs),
+      kafka: (timeoutMs) => bus.ping(timeoutMs),
+      minio: (timeoutMs) => objects.ping(timeoutMs),
+    }),
+  )
+  const limits = {
+    maxBodyBytes: settings.collectMaxBodyBytes,
+    maxEventBytes: settings.collectMaxEventBytes,
+    maxEvents: settings.collectMaxEvents,
+    maxDepth: settings.collectMaxDepth,
+    maxPendingBytes: settings.collectMaxPendingBytes,
+    bodyTimeoutMs: settings.collectBodyTimeoutMs,
+  }
+  const tenantPlaces = { store, admin: bus.admin, topicPartitions: settings.topicPartitions, warehouse: settings.warehouse }
+  const { app, drain } = await openServer({
+    ...tenantPlaces,
+    objects, bindings, preview, readiness, metrics, limits,
+    collect: openCollect({ bindings, publisher, limits, clock: systemClock }),
+    owner: `api-${process.pid}`,
+    clock: systemClock,
+  })
+  await app.listen({ host: settings.host, port: settings.apiPort, backlog: 4096 })
+  const address = app.server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : settings.apiPort
+  announce('api.started', { host: settings.host, port })
+
+  const canary = ensureCanaryTenant(tenantPlaces, {
+    signal: stop.signal,
+    wait: (ms, signal) => delay(ms, undefined, { signal, ref: false }).catch(() => undefined),
+  })
+  const places = opened.move()
+  let closing: Promise<void> | undefined
+
+  async function shut(): Promise<void> {
+    drain()
+    stop.abort()
+    const closed = app.close()
+    await within(closed, settings.drainSeconds * 1000)
+    app.server.closeAllConnections()
+    await closed
+    await canary
+    await places.disposeAsync()
+    announce('api.stopped', {})
+  }
+  return { port, close: () => (closing ??= shut()) }
+}
+
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  const done = new AbortController()
+  await Promise.race([work.then(() => done.abort()), delay(ms, undefined, { signal: done.signal }).catch(() => undefined)])
+}

@@ -1,0 +1,33 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { canonicalUuid, isUuid } from '../event/index.ts'
+import { Problem } from '../problems/index.ts'
+import type { Bindings, KnownTenant } from '../registry/index.ts'
+
+/** The tenant id that a request names. Throws `tenant_required`, `tenant_malformed`. */
+export function tenantIdOf(request: FastifyRequest): string {
+  const header = request.headers['x-tenant-id']
+  if (header === undefined || header === '') {
+    throw new Problem('tenant_required', 'Name the tenant in the header X-Tenant-ID: <its id>.')
+  }
+  if (!isUuid(header)) throw new Problem('tenant_malformed', 'X-Tenant-ID must be one UUID, the id of a tenant.')
+  return canonicalUuid(header)
+}
+
+/** Throws `tenant_unknown`, `tenant_suspended`. */
+export function admit(tenant: KnownTenant | undefined): KnownTenant {
+  if (tenant === undefined) {
+    throw new Problem('tenant_unknown', 'There is no tenant with the id in X-Tenant-ID: create one with POST /v1/tenants.')
+  }
+  if (tenant.status === 'suspended') {
+    throw new Problem('tenant_suspended', `The tenant ${tenant.slug} is suspended: set its status to active to go on.`)
+  }
+  return tenant
+}
+
+/** An onRequest hook: finds the tenant before a body is read. */
+export const requireTenant =
+  (bindings: Pick<Bindings, 'peekTenant' | 'tenant'>) =>
+  async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
+    const id = tenantIdOf(request)
+    request.tenant = admit(bindings.peekTenant(id) ?? (await bindings.tenant(id)))
+  }
