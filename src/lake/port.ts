@@ -28,6 +28,8 @@ export interface DataFile {
   readonly nanCounts: ReadonlyMap<number, number>
   readonly lowerBounds: ReadonlyMap<number, Uint8Array>
   readonly upperBounds: ReadonlyMap<number, Uint8Array>
+  /** Where the row groups start, so that engines can share a large file out. */
+  readonly splitOffsets?: readonly number[]
 }
 
 export interface WriteJob {
@@ -54,7 +56,19 @@ export class RowRefused extends Error {
   }
 }
 
+/** A row that cannot be converted, and why, in a sentence. */
+export interface RefusedLine {
+  /** 0-based in the job. */
+  readonly line: number
+  readonly detail: string
+}
+
 export interface DataFileWriter extends AsyncDisposable {
-  /** Writes one Parquet file per day (sorted by day), durable in the store when it resolves. */
+  /**
+   * Writes one Parquet file per day (sorted by day), durable in the store when it resolves. Throws
+   * `RowRefused` for the first row that cannot be converted; then nothing of the job was kept.
+   */
   write(job: WriteJob): Promise<readonly DataFile[]>
+  /** As `write`, but writes all rows that convert and reports every one that does not, in order of line. */
+  writeOrRefuse(job: WriteJob): Promise<{ readonly files: readonly DataFile[]; readonly refused: readonly RefusedLine[] }>
 }

@@ -1,0 +1,201 @@
+import { randomBytes } from 'node:crypto'
+import { basename, dirname, join } from 'node:path'
+import { LakeFault, type LakeFaultCode } from '../faults.ts'
+import type { ObjectStore } from '../port.ts'
+import { diskFiles, type FileLayer } from './files.ts'
+
+/**
+ * Objects as files below a folder. A put writes a temporary file, syncs it, links it to its name
+ * (which refuses to overwrite) and syncs the folder; a folder that is new is synced into its parent,
+ * up to the warehouse. So what resolved survives a power cut, and a torn write never has a name.
+ */
+export function localStore(root: string, files: FileLayer = diskFiles): ObjectStore {
+  const folders = durableFolders(root, files)
+  const syncFolder = sharedSync((path) => files.syncFolder(path))
+
+  async function place(location: string, write: (temporary: string) => Promise<void>): Promise<void> {
+    const path = pathOf(location)
+    const folder = dirname(path)
+    // The temporary name carries the final one, so that whoever sweeps by name finds leftovers too.
+    const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+    try {
+      await folders.ensure(folder)
+      try {
+        await write(temporary)
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') throw error
+        folders.forget(folder) // somebody removed the folder since: make it again, once
+        await folders.ensure(folder)
+        await write(temporary)
+      }
+      await files.link(temporary, path)
+    } catch (error) {
+      throw fault(error, `cannot write ${location}`)
+    } finally {
+      await files.unlink(temporary).catch(() => {})
+    }
+    await syncFolder(folder).catch((error: unknown) => {
+      throw fault(error, `cannot sync the folder of ${location}`)
+    })
+  }
+
+  return {
+    async get(location, range) {
+      try {
+        return await files.read(pathOf(location), range)
+      } catch (error) {
+        throw fault(error, `cannot read ${location}`)
+      }
+    },
+    put: (location, body) => place(location, (temporary) => files.writeNew(temporary, body)),
+    putFile: (location, localPath) =>
+      place(location, async (temporary) => {
+        try {
+          await files.link(localPath, temporary)
+        } catch (error) {
+          // Another file system (a temporary folder in memory), or one without hard links.
+          if (!['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP'].includes(codeOf(error))) throw error
+          return await files.copyNew(localPath, temporary)
+        }
+        return await files.syncFile(temporary)
+      }).then(() => files.unlink(localPath).catch(() => {})),
+    async remove(location) {
+      try {
+        await files.unlink(pathOf(location))
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') throw fault(error, `cannot remove ${location}`)
+      }
+    },
+    async *list(prefix) {
+      const start = pathOf(prefix)
+      const open = [start.endsWith('/') ? start.slice(0, -1) : dirname(start)]
+      for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
+        for (const entry of await entriesOf(files, folder)) {
+          const path = join(folder, entry.name)
+          if (entry.isDirectory()) {
+            if (`${path}/`.startsWith(start) || start.startsWith(`${path}/`)) open.push(path)
+          } else if (path.startsWith(start)) {
+            const found = await files.stat(path).catch(() => undefined) // removed meanwhile
+            if (found) yield { location: `file://${path}`, bytes: found.size, modifiedAtMs: found.mtimeMs }
+          }
+        }
+      }
+    },
+    localCopy: async (location) => pathOf(location),
+    async ping() {
+      try {
+        await folders.ensure(root)
+        await files.stat(root)
+      } catch (error) {
+        throw fault(error, `the warehouse ${root} is not usable`)
+      }
+    },
+  }
+}
+
+/** `file:///a/b` to `/a/b`. Locations are not percent-encoded: foreign readers take them as they are. */
+export function pathOf(location: string): string {
+  if (!location.startsWith('file:///')) throw new LakeFault('object_missing', `not a local location: ${location}`)
+  return location.slice('file://'.length)
+}
+
+async function entriesOf(files: FileLayer, folder: string) {
+  try {
+    return await files.entries(folder)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw fault(error, `cannot list ${folder}`)
+  }
+}
+
+/**
+ * Folders whose way down from the root is known to be durable. A folder that exists is not thereby
+ * durable: another writer may have made it a moment ago and not synced its parent yet. So each
+ * process syncs each folder's parent once.
+ */
+function durableFolders(root: string, files: FileLayer) {
+  const known = new Map<string, Promise<void>>()
+  const MOST = 10_000
+
+  async function settle(path: string): Promise<void> {
+    const parent = dirname(path)
+    if (parent === path) return
+    if (path === root) await makeAll(parent)
+    else await ensure(parent)
+    await files.makeFolder(path)
+    await files.syncFolder(parent)
+  }
+  /** Above the warehouse: what is there is trusted, what is made is synced. */
+  async function makeAll(path: string): Promise<void> {
+    try {
+      await files.stat(path)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      await makeAll(dirname(path))
+      if (await files.makeFolder(path)) await files.syncFolder(dirname(path))
+    }
+  }
+  function ensure(path: string): Promise<void> {
+    if (path !== root && !path.startsWith(`${root}/`)) {
+      return Promise.reject(new LakeFault('store_refused', `${path} is outside the warehouse ${root}`))
+    }
+    const before = known.get(path)
+    if (before) return before
+    const settling = settle(path)
+    if (known.size >= MOST) known.clear()
+    known.set(path, settling)
+    settling.catch(() => known.delete(path))
+    return settling
+  }
+  return {
+    ensure,
+    forget(path: string) {
+      for (let at = path; at.startsWith(root) && at !== dirname(at); at = dirname(at)) known.delete(at)
+    },
+  }
+}
+
+/**
+ * Callers that meet while a sync runs share the next one: a commit puts three files into one folder,
+ * and a sync that began after a file was linked holds for that file.
+ */
+function sharedSync(sync: (path: string) => Promise<void>): (path: string) => Promise<void> {
+  const running = new Map<string, { now: Promise<void>; next?: Promise<void> }>()
+  function begin(path: string): Promise<void> {
+    const slot: { now: Promise<void>; next?: Promise<void> } = { now: Promise.resolve() }
+    slot.now = sync(path).finally(() => {
+      if (running.get(path) === slot) running.delete(path)
+    })
+    running.set(path, slot)
+    return slot.now
+  }
+  return (path) => {
+    const slot = running.get(path)
+    if (slot === undefined) return begin(path)
+    slot.next ??= slot.now.then(
+      () => begin(path),
+      () => begin(path),
+    )
+    return slot.next
+  }
+}
+
+const FAULTS: Readonly<Record<string, LakeFaultCode>> = {
+  ENOENT: 'object_missing',
+  EEXIST: 'object_exists',
+  EACCES: 'store_refused',
+  EPERM: 'store_refused',
+  EROFS: 'store_refused',
+  ENOSPC: 'store_refused',
+  EDQUOT: 'store_refused',
+  ENOTDIR: 'store_refused',
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? ''
+}
+
+function fault(error: unknown, what: string): LakeFault {
+  if (error instanceof LakeFault) return error
+  return new LakeFault(FAULTS[codeOf(error)] ?? 'store_away', `${what}: ${(error as Error).message}`, error)
+}
