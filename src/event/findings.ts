@@ -18,7 +18,7 @@ export function oddNumbers(bytes: Buffer, start: number, end: number, inspection
     scalar(from, to, path) {
       if (from !== oddAt[next]) return
       next += 2
-      found.push({ path: [...path], literal: bytes.latin1Slice(from, to) })
+      found.push({ path: [...path], literal: bytes.toString('latin1', from, to) })
     },
   })
   return found

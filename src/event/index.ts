@@ -9,6 +9,7 @@ export {
   type Extent,
   type MemberExtent,
 } from './extents.ts'
+export { readEvent, type Encoding, type EventLimits, type ReadEvent, type UnreadEvent } from './envelope.ts'
 export { oddNumbers, pointerAt, repeatedMember, type OddNumber } from './findings.ts'
 export { canonicalUuid, deriveId, isUuid, uuidBytes, uuidText, uuidv7 } from './ids.ts'
 export { isZero, keptByDouble, wholeOf } from './literal.ts'

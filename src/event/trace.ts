@@ -22,7 +22,7 @@ const asTraceparent = (traceId: string, spanId: string, sampled: boolean): Trace
   header: `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`,
 })
 
-const hex = (bytes: number): string => withRandom(bytes, (pool, at) => pool.hexSlice(at, at + bytes))
+const hex = (bytes: number): string => withRandom(bytes, (pool, at) => pool.toString('hex', at, at + bytes))
 
 /** A new trace, or with `traceId` a new position in that trace. All-zero ids have odds of 2^-64 and are drawn again. */
 export function mintTraceparent(sampled = false, traceId?: string): Traceparent {

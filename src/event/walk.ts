@@ -79,7 +79,7 @@ export function endOfString(bytes: Buffer, at: number, end: number): number {
 
 /** The string whose quotes are at `start` and `end - 1`. Expects a well-formed one. */
 export const stringAt = (bytes: Buffer, start: number, end: number): string => {
-  const inner = bytes.utf8Slice(start + 1, end - 1)
+  const inner = bytes.toString('utf8', start + 1, end - 1)
   return inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner
 }
 

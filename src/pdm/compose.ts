@@ -1,0 +1,90 @@
+import { Problem } from '../problems/index.ts'
+import { close } from './close.ts'
+import { inline, type Resolve } from './inline.ts'
+import { isObject, propertiesOf, type Definition, type Schema, type SchemaObject } from './keywords.ts'
+import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
+import { mergeSchemas, type Origins } from './merge.ts'
+import { compositionOf } from './definition.ts'
+
+/** The effective schema of a dataset: plain JSON Schema 2020-12 without any `$ref`, closed at every depth unless it says otherwise. */
+export interface Composed {
+  readonly schema: SchemaObject
+  /** The same as JSON text: the same parts give the same text. */
+  readonly text: string
+}
+
+export interface Part {
+  readonly uri: string
+  readonly definition: Definition
+}
+
+export interface Composition {
+  readonly uri?: string
+  readonly definition: Definition
+  readonly class?: Part | undefined
+  readonly fieldGroups: readonly Part[]
+  /** A datatype's definition by URI, as far as the tenant sees it. Never fetched from anywhere. */
+  resolve(uri: string): Definition | undefined
+}
+
+/**
+ * One schema out of a class, field groups and a definition of its own, in this order; later annotations
+ * win, everything else must hold together. Throws `composition_conflict` (both places named),
+ * `reference_not_found`, `definition_invalid`, `schema_too_large`.
+ */
+export function compose(composition: Composition): Composed {
+  const { resolve } = composition
+  const parts = [
+    ...(composition.class === undefined ? [] : [part('class', composition.class, resolve)]),
+    ...composition.fieldGroups.map((group) => part('field group', group, resolve)),
+    { label: 'the schema', schema: inline('the schema', compositionOf(composition.definition).rest, resolve) },
+  ]
+  const origins: Origins = new Map()
+  const merged = parts.reduce<Schema>((sum, { label, schema }) => {
+    const { additionalProperties: _a, unevaluatedProperties: _u, ...rest } = schema
+    return mergeSchemas(sum, rest, label, '', origins)
+  }, { $schema: 'https://json-schema.org/draft/2020-12/schema', ...(composition.uri === undefined ? {} : { $id: composition.uri }), type: 'object' })
+  if (!isObject(merged)) throw new Problem('definition_invalid', 'The parts together are not an object schema.')
+  const schema = close({ ...merged, ...openness(parts.map((one) => one.schema)) }) as SchemaObject
+  return checked(schema)
+}
+
+const part = (kind: string, { uri, definition }: Part, resolve: Resolve): { label: string; schema: SchemaObject } => ({
+  label: `${kind} ${uri}`,
+  schema: inline(`${kind} ${uri}`, definition, resolve),
+})
+
+/** Whether unnamed properties are allowed at the top: the schema's own word first, then the class's, then the field groups'. */
+function openness(parts: readonly SchemaObject[]): SchemaObject {
+  const own = parts.at(-1) as SchemaObject
+  for (const schema of [own, ...parts.slice(0, -1)]) {
+    for (const keyword of ['additionalProperties', 'unevaluatedProperties']) {
+      if (keyword in schema) return { [keyword]: schema[keyword] }
+    }
+  }
+  return {}
+}
+
+function checked(schema: SchemaObject): Composed {
+  const text = JSON.stringify(schema)
+  const bytes = Buffer.byteLength(text)
+  if (bytes > LIMITS.composedBytes) {
+    throw new Problem('schema_too_large', `Composed, the schema has ${bytes} bytes; it may have ${LIMITS.composedBytes}.`)
+  }
+  const properties = countProperties(schema)
+  if (properties > LIMITS.properties) {
+    throw new Problem('schema_too_large', `Composed, the schema has ${properties} properties; it may have ${LIMITS.properties}.`)
+  }
+  return { schema, text }
+}
+
+function countProperties(schema: Schema): number {
+  if (!isObject(schema)) return 0
+  const own = Object.values(propertiesOf(schema))
+  const items = isObject(schema['items']) ? countProperties(schema['items']) : 0
+  const values = isObject(schema['additionalProperties']) ? countProperties(schema['additionalProperties']) : 0
+  return own.reduce<number>((sum, one) => sum + 1 + countProperties(one), 0) + items + values
+}
+
+/** A composed schema read back from its text, as kept with the published schema. */
+export const composedFrom = (text: string): Composed => ({ schema: JSON.parse(text) as SchemaObject, text })

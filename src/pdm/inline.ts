@@ -1,0 +1,110 @@
+import { Problem } from '../problems/index.ts'
+import { isObject, mapSubschemas, typesOf, type Definition, type Schema, type SchemaObject } from './keywords.ts'
+import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
+import { mergeSchemas } from './merge.ts'
+import { below } from './pointer.ts'
+
+export type Resolve = (uri: string) => Definition | undefined
+
+/** A definition that `$ref`s are looked up in, and how sentences call it. */
+interface Home {
+  readonly label: string
+  readonly definition: Definition
+}
+
+/**
+ * A part of a schema with every `$ref` put in place and brought into the form that the rest reads: no
+ * `$defs`, no `allOf` of plain parts, `properties` always beside a `type`, a union with null written as a
+ * type. Throws `reference_not_found`, `definition_invalid` (a cycle) or `schema_too_large`.
+ */
+export function inline(label: string, definition: Definition, resolve: Resolve): SchemaObject {
+  let nodes = 0
+
+  function place(schema: Schema, pointer: string, home: Home, trail: readonly string[], depth: number): Schema {
+    if (!isObject(schema)) return schema
+    if (++nodes > LIMITS.nodes) {
+      throw new Problem('schema_too_large', `With its references put in place, ${label} has more than ${LIMITS.nodes} parts.`)
+    }
+    if (depth > LIMITS.depth) {
+      throw new Problem('schema_too_large', `With its references put in place, ${label} nests deeper than ${LIMITS.depth} subschemas (at ${pointer}).`)
+    }
+    const { $ref: reference, $defs: _defs, $id: _id, $schema: _dialect, ...rest } = schema
+    const placed = mapSubschemas(rest, (sub, steps) => place(sub, below(pointer, ...steps), home, trail, depth + 1))
+    if (typeof reference !== 'string') return normalise(placed, pointer, home.label)
+    const target = follow(reference, pointer, home, trail)
+    const found = place(target.schema, target.pointer, target.home, [...trail, target.key], depth + 1)
+    return normalise(mergeSchemas(found, placed, `${home.label}${pointer}`, pointer, new Map([['', target.key]])), pointer, home.label)
+  }
+
+  function follow(reference: string, pointer: string, home: Home, trail: readonly string[]) {
+    const [uri, fragment = ''] = reference.split('#', 2) as [string, string?]
+    let target = home
+    if (uri !== '') {
+      const definition = resolve(uri)
+      if (definition === undefined) throw notFound(reference, pointer, home)
+      target = { label: uri, definition }
+    }
+    const key = `${target.label}#${fragment}`
+    if (trail.includes(key)) {
+      throw new Problem('definition_invalid', `${key} refers to itself through ${home.label}${pointer}: a row has no recursive columns. Give that property no type to keep it as JSON text.`, {
+        errors: [{ pointer: below(pointer, '$ref'), keyword: '$ref', message: 'leads back to itself' }],
+      })
+    }
+    if (fragment === '') return { schema: target.definition as Schema, pointer: '', home: target, key }
+    const name = /^\/\$defs\/([^/]+)$/.exec(fragment)?.[1]
+    const defs = target.definition['$defs']
+    const plain = name === undefined ? undefined : decodeURIComponent(name).replaceAll('~1', '/').replaceAll('~0', '~')
+    if (plain === undefined || !isObject(defs) || !Object.hasOwn(defs, plain)) throw notFound(reference, pointer, home)
+    return { schema: defs[plain] as Schema, pointer: fragment, home: target, key }
+  }
+
+  const placed = place(definition, '', { label, definition }, [], 0)
+  if (!isObject(placed)) throw new Problem('definition_invalid', `${label} is not an object schema.`)
+  return placed
+}
+
+const notFound = (reference: string, pointer: string, home: Home): Problem =>
+  new Problem('reference_not_found', `${home.label}${pointer} refers to ${reference}, which this tenant cannot see. Register it first, or correct the URI.`, {
+    errors: [{ pointer: below(pointer, '$ref'), keyword: '$ref', message: `${reference} is not known` }],
+  })
+
+function normalise(schema: Schema, pointer: string, label: string): Schema {
+  if (!isObject(schema)) return schema
+  return impliedObject(nullableUnion(flatAllOf(schema, pointer, label)))
+}
+
+/** `allOf` is what its branches and the schema around it say together. */
+function flatAllOf(schema: SchemaObject, pointer: string, label: string): SchemaObject {
+  const { allOf, ...rest } = schema
+  if (!Array.isArray(allOf)) return schema
+  const origins = new Map([['', `${label}${pointer}`]])
+  const merged = (allOf as Schema[]).reduce<Schema>(
+    (sum, branch, index) => mergeSchemas(sum, branch, `${label}${below(pointer, 'allOf', index)}`, '', origins),
+    rest,
+  )
+  return isObject(merged) ? merged : { not: {} }
+}
+
+/** `anyOf: [X, {type: null}]` is X that may be null, where X has one type and nothing stands beside. */
+function nullableUnion(schema: SchemaObject): SchemaObject {
+  for (const keyword of ['anyOf', 'oneOf']) {
+    const branches = schema[keyword]
+    if (!Array.isArray(branches) || branches.length !== 2 || 'type' in schema || 'properties' in schema) continue
+    const other = (branches as Schema[]).find((branch) => !isNull(branch))
+    if (!(branches as Schema[]).some(isNull) || !isObject(other ?? true)) continue
+    const { [keyword]: _union, ...rest } = schema
+    const chosen = other as SchemaObject
+    const type = typesOf(chosen)
+    if (type === undefined || type.includes('null') || 'enum' in rest || 'const' in rest) continue
+    const { const: only, ...without } = chosen
+    const allowed = 'const' in chosen ? { enum: [only, null] } : 'enum' in chosen ? { enum: [...(chosen['enum'] as unknown[]), null] } : {}
+    return { ...without, ...rest, ...allowed, type: [...type, 'null'] }
+  }
+  return schema
+}
+
+const isNull = (schema: Schema): boolean =>
+  isObject(schema) && schema['type'] === 'null' && Object.keys(schema).every((key) => key === 'type' || key === 'description' || key === 'title')
+
+/** `properties` without a type means an object: else a text would be valid where a row has a struct. */
+const impliedObject = (schema: SchemaObject): SchemaObject => ('properties' in schema && !('type' in schema) ? { type: 'object', ...schema } : schema)

@@ -1,0 +1,17 @@
+/** What a definition and a composed schema may be at most. A schema becomes generated code and columns: both must stay small. */
+export const DEFINITION_LIMITS = {
+  /** Of the definition's JSON text. */
+  definitionBytes: 256 * 1024,
+  /** Of the composed schema's JSON text, after references were put in place. */
+  composedBytes: 1024 * 1024,
+  /** Nested subschemas. */
+  depth: 32,
+  /** JSON nesting of the definition, annotations and enums included. */
+  jsonDepth: 100,
+  /** Properties in all objects together. */
+  properties: 2_000,
+  /** Subschemas after references were put in place. */
+  nodes: 20_000,
+  patternLength: 1_000,
+  propertyNameBytes: 255,
+} as const
