@@ -78,7 +78,7 @@ test('printed settings hold no secret', () => {
   assert.match(printed, /postgres:\/\/app:\*\*\*@db\/p/)
 })
 
-test('docs/reference/settings.md is what the table says (write it with: node src/config/document.ts > docs/reference/settings.md)', async () => {
+test('docs/reference/settings.md is what the table says (write it with: npm run check -- --write)', async () => {
   assert.equal(await readFile(join(import.meta.dirname, '../../docs/reference/settings.md'), 'utf8'), settingsDocument())
 })
 

@@ -1,0 +1,70 @@
+import { enableCompileCache } from 'node:module'
+import { Command } from 'commander'
+import { readSettings, settingsHelp, type Loaded } from './config/index.ts'
+import { sentenceOf, serveRole, settingsBeside, type Role } from './start/index.ts'
+
+enableCompileCache() // most of a start is compiling: measured in docs/reference/startup.md
+
+const write = (text: string): void => void process.stdout.write(text)
+
+/** The settings of a whole command; what was not understood is said once, on standard error. */
+function loadedOrExit(): Loaded {
+  const loaded = readSettings()
+  for (const warning of loaded.warnings) process.stderr.write(`${warning}\n`)
+  return loaded
+}
+
+/** A command that ends: its exit code, or 1 with one sentence. */
+async function ending(act: () => Promise<number>): Promise<never> {
+  try {
+    process.exit(await act())
+  } catch (error) {
+    process.stderr.write(`${sentenceOf(error)}\n`)
+    process.exit(1)
+  }
+}
+
+/** Rooms are loaded when their command runs: `pulse --help` needs none of them. */
+const ROLES: Readonly<Record<'api' | 'worker' | 'bus', () => Promise<Role>>> = {
+  api: async () => (await import('./api/index.ts')).runApi,
+  worker: async () => (await import('./worker/index.ts')).runWorker,
+  bus: async () => (await import('./bus/index.ts')).runBus,
+}
+
+interface Given {
+  readonly supervised?: true
+}
+
+/** Reads the command line and runs it. Resolves when there is nothing more to say; long-running commands keep the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const pulse = new Command('pulse')
+    .description('Pulse, a multi-tenant event platform: an HTTP API and a worker that carries events into Apache Iceberg, exactly once.')
+    .addHelpText('after', () => `\n${settingsHelp()}`)
+  pulse
+    .command('start')
+    .description('run everything: Postgres and bus (embedded where none is set), API, worker')
+    .action(() => ending(async () => (await import('./start/index.ts')).start(loadedOrExit(), write)))
+  for (const [name, says] of [['api', 'run the API alone'], ['worker', 'run a worker alone (any number, anywhere)']] as const) {
+    pulse
+      .command(name)
+      .description(says)
+      .option('--supervised', 'wait for the settings of the process that started this one')
+      .action((given: Given) => serveRole(ROLES[name], () => settingsBeside({ postgres: true, bus: true }), given))
+  }
+  pulse
+    .command('bus')
+    .description('run the embedded bus alone (one machine only)')
+    .option('--supervised', 'wait for the settings of the process that started this one')
+    .action((given: Given) => serveRole(ROLES.bus, async () => loadedOrExit().settings, given))
+  pulse
+    .command('migrate')
+    .description('bring the database to this version, with PULSE_ADMIN_DATABASE_URL')
+    .action(() => ending(async () => (await import('./start/index.ts')).migrateCommand(write)))
+  pulse
+    .command('demo')
+    .description('carry 1,707 real earthquakes through a running Pulse')
+    .action(() => ending(async () => (await import('./demo-command.ts')).demoCommand(write)))
+  await pulse.parseAsync([...argv])
+}
+
+if (import.meta.main) await main(process.argv)

@@ -1,0 +1,141 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { environmentWith, type Environment } from '../config/index.ts'
+import { signalGroup } from './leftovers.ts'
+import { openLogFile, type LogFile } from './log-file.ts'
+import { StartRefused } from './refused.ts'
+import type { FromChild, ToChild } from './role.ts'
+
+const MAIN = join(import.meta.dirname, '../main.ts')
+const FIRST_PAUSE_MS = 200
+const LONGEST_PAUSE_MS = 5_000
+/** A process that lived this long is healthy again: the next pause is the first one. */
+const HEALTHY_MS = 30_000
+
+export interface ChildOptions {
+  readonly name: 'api' | 'worker' | 'bus'
+  readonly logPath: string
+  /** Every line that the process writes, on either stream. */
+  readonly onLine: (line: string) => void
+  /** It ended although nobody asked it to, and starts again after a pause. */
+  readonly onEnd: (how: string, pauseMs: number) => void
+  /** It is ready, for the first time or again. */
+  readonly onReady: (pid: number, ports: Readonly<Record<string, number>>) => void
+}
+
+export interface Child {
+  /** Hands over the settings; answers the ports when it is ready for the first time. Throws `StartRefused` with what it said instead. */
+  go(env: Environment): Promise<Readonly<Record<string, number>>>
+  /** SIGTERM, and SIGKILL after `graceMs`, to the whole process group. Safe to repeat; no restart follows. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** Starts a role in a process and a process group of its own, and starts it again whenever it ends, with backoff. */
+export function startChild(options: ChildOptions): Child {
+  const log = openLogFile(options.logPath)
+  let stopping = false
+  let env: Environment | undefined
+  let pauseMs = FIRST_PAUSE_MS
+  let current = launch(options, log)
+  const first = Promise.withResolvers<Readonly<Record<string, number>>>()
+  first.promise.catch(() => {}) // whoever calls `go` hears it
+  let wasReady = false
+
+  const watch = (live: Launched): void => {
+    live.child.on('message', (message: FromChild) => {
+      if (message.kind === 'refused') {
+        live.said = message.sentence
+        return
+      }
+      wasReady = true
+      // A port that was any free one stays the same for the rest of this start.
+      env = { ...env, ...pinned(options.name, message.ports) }
+      options.onReady(live.child.pid as number, message.ports)
+      first.resolve(message.ports)
+    })
+    void live.ended.then(async (how) => {
+      if (stopping) return
+      if (!wasReady) {
+        first.reject(new StartRefused(live.said ?? `The ${options.name} process ended (${how}) before it was ready: see ${options.logPath}.`))
+        return
+      }
+      if (performance.now() - live.bornMs > HEALTHY_MS) pauseMs = FIRST_PAUSE_MS
+      options.onEnd(live.said ?? how, pauseMs)
+      await delay(pauseMs)
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+      if (stopping) return
+      current = launch(options, log)
+      watch(current)
+      if (env !== undefined) current.send({ kind: 'go', env })
+    })
+  }
+  watch(current)
+  return {
+    go(given) {
+      env = given
+      current.send({ kind: 'go', env })
+      return first.promise
+    },
+    async stop(graceMs) {
+      stopping = true
+      const { child, ended } = current
+      const pid = child.pid
+      if (pid !== undefined && child.exitCode === null && child.signalCode === null) {
+        signalGroup(pid, 'SIGTERM')
+        const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs)
+        await ended
+        clearTimeout(timer)
+        signalGroup(pid, 'SIGKILL') // what it may have started and left
+      }
+      await log.close()
+    },
+  }
+}
+
+interface Launched {
+  readonly child: ChildProcess
+  readonly bornMs: number
+  /** How it ended, in words. */
+  readonly ended: Promise<string>
+  /** Its own sentence, where it gave one. */
+  said: string | undefined
+  send(message: ToChild): void
+}
+
+function launch(options: ChildOptions, log: LogFile): Launched {
+  const child = spawn(process.execPath, [MAIN, options.name, '--supervised'], {
+    detached: true, // leads a group: the terminal's Ctrl-C reaches the supervisor alone, which stops in order
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: environmentWith({}),
+  })
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue
+    createInterface({ input: stream }).on('line', (line) => {
+      log.write(line)
+      options.onLine(line)
+    })
+  }
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message))
+    child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`))
+  })
+  return {
+    child,
+    bornMs: performance.now(),
+    ended,
+    said: undefined,
+    send: (message) => void (child.connected && child.send(message, () => {})),
+  }
+}
+
+const PORT_SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  api: { api: 'PULSE_API_PORT' },
+  worker: { metrics: 'PULSE_WORKER_METRICS_PORT', health: 'PULSE_WORKER_HEALTH_PORT' },
+  bus: { bus: 'PULSE_BUS_PORT' },
+}
+
+function pinned(name: string, ports: Readonly<Record<string, number>>): Environment {
+  return Object.fromEntries(Object.entries(PORT_SETTINGS[name] ?? {}).flatMap(([port, setting]) => (ports[port] === undefined ? [] : [[setting, String(ports[port])]])))
+}
