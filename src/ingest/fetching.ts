@@ -1,0 +1,163 @@
+import { setImmediate as yieldNow } from 'node:timers/promises'
+import {
+  BusUnreachable, type Admin, type FetchAnswer, type FetchedPartition, type FetchProblem, type Reader, type SourcePosition,
+} from '../bus/index.ts'
+import { announce } from '../telemetry/index.ts'
+import { fetchBytes, FETCH_BYTES, roomFor } from './backpressure.ts'
+import { tenantBuffer } from './buffer.ts'
+import { announceRun, consumeRun, type Consumer, type Counted } from './consume.ts'
+import { announceLost, remedyFor } from './lost.ts'
+import { backoffMs, isAway, pause } from './patience.ts'
+import type { AdoptTopic } from './places.ts'
+import type { Sources } from './shares.ts'
+import { sourceKey, type Source } from './sources.ts'
+
+export interface FetchParts {
+  readonly reader: Reader
+  readonly admin: Pick<Admin, 'offsets' | 'describeTopics'>
+  readonly sources: Sources
+  readonly consumer: Consumer
+  readonly capacityBytes: number
+  readonly adopt: AdoptTopic
+  readonly now: () => number
+  readonly random: () => number
+  /** Told after every poll, so that what has become due is flushed. */
+  readonly onPolled: () => void
+}
+
+/** How long a poll waits for records: also the longest that a partition claimed meanwhile waits for its first. */
+const WAIT_MS = 250
+/** While some partition is held back by a full buffer: when to look again. */
+const HELD_BACK_MS = 20
+
+/** Reads what is owned until the signal comes. Never rejects; a bus that is away is waited for. */
+export async function fetchLoop(parts: FetchParts, signal: AbortSignal): Promise<void> {
+  let failures = 0
+  let turn = 0
+  while (!signal.aborted) {
+    const { positions, heldBack } = positionsOf(parts, (turn += 1))
+    parts.onPolled()
+    if (positions.length === 0) {
+      await pause(heldBack ? HELD_BACK_MS : WAIT_MS / 2, signal)
+      continue
+    }
+    try {
+      const maxWaitMs = heldBack ? HELD_BACK_MS : WAIT_MS
+      const answer = await parts.reader.fetch(positions, { maxBytes: FETCH_BYTES, maxWaitMs, signal })
+      if (failures > 0) announce('dependency.back', { dependency: 'kafka' })
+      failures = 0
+      await takeUp(parts, answer)
+    } catch (error) {
+      if (signal.aborted) return
+      if (failures === 0) tellFailure(error)
+      await pause(backoffMs(failures, parts.random), signal)
+      failures += 1
+    }
+    // A poll that was answered from what lay ready has not let anybody else run.
+    await yieldNow()
+  }
+}
+
+function tellFailure(error: unknown): void {
+  const detail = error instanceof Error ? error.message : String(error)
+  announce('dependency.away', { dependency: 'kafka', detail })
+  if (!(error instanceof BusUnreachable)) {
+    announce('process.defect', { where: 'ingest.fetch', detail, stack: error instanceof Error ? error.stack : undefined })
+  }
+}
+
+/** What may be fetched now: owned, staying, and with room left in its tenant's part of the buffer. */
+function positionsOf(parts: FetchParts, turn: number): { positions: SourcePosition[]; heldBack: boolean } {
+  const { buffer } = parts.consumer
+  const nowMs = parts.now()
+  const room = { capacityBytes: parts.capacityBytes, usedBytes: buffer.bytes }
+  const sources = [...parts.sources.byKey.values()]
+  const busy = sources.reduce((count, source) => count + (source.busy ? 1 : 0), 0)
+  const positions: SourcePosition[] = []
+  let heldBack = false
+  // Begins elsewhere each time: a broker fills its answer in the order asked.
+  const start = sources.length === 0 ? 0 : turn % sources.length
+  for (let i = 0; i < sources.length; i += 1) {
+    const source = sources[(start + i) % sources.length] as Source
+    if (source.leaving || source.gone || source.retryAtMs > nowMs) continue
+    const left = roomFor(tenantBuffer(buffer, source.tenantId).bytes, room)
+    if (left <= 0) {
+      heldBack = true
+      continue
+    }
+    positions.push({
+      topicId: source.topicId,
+      topic: source.topic,
+      partition: source.partition,
+      offset: source.position,
+      maxBytes: fetchBytes(left, source.busy ? busy : busy + 1),
+    })
+  }
+  return { positions, heldBack }
+}
+
+async function takeUp(parts: FetchParts, answer: FetchAnswer): Promise<void> {
+  for (const partition of answer.partitions) {
+    const source = parts.sources.byKey.get(sourceKey(partition))
+    if (source !== undefined) await consumePartition(parts, source, partition)
+  }
+  for (const problem of answer.problems) {
+    const source = parts.sources.byKey.get(sourceKey(problem))
+    if (source !== undefined) await meetProblem(parts, source, problem)
+  }
+}
+
+async function consumePartition(parts: FetchParts, source: Source, partition: FetchedPartition): Promise<void> {
+  const { records } = partition
+  const { resolver, buffer } = parts.consumer
+  source.highWatermark = partition.highWatermark
+  source.unknownSinceMs = undefined
+  source.busy = records.length > 0
+  const counts = new Map<string, Counted>()
+  let next = 0
+  try {
+    if (records.length > 0) await resolver.loadTenant(source.tenantId)
+    while (next < records.length && !source.gone) {
+      const run = consumeRun(parts.consumer, source, records, next, parts.now(), counts)
+      next = run.next
+      if (run.missing !== undefined) {
+        await resolver.load(source.tenantId, run.missing.datasetId, run.missing.schemaId, parts.now())
+      }
+    }
+    // Also past what holds no record for us: control batches, compacted offsets.
+    if (!source.gone) source.position = Math.max(source.position, partition.nextOffset)
+  } catch (error) {
+    // Nobody can say now whose the record is: it stays where it is, unread.
+    if (!isAway(error)) throw error
+    source.retryAtMs = parts.now() + backoffMs(2, parts.random)
+  } finally {
+    announceRun(buffer, source, counts)
+  }
+}
+
+async function meetProblem(parts: FetchParts, source: Source, problem: FetchProblem): Promise<void> {
+  const nowMs = parts.now()
+  source.busy = false
+  source.retryAtMs = nowMs + backoffMs(source.lost ? 6 : 1, parts.random)
+  if (problem.code === 'unknown_topic_id') source.unknownSinceMs ??= nowMs
+  try {
+    const remedy = await remedyFor(parts.admin, source, problem, nowMs - (source.unknownSinceMs ?? nowMs))
+    if (remedy.kind === 'wait') return
+    if (remedy.kind === 'recreated') await parts.adopt(source.tenantId, remedy.topic)
+    if (!source.lost) announceLost(source, remedy)
+    if (remedy.kind !== 'move') {
+      source.lost = true
+      return
+    }
+    source.position = remedy.position
+    source.retryAtMs = 0
+    if (remedy.rejudge) source.marks.clear()
+  } catch (error) {
+    // The bus or Postgres did not answer: the problem comes again with the next poll.
+    source.retryAtMs = nowMs + backoffMs(4, parts.random)
+    if (!isAway(error) && !(error instanceof BusUnreachable)) {
+      const detail = error instanceof Error ? error.message : String(error)
+      announce('process.defect', { where: 'ingest.lost', detail, stack: error instanceof Error ? error.stack : undefined })
+    }
+  }
+}

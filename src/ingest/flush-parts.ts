@@ -1,0 +1,34 @@
+import type { IngestBuffer, Take } from './buffer.ts'
+import { untilAnswered } from './patience.ts'
+import type { FlushLake, FlushRecord } from './places.ts'
+import type { SourcePartition } from './settle.ts'
+
+/** Everything that a flush works with: tests put any of it in another's place. */
+export interface FlushParts {
+  readonly buffer: IngestBuffer
+  readonly lake: FlushLake
+  readonly record: FlushRecord
+  readonly worker: () => string
+  readonly limits: {
+    readonly maxOpenFiles: number
+    readonly parkSeconds: number
+    /** The most that a dataset keeps in memory while its table cannot be used. */
+    readonly parkedBytes: number
+    readonly graceSeconds: number
+  }
+  readonly now: () => number
+  readonly random: () => number
+  /** Aborted when the worker has no more time: what is not committed then is left to its intent. */
+  readonly signal: AbortSignal
+  /** These partitions are another worker's: forget them. */
+  readonly onFenced: (partitions: readonly SourcePartition[]) => void
+  /** The dataset is back: what was forgotten of it is read again. */
+  readonly onBack: (taken: Take) => void
+  readonly onAway: (error: unknown, retryInMs: number) => void
+  /** Tests stop the process, or Postgres, between any two steps; nothing in production. */
+  readonly point: (name: string) => void | Promise<void>
+}
+
+/** Asks Postgres until it answers; whatever else goes wrong is thrown. */
+export const patiently = <T>(parts: FlushParts, ask: () => Promise<T>): Promise<T> =>
+  untilAnswered(ask, { signal: parts.signal, random: parts.random, onAway: parts.onAway })

@@ -1,0 +1,93 @@
+import { announce } from '../telemetry/index.ts'
+import { named } from './announce-flush.ts'
+import { dropQueue, type IngestBuffer } from './buffer.ts'
+import type { OwnedPartition, Share } from './claims.ts'
+import type { SourcePartition } from './settle.ts'
+import { openSource, sourceKey, type Source } from './sources.ts'
+
+/** The partitions that this worker reads, by topic id and partition. */
+export interface Sources {
+  readonly byKey: Map<string, Source>
+}
+
+export const openSources = (): Sources => ({ byKey: new Map() })
+
+/** Takes up a share: what was claimed is read from now on, what was lost is forgotten, what is released leaves. */
+export function takeShare(sources: Sources, buffer: IngestBuffer, worker: string, share: Share): void {
+  for (const one of share.lost) forgetIf(sources, buffer, one)
+  for (const one of share.claimed) {
+    forgetSource(sources, buffer, sourceKey(one))
+    sources.byKey.set(sourceKey(one), openSource(one))
+  }
+  // What is released may become ours again before it was given back: then it simply stays.
+  const leaving = new Set(share.released.map(sourceKey))
+  for (const [key, source] of sources.byKey) source.leaving = leaving.has(key)
+  if (share.claimed.length === 0 && share.lost.length === 0) return
+  announce('worker.share.changed', {
+    worker,
+    owned: sources.byKey.size,
+    claimed: share.claimed.map(label),
+    released: share.lost.map(label),
+    members: share.members,
+  })
+}
+
+const label = (one: OwnedPartition | Source): string => `${one.topic}/${one.partition}`
+
+function forgetIf(sources: Sources, buffer: IngestBuffer, lost: OwnedPartition): void {
+  const source = sources.byKey.get(sourceKey(lost))
+  if (source?.generation === lost.generation) forgetSource(sources, buffer, sourceKey(lost))
+}
+
+/** Another worker's: what is buffered of it is dropped (its owner reads it again), what is in flight will be refused. */
+export function forgetSources(sources: Sources, buffer: IngestBuffer, lost: readonly SourcePartition[]): void {
+  for (const one of lost) forgetSource(sources, buffer, sourceKey(one))
+}
+
+export function forgetAll(sources: Sources, buffer: IngestBuffer): void {
+  for (const key of [...sources.byKey.keys()]) forgetSource(sources, buffer, key)
+}
+
+function forgetSource(sources: Sources, buffer: IngestBuffer, key: string): void {
+  const source = sources.byKey.get(key)
+  if (source === undefined) return
+  sources.byKey.delete(key)
+  source.gone = true
+  for (const lane of buffer.tenants.get(source.tenantId)?.lanes.values() ?? []) {
+    lane.shed.delete(source)
+    const records = dropQueue(buffer, lane, source)
+    if (records === 0) continue
+    announce('worker.records.released', { ...named(lane), records })
+    announce('worker.buffer.changed', { ...named(lane), rows: lane.records })
+  }
+}
+
+/**
+ * Sources that leave and have nothing pending any more: to be given back. What a parked dataset holds
+ * of them is dropped, because nobody knows when it could be flushed; the next owner reads it again.
+ */
+export function readyToLeave(sources: Sources, buffer: IngestBuffer, isInFlight: (source: Source) => boolean): Source[] {
+  const ready: Source[] = []
+  for (const source of sources.byKey.values()) {
+    if (!source.leaving || isInFlight(source)) continue
+    let pending = false
+    for (const lane of buffer.tenants.get(source.tenantId)?.lanes.values() ?? []) {
+      if (lane.parked !== undefined) {
+        lane.shed.delete(source)
+        const records = dropQueue(buffer, lane, source)
+        if (records > 0) announce('worker.records.released', { ...named(lane), records })
+      }
+      if (lane.queues.has(source)) pending = true
+    }
+    if (!pending) ready.push(source)
+  }
+  return ready
+}
+
+/** The sources were given back in Postgres. */
+export function gaveBack(sources: Sources, buffer: IngestBuffer, worker: string, given: readonly Source[], members: number): void {
+  for (const source of given) if (sources.byKey.get(sourceKey(source)) === source) forgetSource(sources, buffer, sourceKey(source))
+  announce('worker.share.changed', {
+    worker, owned: sources.byKey.size, claimed: [], released: given.map(label), members,
+  })
+}

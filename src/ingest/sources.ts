@@ -1,0 +1,67 @@
+import type { OwnedPartition } from './claims.ts'
+
+/**
+ * One partition while this worker reads it. Claimed again it is another `Source`, so that whatever
+ * still holds the old one can be told apart from its successor.
+ */
+export interface Source {
+  readonly topicId: string
+  readonly topic: string
+  readonly partition: number
+  readonly tenantId: string
+  readonly generation: number
+  /** The next offset to fetch. */
+  position: number
+  /** As of the last fetch: how much lies ahead. */
+  highWatermark: number
+  /**
+   * Per dataset id: records below are already known here (settled, buffered or in flight), so that
+   * reading them again, whatever the reason, changes nothing.
+   */
+  readonly marks: Map<string, number>
+  /** Not our share any more: no longer fetched, flushed, then given back. */
+  leaving: boolean
+  /** Not ours any more: whatever it still has buffered is dropped. */
+  gone: boolean
+  /** Answered with records at its last fetch: fetches are sized by how many do. */
+  busy: boolean
+  /** Not fetched before, because something did not answer for it. */
+  retryAtMs: number
+  /** Since when the bus does not know its topic. */
+  unknownSinceMs: number | undefined
+  /** Its topic is gone and that was said. */
+  lost: boolean
+}
+
+export const sourceKey = (of: { readonly topicId: string; readonly partition: number }): string =>
+  `${of.topicId}/${of.partition}`
+
+export function openSource(owned: OwnedPartition): Source {
+  return {
+    topicId: owned.topicId,
+    topic: owned.topic,
+    partition: owned.partition,
+    tenantId: owned.tenantId,
+    generation: owned.generation,
+    position: owned.nextOffset,
+    highWatermark: owned.nextOffset,
+    marks: new Map(owned.settled),
+    leaving: false,
+    gone: false,
+    busy: false,
+    retryAtMs: 0,
+    unknownSinceMs: undefined,
+    lost: false,
+  }
+}
+
+/**
+ * Where reading would have to start again if everything pending were forgotten: the lowest offset
+ * that is still buffered, in flight or parked, and where nothing is, the position after the last
+ * record consumed. Never beyond the position.
+ */
+export function restartOffset(position: number, pending: Iterable<number>): number {
+  let lowest = position
+  for (const offset of pending) if (offset < lowest) lowest = offset
+  return lowest
+}
