@@ -1,7 +1,8 @@
 import { compose, compositionOf, referencesOf, type Composed, type Definition } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
+import { inDefinition } from './definition-faults.ts'
 import type { EntityKind } from './kinds.ts'
-import { requireReferent, type Referent, type References } from './references.ts'
+import { definitionOf, requireReferent, type Referent, type References } from './references.ts'
 
 /** What an entity is made of, references checked. */
 export interface Parts {
@@ -26,7 +27,7 @@ export const MAX_FIELD_GROUPS = 64
  * published: a published schema never changes, so its parts must not either.
  */
 export async function resolveParts(references: References, input: PartsInput, published = false): Promise<Parts> {
-  const inside = compositionOf(input.definition)
+  const inside = inDefinition(() => compositionOf(input.definition))
   const classUri = agreed('class_uri', '$class', input.class_uri, inside.classUri)
   const given = input.field_group_uris?.length === 0 ? undefined : input.field_group_uris
   const fieldGroupUris = agreed('field_group_uris', '$fieldGroups', given, inside.fieldGroupUris) ?? []
@@ -35,7 +36,7 @@ export async function resolveParts(references: References, input: PartsInput, pu
   }
   const direct = [classUri, ...fieldGroupUris, input.schema_uri].filter((uri) => uri !== undefined)
   await references.load(direct)
-  const definitions = [input.definition, ...direct.flatMap((uri) => references.get(uri)?.definition ?? [])]
+  const definitions = [input.definition, ...direct.flatMap((uri) => definitionOf(references, uri))]
   if (input.kind !== 'descriptor') await references.loadClosure(definitions)
 
   if (input.schema_uri !== undefined) {
@@ -92,7 +93,7 @@ function requireDatatypes(references: References, definitions: readonly Definiti
   }
 }
 
-const part = ({ uri, definition }: Referent): { uri: string; definition: Definition } => ({ uri, definition })
+const part = ({ uri, definition }: Referent): { uri: string; definition: Definition } => ({ uri, definition: compositionOf(definition).rest })
 
 /** A reference may stand in the request or in the definition; where it stands in both they must agree. */
 function agreed<T>(member: string, keyword: string, given: T | undefined, inside: T | undefined): T | undefined {

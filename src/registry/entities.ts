@@ -3,6 +3,7 @@ import { checkDefinition, type Definition } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Sql, Store } from '../store/index.ts'
 import { resolveParts, type Parts } from './composition.ts'
+import { inDefinition } from './definition-faults.ts'
 import { ENTITY_KINDS, type Entity, type EntityKind, type EntityStatus, type NewEntity } from './kinds.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 import { openReferences, type References } from './references.ts'
@@ -30,7 +31,7 @@ export type EntityAnswer = Entity
  */
 export async function createEntity(store: Store, tenantId: string, kind: EntityKind, wanted: NewEntity): Promise<EntityAnswer> {
   const definition = JSON.parse(wanted.definition) as Definition
-  checkDefinition(kind, definition)
+  inDefinition(() => checkDefinition(kind, definition))
   return store.asTenant(tenantId, async (sql) => {
     const references = openReferences(sql)
     const parts = await resolveParts(references, { ...wanted, kind, definition })

@@ -3,6 +3,7 @@ import { Problem, type ProblemCode } from '../problems/index.ts'
 import type { Sql, Store } from '../store/index.ts'
 import { resolveParts } from './composition.ts'
 import { ENTITY_COLUMNS, composedNow, lockEntity, partsOf, type EntityAnswer } from './entities.ts'
+import { inDefinition } from './definition-faults.ts'
 import { ENTITY_KINDS, type Entity, type EntityChange, type EntityKind, type EntityStatus } from './kinds.ts'
 import { openReferences, type References } from './references.ts'
 
@@ -23,7 +24,8 @@ export async function patchEntity(
   target: { readonly kind: EntityKind; readonly id: string },
   change: EntityChange,
 ): Promise<EntityAnswer | undefined> {
-  if (change.definition !== undefined) checkDefinition(target.kind, JSON.parse(change.definition) as Definition)
+  const { definition } = change
+  if (definition !== undefined) inDefinition(() => checkDefinition(target.kind, JSON.parse(definition) as Definition))
   return store.asTenant(tenantId, async (sql) => {
     const before = await lockEntity(sql, target.kind, target.id)
     if (before === undefined) return undefined

@@ -43,7 +43,7 @@ export function openReferences(sql: Sql): References {
     for (const row of rows) known.set(row.uri, { ...row, definition: JSON.parse(row.definition) as Definition })
   }
 
-  return {
+  const references: References = {
     load,
     get: (uri) => known.get(uri),
     async loadClosure(definitions) {
@@ -57,10 +57,11 @@ export function openReferences(sql: Sql): References {
           throw new Problem('schema_too_large', `The definition reaches more than ${MAX_REFERENCES} references: split it.`)
         }
         await load(wanted)
-        fresh = [...wanted].flatMap((uri) => known.get(uri)?.definition ?? [])
+        fresh = [...wanted].flatMap((uri) => definitionOf(references, uri))
       }
     },
   }
+  return references
 }
 
 export const MAX_URI_LENGTH = 500
@@ -99,4 +100,10 @@ export function requireReferent(
       fault('reference', `the ${noun} is a draft`))
   }
   return referent
+}
+
+/** The definition behind a URI, if there is one, as a list of one. */
+export function definitionOf(references: References, uri: string): Definition[] {
+  const referent = references.get(uri)
+  return referent === undefined ? [] : [referent.definition]
 }
