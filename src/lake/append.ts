@@ -6,6 +6,7 @@ import { addedEntry, encodeManifest, type ManifestEntry } from './manifest.ts'
 import { encodeManifestList, manifestRow, type ManifestRow } from './manifest-list.ts'
 import { existingEntry, planMerge } from './merging.ts'
 import {
+  currentSchema,
   currentSnapshot,
   encodeMetadata,
   metadataName,
@@ -120,16 +121,16 @@ export async function stageAppend(
   // Settled, not raced: after a failure nothing of this call is still being written.
   for (const put of puts) if (put.status === 'rejected') throw put.reason
   rememberRows(store, listLocation, rows)
-  const { snapshot: facts } = rememberTable(store, metadataLocation, next, body.length)
+  rememberTable(store, metadataLocation, next, body.length)
   return {
     metadataLocation,
     baseLocation: table.metadataLocation,
     snapshotId: snapshot.id,
     written: [...manifests.map((made) => made.location), listLocation, metadataLocation],
     unreachable,
-    totalRows: facts!.totalRows,
-    totalFiles: facts!.totalFiles,
-    totalBytes: facts!.totalBytes,
+    totalRows: Number(summary['total-records']),
+    totalFiles: Number(summary['total-data-files']),
+    totalBytes: Number(summary['total-files-size']),
   }
 }
 
@@ -140,8 +141,7 @@ function appendableSpec(base: TableMetadata): PartitionSpec {
   if (!spec || field?.transform !== 'day') {
     throw new LakeFault('table_incompatible', 'the table is no longer partitioned by day() of one column')
   }
-  const schema = base.schemas.find((candidate) => candidate['schema-id'] === base['current-schema-id'])!
-  dayField(schema, field['source-id'])
+  dayField(currentSchema(base), field['source-id'])
   return spec
 }
 

@@ -55,7 +55,7 @@ function codecOf(schemaText: string): Codec {
     plain: avsc.Type.forSchema(schema, { wrapUnions: false }),
     exact: avsc.Type.forSchema(schema, { wrapUnions: false, registry: { long: EXACT_LONG } as Registry }),
   }
-  if (codecs.size >= MOST_CODECS) codecs.delete(codecs.keys().next().value!)
+  if (codecs.size >= MOST_CODECS) codecs.clear()
   codecs.set(schemaText, made)
   return made
 }
@@ -70,7 +70,10 @@ export async function encodeAvro(
   metadata: Readonly<Record<string, string>>,
 ): Promise<Uint8Array> {
   const codec = codecOf(schemaText)
-  const header: Record<string, Buffer> = { 'avro.schema': Buffer.from(schemaText), 'avro.codec': Buffer.from('deflate') }
+  const header: Record<string, Buffer> = {
+    'avro.schema': Buffer.from(schemaText),
+    'avro.codec': Buffer.from('deflate'),
+  }
   for (const [key, value] of Object.entries(metadata)) header[key] = Buffer.from(value)
   const parts: Buffer[] = []
   for (let from = 0; from < records.length; from += BLOCK) {
@@ -113,7 +116,7 @@ export async function decodeAvro<T>(file: Uint8Array, name: string): Promise<Avr
     const sync = bytes.subarray(head.end, head.end + 16)
     const records: T[] = []
     let rawBytes = 0
-    for (let at = head.end + 16; at < bytes.length; ) {
+    for (let at = head.end + 16; at < bytes.length;) {
       const count = take<number>(LONG, bytes, at)
       const size = take<number>(LONG, bytes, count.end)
       const end = size.end + size.value

@@ -81,7 +81,7 @@ function floatBound(type: PrimitiveType, raw: Uint8Array, zero: number): Uint8Ar
 function cut(raw: Uint8Array): { readonly bytes: Uint8Array; readonly whole: boolean } {
   let at = 0
   for (let count = 0; count < BOUND_CODE_POINTS && at < raw.length; count += 1) {
-    const lead = raw[at]!
+    const lead = raw[at] ?? 0
     const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
     if (at + length > raw.length) return { bytes: raw.slice(0, at), whole: false }
     at += length
@@ -90,7 +90,7 @@ function cut(raw: Uint8Array): { readonly bytes: Uint8Array; readonly whole: boo
 }
 
 function raised(utf8: Uint8Array): Uint8Array | undefined {
-  const points = Array.from(Buffer.from(utf8).toString('utf8'), (char) => char.codePointAt(0)!)
+  const points = Array.from(Buffer.from(utf8).toString('utf8'), (char) => char.codePointAt(0) ?? 0)
   for (let last = points.pop(); last !== undefined; last = points.pop()) {
     // Past the last code point before the surrogates comes the first one after them.
     const up = last === 0xd7ff ? 0xe000 : last + 1
@@ -103,11 +103,8 @@ function raised(utf8: Uint8Array): Uint8Array | undefined {
 export function decimalBound(raw: Uint8Array, littleEndian: boolean): Uint8Array {
   const bytes = littleEndian ? Buffer.from(raw).reverse() : Buffer.from(raw)
   let from = 0
-  while (from < bytes.length - 1) {
-    const sign = bytes[from + 1]! & 0x80
-    if (!((bytes[from] === 0 && sign === 0) || (bytes[from] === 0xff && sign !== 0))) break
-    from += 1
-  }
+  // A leading byte that only repeats the sign of the next one says nothing.
+  while (from < bytes.length - 1 && bytes.readInt8(from) === bytes.readInt8(from + 1) >> 7) from += 1
   return bytes.subarray(from)
 }
 
@@ -122,6 +119,8 @@ export function boundText(type: PrimitiveType, raw: Uint8Array): string {
   const decimal = decimalOf(type)
   if (decimal === undefined || decimal.scale === 0) return String(value)
   const sign = (value as bigint) < 0n ? '-' : ''
-  const digits = String(value).replace('-', '').padStart(decimal.scale + 1, '0')
+  const digits = String(value)
+    .replace('-', '')
+    .padStart(decimal.scale + 1, '0')
   return `${sign}${digits.slice(0, -decimal.scale)}.${digits.slice(-decimal.scale)}`
 }

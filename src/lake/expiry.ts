@@ -23,7 +23,7 @@ export function planExpiry(
   const lineOf = (from: SnapshotId | undefined): Snapshot[] => {
     const line: Snapshot[] = []
     const seen = new Set<SnapshotId>()
-    for (let id = from; id !== undefined && !seen.has(id); ) {
+    for (let id = from; id !== undefined && !seen.has(id);) {
       seen.add(id)
       const snapshot = byId.get(id)
       if (!snapshot) break
@@ -36,7 +36,8 @@ export function planExpiry(
   const main = lineOf(currentSnapshot(metadata)?.['snapshot-id'])
   const kept = new Set<Snapshot>()
   // One place is for the snapshot that this commit adds.
-  for (const snapshot of main.slice(0, Math.max(1, retention.keepSnapshots - 1))) if (young(snapshot)) kept.add(snapshot)
+  for (const snapshot of main.slice(0, Math.max(1, retention.keepSnapshots - 1)))
+    if (young(snapshot)) kept.add(snapshot)
   if (main[0]) kept.add(main[0])
   for (const [name, ref] of Object.entries(metadata.refs ?? {})) {
     if (name === 'main') continue
@@ -62,6 +63,6 @@ export function onlyAppends(metadata: TableMetadata): boolean {
   return snapshots.every(
     (snapshot, index) =>
       snapshot.summary?.['operation'] === 'append' &&
-      (index === 0 || snapshot['parent-snapshot-id'] === snapshots[index - 1]!['snapshot-id']),
+      (index === 0 || snapshot['parent-snapshot-id'] === snapshots[index - 1]?.['snapshot-id']),
   )
 }

@@ -27,13 +27,12 @@ export function assignIds(
     if (drafts.length === 0) throw refused(`${at || 'the schema'} has no fields`)
     checkNames(drafts, at)
     const kept = new Map(before.map((field) => [field.name, field]))
-    const ids = drafts.map((draft) => kept.get(draft.name)?.id ?? next())
+    const numbered = drafts.map((draft) => ({ draft, id: kept.get(draft.name)?.id ?? next() }))
     const fields: Field[] = []
     const sources: SourceField[] = []
-    for (const [index, draft] of drafts.entries()) {
+    for (const { draft, id } of numbered) {
       const old = kept.get(draft.name)
       const made = typed(draft.type, old?.type, at === '' ? draft.name : `${at}.${draft.name}`)
-      const id = ids[index]!
       const doc = draft.doc === undefined ? {} : { doc: draft.doc }
       fields.push({ id, name: draft.name, required: draft.required, type: made.type, ...doc })
       sources.push({ fieldId: id, key: draft.key ?? draft.name, ...made.source })
@@ -92,7 +91,9 @@ export function assignIds(
 }
 
 /** All fields of a schema by id, with lists' elements and maps' keys and values, and the names on the way. */
-export function fieldsById(schema: Pick<Schema, 'fields'>): Map<number, { readonly type: Type; readonly repeated: boolean }> {
+export function fieldsById(
+  schema: Pick<Schema, 'fields'>,
+): Map<number, { readonly type: Type; readonly repeated: boolean }> {
   const found = new Map<number, { type: Type; repeated: boolean }>()
   function walk(id: number, type: Type, repeated: boolean): void {
     found.set(id, { type, repeated })
@@ -115,7 +116,8 @@ function checkNames(drafts: readonly DraftField[], at: string): void {
     if (name === '' || name.includes('\0')) throw refused(`a column${where} has an empty name or a NUL in it`)
     // DuckDB and most engines compare names without case, so two such columns cannot both be read.
     const folded = name.toLowerCase()
-    if (seen.has(folded)) throw refused(`the column name "${name}"${where} occurs twice (names differ by more than case)`)
+    if (seen.has(folded))
+      throw refused(`the column name "${name}"${where} occurs twice (names differ by more than case)`)
     seen.add(folded)
   }
 }

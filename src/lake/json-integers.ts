@@ -18,6 +18,8 @@ export function parseExact(text: string): unknown {
 /** Writes compact JSON; bigints as plain integers. */
 export function stringifyExact(value: unknown): string {
   return JSON.stringify(value, (_key, member: unknown) =>
-    typeof member === 'bigint' ? (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(String(member)) : member,
+    typeof member === 'bigint'
+      ? (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(String(member))
+      : member,
   )
 }

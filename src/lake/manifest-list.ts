@@ -99,18 +99,19 @@ export function manifestRow(
   entries: readonly ManifestEntry[],
   snapshot: { readonly id: SnapshotId; readonly sequenceNumber: number },
 ): ManifestRow {
-  const files = [0, 0, 0]
-  const rows = [0, 0, 0]
+  const count = { added: 0, existing: 0, deleted: 0 }
+  const rows = { added: 0, existing: 0, deleted: 0 }
   let least = Infinity
   let most = -Infinity
   let minSequence = snapshot.sequenceNumber
   for (const entry of entries) {
-    files[entry.status]! += 1
-    rows[entry.status]! += entry.data_file.record_count
+    const state = entry.status === ADDED ? 'added' : entry.status === DELETED ? 'deleted' : 'existing'
+    count[state] += 1
+    rows[state] += entry.data_file.record_count
     const day = Object.values(entry.data_file.partition)[0] as number
     least = Math.min(least, day)
     most = Math.max(most, day)
-    if (entry.status !== DELETED) minSequence = Math.min(minSequence, entry.sequence_number ?? snapshot.sequenceNumber)
+    if (state !== 'deleted') minSequence = Math.min(minSequence, entry.sequence_number ?? snapshot.sequenceNumber)
   }
   return {
     manifest_path: manifest.location,
@@ -120,12 +121,12 @@ export function manifestRow(
     sequence_number: snapshot.sequenceNumber,
     min_sequence_number: minSequence,
     added_snapshot_id: snapshot.id,
-    added_files_count: files[ADDED]!,
-    existing_files_count: files[0]!,
-    deleted_files_count: files[DELETED]!,
-    added_rows_count: rows[ADDED]!,
-    existing_rows_count: rows[0]!,
-    deleted_rows_count: rows[DELETED]!,
+    added_files_count: count.added,
+    existing_files_count: count.existing,
+    deleted_files_count: count.deleted,
+    added_rows_count: rows.added,
+    existing_rows_count: rows.existing,
+    deleted_rows_count: rows.deleted,
     partitions: [{ contains_null: false, contains_nan: false, lower_bound: int32(least), upper_bound: int32(most) }],
     key_metadata: null,
   }

@@ -115,7 +115,6 @@ export async function decodeManifest(bytes: Uint8Array, name: string) {
 
 /** A new data file as an entry: snapshot id and sequence numbers are inherited from the manifest list. */
 export function addedEntry(spec: PartitionSpec, file: DataFile): ManifestEntry {
-  const name = spec.fields[0]!.name
   return {
     status: ADDED,
     snapshot_id: null,
@@ -125,7 +124,7 @@ export function addedEntry(spec: PartitionSpec, file: DataFile): ManifestEntry {
       content: 0,
       file_path: file.location,
       file_format: 'PARQUET',
-      partition: { [name]: file.day },
+      partition: Object.fromEntries(spec.fields.map((field) => [field.name, file.day])),
       record_count: file.rows,
       file_size_in_bytes: file.bytes,
       column_sizes: pairs(file.columnSizes),

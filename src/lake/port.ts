@@ -9,7 +9,9 @@ export interface ObjectStore {
   putFile(location: string, localPath: string): Promise<void>
   /** Removing what is not there is no error. */
   remove(location: string): Promise<void>
-  list(prefix: string): AsyncIterable<{ readonly location: string; readonly bytes: number; readonly modifiedAtMs: number }>
+  list(
+    prefix: string,
+  ): AsyncIterable<{ readonly location: string; readonly bytes: number; readonly modifiedAtMs: number }>
   /** A local path that DuckDB can read: the file itself, or a cached copy of an immutable object. */
   localCopy(location: string): Promise<string>
   ping(timeoutMs: number): Promise<void>
@@ -70,5 +72,7 @@ export interface DataFileWriter extends AsyncDisposable {
    */
   write(job: WriteJob): Promise<readonly DataFile[]>
   /** As `write`, but writes all rows that convert and reports every one that does not, in order of line. */
-  writeOrRefuse(job: WriteJob): Promise<{ readonly files: readonly DataFile[]; readonly refused: readonly RefusedLine[] }>
+  writeOrRefuse(
+    job: WriteJob,
+  ): Promise<{ readonly files: readonly DataFile[]; readonly refused: readonly RefusedLine[] }>
 }

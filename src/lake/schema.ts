@@ -1,10 +1,22 @@
 /** Iceberg v2 schemas (spec, "Schemas and Data Types"), as they stand in metadata JSON, and drafts without ids. */
 
 export type PrimitiveType =
-  | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'date' | 'time' | 'timestamptz' | 'string' | 'uuid'
+  | 'boolean'
+  | 'int'
+  | 'long'
+  | 'float'
+  | 'double'
+  | 'date'
+  | 'time'
+  | 'timestamptz'
+  | 'string'
+  | 'uuid'
   | `decimal(${number}, ${number})`
 
-export interface StructType { readonly type: 'struct'; readonly fields: readonly Field[] }
+export interface StructType {
+  readonly type: 'struct'
+  readonly fields: readonly Field[]
+}
 export interface ListType {
   readonly type: 'list'
   readonly 'element-id': number
@@ -28,7 +40,11 @@ export interface Field {
   readonly type: Type
   readonly doc?: string
 }
-export interface Schema { readonly type: 'struct'; readonly 'schema-id': number; readonly fields: readonly Field[] }
+export interface Schema {
+  readonly type: 'struct'
+  readonly 'schema-id': number
+  readonly fields: readonly Field[]
+}
 
 /** A column before it has an id. `json` becomes an Iceberg string that holds the value's JSON text. */
 export type DraftType =

@@ -46,7 +46,10 @@ export interface Table {
  */
 export async function createTable(
   store: ObjectStore,
-  table: Omit<NewTable, 'properties'> & { readonly fileTag: string; readonly properties?: Readonly<Record<string, string>> },
+  table: Omit<NewTable, 'properties'> & {
+    readonly fileTag: string
+    readonly properties?: Readonly<Record<string, string>>
+  },
 ): Promise<{ readonly metadataLocation: string; readonly written: readonly string[] }> {
   const metadata = newMetadata({ ...table, properties: table.properties ?? {} })
   const metadataLocation = `${table.location}/${metadataName(undefined, table.fileTag)}`
@@ -113,7 +116,11 @@ export async function manifestRows(store: ObjectStore, snapshot: Snapshot): Prom
 export function rememberRows(store: ObjectStore, location: string, rows: readonly ManifestRow[]): void {
   const memory = memoryOf(store)
   memory.lists.set(location, rows, 300 * (rows.length + 1))
-  memory.reach.set(location, rows.map((row) => row.manifest_path), 40 + 8 * rows.length)
+  memory.reach.set(
+    location,
+    rows.map((row) => row.manifest_path),
+    40 + 8 * rows.length,
+  )
 }
 
 /** The manifests' locations of a snapshot: what reachability needs, kept in far less memory. */

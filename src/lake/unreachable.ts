@@ -48,8 +48,20 @@ async function unreachableData(
 ): Promise<string[]> {
   const gone = new Set(manifests)
   const suspects = new Set<string>()
-  await eachManifest(store, expired, [], (path) => gone.has(path), (file) => suspects.add(file))
-  await eachManifest(store, kept, nowReached, () => true, (file) => suspects.delete(file))
+  await eachManifest(
+    store,
+    expired,
+    [],
+    (path) => gone.has(path),
+    (file) => suspects.add(file),
+  )
+  await eachManifest(
+    store,
+    kept,
+    nowReached,
+    () => true,
+    (file) => suspects.delete(file),
+  )
   return [...suspects]
 }
 
@@ -81,9 +93,9 @@ function expiredStatistics(base: TableMetadata, expired: readonly Snapshot[]): s
 }
 
 async function each<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  let next = 0
+  const left = items.values()
   const run = async (): Promise<void> => {
-    while (next < items.length) await act(items[next++]!)
+    for (const item of left) await act(item) // the runners share one iterator
   }
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, run))
 }

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { S3Client } from '@aws-sdk/client-s3'
+import type * as Sdk from '@aws-sdk/client-s3'
 import { LakeFault } from '../faults.ts'
 import type { ObjectStore } from '../port.ts'
 import { fileCache } from './cache.ts'
@@ -32,18 +32,21 @@ export function s3Store(
   },
 ): ObjectStore {
   const cache = fileCache(options.cacheDir ?? join(tmpdir(), 'lake-objects'), options.cacheBytes ?? CACHE_BYTES)
-  let loading: Promise<{ sdk: typeof import('@aws-sdk/client-s3'); client: S3Client }> | undefined
+  let loading: Promise<{ sdk: typeof Sdk; client: Sdk.S3Client }> | undefined
 
   function load() {
     loading ??= import('@aws-sdk/client-s3').then((sdk) => ({ sdk, client: new sdk.S3Client(clientSettings(options)) }))
     return loading
   }
-  async function get(location: string, range?: { readonly start: number; readonly length: number }): Promise<Uint8Array> {
+  async function get(
+    location: string,
+    range?: { readonly start: number; readonly length: number },
+  ): Promise<Uint8Array> {
     const { sdk, client } = await load()
     const bytes = range && { Range: `bytes=${range.start}-${range.start + range.length - 1}` }
     try {
       const answer = await client.send(new sdk.GetObjectCommand({ ...keyOf(location), ...bytes }), timeout())
-      return await answer.Body!.transformToByteArray()
+      return (await answer.Body?.transformToByteArray()) ?? new Uint8Array()
     } catch (error) {
       throw fault(error, `cannot read ${location}`)
     }
@@ -112,7 +115,7 @@ export function s3Store(
   }
 }
 
-function clientSettings(options: S3Options): ConstructorParameters<typeof S3Client>[0] & object {
+function clientSettings(options: S3Options): Sdk.S3ClientConfig {
   const { accessKey, secretKey } = options
   return {
     region: options.region ?? 'us-east-1',
@@ -128,9 +131,10 @@ function timeout(): { abortSignal: AbortSignal } {
 }
 
 function keyOf(location: string): { Bucket: string; Key: string } {
-  const found = /^s3:\/\/([^/]+)\/(.*)$/.exec(location)
-  if (!found) throw new LakeFault('object_missing', `not an S3 location: ${location}`)
-  return { Bucket: found[1]!, Key: found[2]! }
+  const [, Bucket, Key] = /^s3:\/\/([^/]+)\/(.*)$/s.exec(location) ?? []
+  if (Bucket === undefined || Key === undefined)
+    throw new LakeFault('object_missing', `not an S3 location: ${location}`)
+  return { Bucket, Key }
 }
 
 function statusOf(error: unknown): number | undefined {

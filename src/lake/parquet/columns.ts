@@ -106,10 +106,11 @@ function lineColumns(columns: readonly Column[], shape: LineShape): string {
   const member = (key: string, type: string): string => `${quoteName(key)} ${type}`
   const above = columns.filter(({ path }) => path.length === 0).map((column) => entry(column, literal))
   const below = columns.filter(({ path }) => path.length > 0)
-  if (below.length === 0) return `{${above.join(', ')}}`
+  const [outermost] = shape.under
+  if (below.length === 0 || outermost === undefined) return `{${above.join(', ')}}`
   let type = `STRUCT(${below.map((column) => entry(column, member)).join(', ')})`
   for (const key of shape.under.slice(1).toReversed()) type = `STRUCT(${quoteName(key)} ${type})`
-  return `{${[...above, literal(shape.under[0]!, type)].join(', ')}}`
+  return `{${[...above, literal(outermost, type)].join(', ')}}`
 }
 
 /** The type to read a value as: members by their keys in the line, JSON text as DuckDB's JSON. */
@@ -194,10 +195,7 @@ function missingInside(type: Type, source: SourceField, value: string, depth: nu
     type.type === 'list'
       ? [type.element, type['element-required'], value]
       : [type.value, type['value-required'], `map_values(${value})`]
-  const broken = anyOf([
-    required ? `${one} IS NULL` : undefined,
-    missingInside(element, inner(source), one, depth + 1),
-  ])
+  const broken = anyOf([required ? `${one} IS NULL` : undefined, missingInside(element, inner(source), one, depth + 1)])
   return broken === undefined ? undefined : `coalesce(len(list_filter(${values}, lambda ${one}: ${broken})) > 0, false)`
 }
 

@@ -1,4 +1,5 @@
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import { LakeFault } from '../faults.ts'
 import { decimalOf } from '../ids.ts'
 import type { PrimitiveType, Schema, Type } from '../schema.ts'
 
@@ -49,7 +50,7 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
-const PRIMITIVES: Readonly<Record<string, string>> = {
+const PRIMITIVES: Readonly<Record<Exclude<PrimitiveType, `decimal(${string}`>, string>> = {
   boolean: 'BOOLEAN',
   int: 'INTEGER',
   long: 'BIGINT',
@@ -64,8 +65,10 @@ const PRIMITIVES: Readonly<Record<string, string>> = {
 
 /** DuckDB's type of a primitive column. */
 export function primitiveSql(type: PrimitiveType): string {
+  if (type in PRIMITIVES) return PRIMITIVES[type as keyof typeof PRIMITIVES]
   const decimal = decimalOf(type)
-  return decimal ? `DECIMAL(${decimal.precision},${decimal.scale})` : PRIMITIVES[type]!
+  if (decimal === undefined) throw new LakeFault('table_incompatible', `the type ${type} is not supported`)
+  return `DECIMAL(${decimal.precision},${decimal.scale})`
 }
 
 /** DuckDB's type of a column as the table has it. */

@@ -51,7 +51,7 @@ export function parseFooter(bytes: Uint8Array): Footer {
     const offsets = [chunks[0]?.get(11), chunks[0]?.get(9)].filter((offset) => typeof offset === 'number')
     return {
       offset: Math.min(...offsets.filter((offset) => offset > 0)),
-      columns: chunks.map((chunk, index) => columnChunk(chunk, leaves[index]!)),
+      columns: chunks.map((chunk, index) => columnChunk(chunk, leaves[index] ?? new Map())),
     }
   })
   return { rows: Number(root.get(3)), rowGroups }

@@ -16,12 +16,12 @@ export async function writeLines(
     let gathered: Uint8Array[] = []
     let bytes = 0
     const flush = async (): Promise<void> => {
-      if (bytes > 0) await file.writeFile(gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered, bytes))
+      if (bytes > 0) await file.writeFile(Buffer.concat(gathered, bytes))
       gathered = []
       bytes = 0
     }
     for (const chunk of chunks) {
-      for (let at = 0; at < chunk.length; ) {
+      for (let at = 0; at < chunk.length;) {
         const end = chunk.indexOf(NEWLINE, at) + 1
         if (end === 0) throw new TypeError('a chunk of lines does not end in a newline')
         longest = Math.max(longest, end - at)
@@ -51,7 +51,7 @@ export interface LineIndex {
 export function lineIndex(chunks: readonly Uint8Array[]): LineIndex {
   const lines: Uint8Array[] = []
   for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const end = chunk.indexOf(NEWLINE, at) + 1
       lines.push(chunk.subarray(at, end))
       at = end

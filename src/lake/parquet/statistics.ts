@@ -18,15 +18,21 @@ export function fileStatistics(footer: Footer, schema: Schema): FileStatistics {
   const nullCounts = new Map<number, number>()
   const lowerBounds = new Map<number, Uint8Array>()
   const upperBounds = new Map<number, Uint8Array>()
-  const leaves = footer.rowGroups[0]?.columns ?? []
-  for (const [index, { fieldId }] of leaves.entries()) {
+  for (const [index, { fieldId }] of (footer.rowGroups[0]?.columns ?? []).entries()) {
     const field = fieldId === undefined ? undefined : fields.get(fieldId)
     if (fieldId === undefined || field === undefined || typeof field.type !== 'string') continue
-    const chunks = footer.rowGroups.map((group) => group.columns[index]!)
-    columnSizes.set(fieldId, sum(chunks, (chunk) => chunk.compressedBytes))
-    valueCounts.set(fieldId, sum(chunks, (chunk) => chunk.values))
+    const chunks = footer.rowGroups.flatMap((group) => group.columns[index] ?? [])
+    columnSizes.set(
+      fieldId,
+      sum(chunks, (chunk) => chunk.compressedBytes),
+    )
+    valueCounts.set(
+      fieldId,
+      sum(chunks, (chunk) => chunk.values),
+    )
     if (field.repeated) continue
-    if (chunks.every((chunk) => chunk.nulls !== undefined)) nullCounts.set(fieldId, sum(chunks, (chunk) => chunk.nulls!))
+    const nulls = sum(chunks, (chunk) => chunk.nulls ?? Number.NaN)
+    if (!Number.isNaN(nulls)) nullCounts.set(fieldId, nulls)
     const { lower, upper } = boundsOf(field.type, chunks)
     if (lower) lowerBounds.set(fieldId, lower)
     if (upper) upperBounds.set(fieldId, upper)
@@ -43,9 +49,11 @@ export function fileStatistics(footer: Footer, schema: Schema): FileStatistics {
   }
 }
 
-function boundsOf(type: PrimitiveType, chunks: readonly ColumnChunk[]) {
+function boundsOf(
+  type: PrimitiveType,
+  chunks: readonly ColumnChunk[],
+): { readonly lower?: Uint8Array | undefined; readonly upper?: Uint8Array | undefined } {
   const filled = chunks.filter((chunk) => chunk.values !== chunk.nulls)
-  if (filled.length === 0) return {}
   let least: Uint8Array | undefined
   let most: Uint8Array | undefined
   let exact = true
@@ -56,7 +64,7 @@ function boundsOf(type: PrimitiveType, chunks: readonly ColumnChunk[]) {
     if (most === undefined || compareBounds(type, high, most) > 0) most = high
     exact &&= chunk.mostIsExact
   }
-  return { lower: lowerBound(type, least!), upper: upperBound(type, most!, exact) }
+  return { lower: least && lowerBound(type, least), upper: most && upperBound(type, most, exact) }
 }
 
 /** Parquet's plain encoding of one value to Iceberg's: the same, except for decimals. Copied, so that the footer can go. */
@@ -66,7 +74,10 @@ function iceberg(type: PrimitiveType, chunk: ColumnChunk, raw: Uint8Array): Uint
 }
 
 /** The least and greatest value of a timestamptz column in microseconds; undefined where the footer does not say. */
-export function microsOf(footer: Footer, fieldId: number): { readonly least: bigint; readonly most: bigint } | undefined {
+export function microsOf(
+  footer: Footer,
+  fieldId: number,
+): { readonly least: bigint; readonly most: bigint } | undefined {
   let found: { least: bigint; most: bigint } | undefined
   for (const { columns } of footer.rowGroups) {
     const chunk = columns.find((column) => column.fieldId === fieldId)

@@ -76,7 +76,7 @@ export function readThrift(bytes: Uint8Array): ThriftStruct {
   }
   function struct(): Map<number, ThriftValue> {
     const fields = new Map<number, ThriftValue>()
-    for (let id = 0; ; ) {
+    for (let id = 0; ;) {
       const head = byte()
       if (head === 0) return fields
       id = head >> 4 === 0 ? Number(integer()) : id + (head >> 4)
