@@ -1,1 +1,6 @@
 export { IntentCondemned, abandonIntent, closeIntent, openIntent, type Intent } from './intents.ts'
+export { sweep, type SweepOptions } from './sweep.ts'
+export { expireFiles } from './expire.ts'
+export { deleteSettledRecords, markSettled, pruneFlushes, retainDeadLetters, rotateLedger } from './retain.ts'
+export { openRelay, relayDeadLetters, type Relay } from './relay.ts'
+export { startUpkeep, type Upkeep, type UpkeepOptions } from './upkeep.ts'

@@ -38,7 +38,7 @@ export async function openGround(owner: Owner): Promise<Ground> {
   const admin = pg.sql('admin')
   const open = async (url = pg.appUrl): Promise<Store> => {
     const store = await openStore({ url, poolSize: 6, applicationName: 'test' })
-    owner.after(() => store[Symbol.asyncDispose]())
+    owner.after(async () => store[Symbol.asyncDispose]())
     return store
   }
   const store = await open()

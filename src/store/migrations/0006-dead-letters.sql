@@ -25,15 +25,16 @@ CREATE TABLE public.dead_letters (
   received_at timestamptz,
   flush_number bigint NOT NULL,
   relayed_at timestamptz,
+  relay_refused text, -- why the topic cannot take a copy, where it never will
   PRIMARY KEY (day, topic_id, partition, source_offset)
 ) PARTITION BY RANGE (day);
-CREATE INDEX dead_letters_to_relay ON public.dead_letters (tenant_id, number) WHERE relayed_at IS NULL;
+CREATE INDEX dead_letters_to_relay ON public.dead_letters (topic_id, partition, number) WHERE relayed_at IS NULL;
 CREATE INDEX dead_letters_of_tenant ON public.dead_letters (tenant_id, number);
 ALTER TABLE public.dead_letters ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.dead_letters FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON public.dead_letters
   USING (tenant_id = current_tenant_id()) WITH CHECK (tenant_id = current_tenant_id());
-GRANT SELECT, INSERT, UPDATE (relayed_at) ON public.dead_letters TO pulse_app;
+GRANT SELECT, INSERT, UPDATE (relayed_at, relay_refused) ON public.dead_letters TO pulse_app;
 ALTER TABLE public.dead_letters OWNER TO pulse_definer;
 
 -- Makes the partitions of yesterday to a week ahead and drops those older than `keep_days`. Answers

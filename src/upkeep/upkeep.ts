@@ -1,0 +1,104 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Bus } from '../bus/index.ts'
+import type { ObjectStore } from '../lake/index.ts'
+import type { Store } from '../store/index.ts'
+import { announce } from '../telemetry/index.ts'
+import { expireFiles } from './expire.ts'
+import { openRelay } from './relay.ts'
+import { deleteSettledRecords, markSettled, pruneFlushes, retainDeadLetters, rotateLedger } from './retain.ts'
+import { sweep } from './sweep.ts'
+import { takeTurn } from './turns.ts'
+
+export interface UpkeepOptions {
+  readonly store: Store
+  readonly bus: Bus
+  readonly objects: ObjectStore
+  readonly settings: { readonly dedupDays: number; readonly deadLetterDays: number; readonly busRetentionHours: number }
+  /** The membership's name, asked anew each time: a worker that lost its lease goes on under another. */
+  readonly worker: string | (() => string)
+  readonly signal?: AbortSignal
+}
+
+export interface Upkeep extends AsyncDisposable {
+  /** Resolves when every task has ended. */
+  readonly done: Promise<void>
+}
+
+interface Task {
+  readonly name: string
+  readonly everySeconds: number
+  /** One worker does it for all. */
+  readonly isForAll: boolean
+  /** Answers true when there is more to do at once. */
+  act(signal: AbortSignal): Promise<boolean>
+}
+
+const MARKS = 60
+
+/**
+ * Everything that nobody waits for, until the signal or disposal: relaying dead letters, sweeping
+ * orphans, deleting expired files, forgetting settled records, rotating the ledger, retention. Each
+ * task has its own loop, so that a slow one delays no other; a fault is announced and tried again
+ * at the next interval.
+ */
+export function startUpkeep(options: UpkeepOptions): Upkeep {
+  const stopping = new AbortController()
+  const signal = options.signal === undefined ? stopping.signal : AbortSignal.any([options.signal, stopping.signal])
+  const relay = openRelay(options.store, options.bus)
+  const done = Promise.all(tasksOf(options, relay).map((task) => repeat(options.store, task, signal))).then(() =>
+    relay[Symbol.asyncDispose](),
+  )
+  return {
+    done,
+    async [Symbol.asyncDispose]() {
+      stopping.abort()
+      await done
+    },
+  }
+}
+
+function tasksOf({ store, bus, objects, settings, worker }: UpkeepOptions, relay: ReturnType<typeof openRelay>): readonly Task[] {
+  const name = typeof worker === 'string' ? () => worker : worker
+  const keepFlushesDays = Math.max(settings.deadLetterDays, settings.dedupDays * 2 + 1)
+  const never = <T>(act: (signal: AbortSignal) => Promise<T>) => async (signal: AbortSignal) => {
+    await act(signal)
+    return false
+  }
+  return [
+    { name: 'relay', everySeconds: 1, isForAll: false, act: async (signal) => (await relay.turn(name(), signal)) > 0 },
+    { name: 'sweep', everySeconds: 30, isForAll: true, act: never((signal) => sweep(store, objects, { signal })) },
+    { name: 'expire', everySeconds: 15, isForAll: true, act: never((signal) => expireFiles(store, objects, { signal })) },
+    {
+      name: 'mark',
+      everySeconds: Math.max(60, (settings.busRetentionHours * 3600) / MARKS), // at most some sixty marks a partition
+      isForAll: true,
+      act: never(() => markSettled(store)),
+    },
+    { name: 'forget', everySeconds: 60, isForAll: true, act: never(() => deleteSettledRecords(store, bus, settings.busRetentionHours)) },
+    {
+      name: 'retain',
+      everySeconds: 600,
+      isForAll: false, // at every start too: the days ahead must be there
+      act: never(async () => {
+        await retainDeadLetters(store, settings.deadLetterDays)
+        await rotateLedger(store, settings.dedupDays)
+        await pruneFlushes(store, keepFlushesDays)
+      }),
+    },
+  ]
+}
+
+async function repeat(store: Store, task: Task, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    let hasMore = false
+    try {
+      if (!task.isForAll || (await takeTurn(store, task.name, task.everySeconds * 0.9))) hasMore = await task.act(signal)
+    } catch (error) {
+      // Postgres, bus or lake being away is announced by whoever watches them; anything else is told here.
+      if ((error as { code?: string }).code !== 'dependency_away' && !signal.aborted) {
+        announce('process.defect', { where: `upkeep ${task.name}`, detail: (error as Error).message, stack: (error as Error).stack })
+      }
+    }
+    if (!hasMore) await delay(task.everySeconds * 1000, undefined, { signal }).catch(() => {})
+  }
+}
