@@ -1,4 +1,6 @@
-import { DuckDBInstance, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api'
+import { tmpdir } from 'node:os'
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
+import { openDuckDb, type DuckDb } from '../lake/index.ts'
 
 /** Preview's own DuckDB, apart from the worker's: bounded memory, one connection per question. */
 export interface Engine extends AsyncDisposable {
@@ -14,15 +16,10 @@ export interface EngineSettings {
 
 /** Opens DuckDB at the first question (16 ms, measured), so an API that is never asked pays nothing. */
 export function openEngine(settings: EngineSettings): Engine {
-  let opening: Promise<DuckDBInstance> | undefined
+  let opening: Promise<DuckDb> | undefined
 
-  const instance = (): Promise<DuckDBInstance> => {
-    opening ??= DuckDBInstance.create(':memory:', {
-      memory_limit: settings.memoryLimit,
-      threads: String(settings.threads),
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-    }).catch((error: unknown) => {
+  const opened = (): Promise<DuckDb> => {
+    opening ??= openDuckDb({ ...settings, tempDir: tmpdir() }).catch((error: unknown) => {
       opening = undefined
       throw error
     })
@@ -32,7 +29,7 @@ export function openEngine(settings: EngineSettings): Engine {
   return {
     async rows(statement, signal) {
       signal.throwIfAborted()
-      const connection = await (await instance()).connect()
+      const connection = await (await opened()).connect()
       try {
         return await ask(connection, statement, signal)
       } finally {
@@ -40,9 +37,9 @@ export function openEngine(settings: EngineSettings): Engine {
       }
     },
     async [Symbol.asyncDispose]() {
-      const opened = await opening?.catch(() => undefined)
+      const duckdb = await opening?.catch(() => undefined)
       opening = undefined
-      opened?.closeSync()
+      await duckdb?.[Symbol.asyncDispose]()
     },
   }
 }
@@ -51,8 +48,6 @@ async function ask(connection: DuckDBConnection, statement: string, signal: Abor
   const interrupt = (): void => connection.interrupt()
   signal.addEventListener('abort', interrupt, { once: true })
   try {
-    await connection.run("SET TimeZone = 'UTC'")
-    signal.throwIfAborted()
     return (await connection.runAndReadAll(statement)).getRows()
   } catch (error) {
     signal.throwIfAborted()

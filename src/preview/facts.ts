@@ -1,3 +1,4 @@
+import type { Table } from '../lake/index.ts'
 import { rfc3339 } from './render.ts'
 
 /** What a dataset's table holds right now, as `GET /v1/datasets/{dataset}` shows it. */
@@ -11,18 +12,7 @@ export interface DatasetFacts {
 }
 
 /** The facts of a loaded table; zeros and nulls where nothing was ever committed. */
-export function factsOf(table: {
-  readonly location: string
-  readonly snapshot?:
-    | {
-        readonly id: number
-        readonly committedAtMs: number
-        readonly totalRows: number
-        readonly totalFiles: number
-        readonly totalBytes: number
-      }
-    | undefined
-}): DatasetFacts {
+export function factsOf(table: Pick<Table, 'location' | 'snapshot'>): DatasetFacts {
   const { location, snapshot } = table
   if (snapshot === undefined) return { rows: 0, files: 0, bytes: 0, snapshot_id: null, committed_at: null, location }
   return {

@@ -1,4 +1,4 @@
-import type { DataFile } from '../lake/index.ts'
+import { decodeBound, type DataFile } from '../lake/index.ts'
 
 /**
  * The files that can hold one of the `limit` newest rows by the timestamp column `fieldId`, newest
@@ -38,10 +38,8 @@ function thresholdOf(spans: readonly Span[], limit: number): bigint | undefined 
   return undefined
 }
 
-/** Iceberg's binary form of a timestamptz: microseconds, 8 bytes, little-endian (spec, appendix D). */
 function micros(bound: Uint8Array | undefined): bigint | undefined {
-  if (bound === undefined || bound.byteLength !== 8) return undefined
-  return new DataView(bound.buffer, bound.byteOffset, 8).getBigInt64(0, true)
+  return bound === undefined ? undefined : BigInt(decodeBound('timestamptz', bound) as bigint)
 }
 
 /** Orders instants; the unknown is greater than all, so it is looked at first. */

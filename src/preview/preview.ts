@@ -1,4 +1,4 @@
-import { loadTable, planScan, pointerOf, type ObjectStore, type Table } from '../lake/index.ts'
+import { isLakeFault, loadTable, planScan, pointerOf, type ObjectStore, type Table } from '../lake/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Binding, Bindings } from '../registry/index.ts'
 import type { Store } from '../store/index.ts'
@@ -76,19 +76,34 @@ export function openPreview(settings: PreviewSettings): Preview {
       checkLimit(question.limit)
       return queue.run(async (signal) => {
         const binding = await bindingOf(question.tenantId, question.dataset)
-        return readNewest(binding.datasetSlug, question, outside(question.tenantId, binding), signal)
+        return readNewest(binding.datasetSlug, question, outside(question.tenantId, binding), signal).catch(away)
       }, question.signal)
     },
     async facts(tenantId, binding) {
-      return factsOf(await loadTable(objects, await pointer(tenantId, binding)))
+      return factsOf(await loadTable(objects, await pointer(tenantId, binding)).catch(away))
     },
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   }
 }
 
-async function plan(objects: ObjectStore, table: Table, snapshotId: number | undefined): Promise<Scan | undefined> {
-  if (snapshotId !== undefined && !table.snapshots.some((snapshot) => snapshot.id === snapshotId)) return undefined
-  if (snapshotId === undefined && table.snapshot === undefined)
-    return { schema: table.schema, snapshot: undefined, files: [] }
-  return planScan(objects, table, snapshotId)
+/** The snapshot is found by the text of its id: foreign writers' ids pass what a number holds. */
+async function plan(objects: ObjectStore, table: Table, snapshotId: string | undefined): Promise<Scan | undefined> {
+  if (snapshotId === undefined) return planScan(objects, table)
+  const kept = table.snapshots.find((snapshot) => String(snapshot.id) === snapshotId)
+  return kept === undefined ? undefined : planScan(objects, table, kept.id)
+}
+
+/** The lake's faults as a user meets them: whatever is wrong with a table is not the request's fault. */
+function away(error: unknown): never {
+  if (error instanceof Error && error.message.startsWith('Out of Memory Error')) {
+    throw new Problem('overloaded', 'The rows asked for take too much memory; ask for fewer rows or columns.', {
+      retryAfterSeconds: 1,
+      cause: error,
+    })
+  }
+  if (!isLakeFault(error)) throw error
+  throw new Problem('dependency_away', `The lake cannot be read now (${error.code}): ${error.message}.`, {
+    retryAfterSeconds: 5,
+    cause: error,
+  })
 }

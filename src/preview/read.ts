@@ -1,6 +1,6 @@
 import type { DuckDBValue } from '@duckdb/node-api'
 import { Problem } from '../problems/index.ts'
-import type { DataFile, Field, Schema } from '../lake/index.ts'
+import { isLakeFault, type DataFile, type Field, type Schema, type SnapshotFacts } from '../lake/index.ts'
 import { newestFiles } from './newest.ts'
 import { NEWEST_BY, newestRows, typeText } from './query.ts'
 import { chooseColumns, type PreviewQuestion } from './question.ts'
@@ -19,7 +19,7 @@ export interface PreviewAnswer {
 /** A snapshot, planned: the files that it is made of. None where nothing was ever committed. */
 export interface Scan {
   readonly schema: Schema
-  readonly snapshot: { readonly id: number; readonly committedAtMs: number; readonly totalRows: number } | undefined
+  readonly snapshot: Pick<SnapshotFacts, 'id' | 'committedAtMs' | 'totalRows'> | undefined
   readonly files: readonly DataFile[]
 }
 
@@ -28,7 +28,7 @@ export interface Outside {
   /** Where the table's current metadata lies. Throws where the dataset has no table. */
   pointer(): Promise<string>
   /** Plans a snapshot, the current one where no id is given. Undefined where the table does not keep that snapshot. */
-  plan(metadataLocation: string, snapshotId: number | undefined): Promise<Scan | undefined>
+  plan(metadataLocation: string, snapshotId: string | undefined): Promise<Scan | undefined>
   localCopy(location: string): Promise<string>
   rows(statement: string, signal: AbortSignal): Promise<DuckDBValue[][]>
 }
@@ -51,7 +51,8 @@ export async function readNewest(
     try {
       return await readOnce(slug, asked, outside, signal)
     } catch (error) {
-      if (error instanceof Problem || !isMissingFile(error) || attempt === ATTEMPTS) throw error
+      if (error instanceof Problem || !isMissingFile(error)) throw error
+      if (attempt === ATTEMPTS) throw filesMissing(error)
     }
   }
 }
@@ -62,7 +63,7 @@ async function readOnce(
   outside: Outside,
   signal: AbortSignal,
 ): Promise<PreviewAnswer> {
-  const scan = await outside.plan(await outside.pointer(), snapshotNumber(asked.snapshotId))
+  const scan = await outside.plan(await outside.pointer(), asked.snapshotId)
   if (scan === undefined) throw unknownSnapshot(asked.snapshotId)
   const columns = chooseColumns(scan.schema, asked.columns)
   const { snapshot } = scan
@@ -93,14 +94,6 @@ async function readValues(
   return outside.rows(newestRows(schema, columns, paths, limit), signal)
 }
 
-/** Pulse's own snapshot ids stay below 2^53, so a number holds each exactly; what is no such number is unknown. */
-function snapshotNumber(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const id = /^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : NaN
-  if (Number.isSafeInteger(id)) return id
-  throw unknownSnapshot(text)
-}
-
 function unknownSnapshot(text: string | undefined): Problem {
   return new Problem(
     'unknown_snapshot',
@@ -108,12 +101,23 @@ function unknownSnapshot(text: string | undefined): Problem {
   )
 }
 
-/** What Node's file system, the S3 client and DuckDB say of a file that is gone. */
+function filesMissing(cause: unknown): Problem {
+  return new Problem(
+    'dependency_away',
+    'Files of the table cannot be found in the lake. Ask again; if it stays so, restore them.',
+    {
+      retryAfterSeconds: 5,
+      cause,
+    },
+  )
+}
+
+/** A file that is gone, as the lake, Node's file system or DuckDB says it. */
 function isMissingFile(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const code = 'code' in at ? at.code : at.name
-    if (code === 'ENOENT' || code === 'NoSuchKey' || code === 'NotFound') return true
-    if (/No files found that match|Cannot open file|No such file/i.test(at.message)) return true
-  }
-  return false
+  if (isLakeFault(error, 'object_missing')) return true
+  if (!(error instanceof Error)) return false
+  return (
+    ('code' in error && error.code === 'ENOENT') ||
+    /No files found that match|Cannot open file|No such file/i.test(error.message)
+  )
 }

@@ -1,5 +1,5 @@
-import { DuckDBInstance } from '@duckdb/node-api'
-import { loadTable, planScan, type ObjectStore, type Table } from '../lake/index.ts'
+import { tmpdir } from 'node:os'
+import { loadTable, openDuckDb, planScan, quoteText, type ObjectStore, type Table } from '../lake/index.ts'
 
 export interface DayOfQuakes {
   readonly day: string
@@ -18,17 +18,17 @@ export async function askTheFiles(
   location: string,
   snapshotId: string,
 ): Promise<{ files: number; days: DayOfQuakes[] }> {
-  const { files } = await planScan(objects, await tableAt(objects, location, snapshotId), Number(snapshotId))
+  const table = await tableAt(objects, location, snapshotId)
+  const kept = table.snapshots.find((snapshot) => String(snapshot.id) === snapshotId)
+  const { files } = await planScan(objects, table, kept?.id)
   const paths = await Promise.all(files.map((file) => objects.localCopy(file.location)))
-  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '256MB', threads: '1' })
-  const connection = await instance.connect()
+  await using duckdb = await openDuckDb({ tempDir: tmpdir(), memoryLimit: '256MB' })
+  const connection = await duckdb.connect()
   try {
-    await connection.run("SET TimeZone = 'UTC'")
-    const list = paths.map((path) => `'${path.replaceAll("'", "''")}'`).join(', ')
     const answer = await connection.runAndReadAll(`
       SELECT strftime("timestamp", '%Y-%m-%d') AS day, count(*)::INTEGER AS quakes, max(properties.mag) AS strongest,
              arg_max(properties.place, properties.mag) AS place, median(geometry.coordinates[3]) AS median_km
-      FROM read_parquet([${list}], hive_partitioning = false)
+      FROM read_parquet([${paths.map(quoteText).join(', ')}], hive_partitioning = false)
       GROUP BY day ORDER BY day`)
     const days = answer.getRows().map(([day, quakes, strongest, place, medianKm]) => ({
       day: String(day),
@@ -40,7 +40,6 @@ export async function askTheFiles(
     return { files: files.length, days }
   } finally {
     connection.closeSync()
-    instance.closeSync()
   }
 }
 
