@@ -67,7 +67,7 @@ export interface Ingest {
 }
 
 const TICK_MS = 50
-const LEAVE_MS = 3_000
+const LEAVE_MS = 700
 
 /** Starts carrying records from the bus to the lake, until `stop`. */
 export function startIngest(parts: IngestParts): Ingest {
@@ -98,9 +98,16 @@ export function startIngest(parts: IngestParts): Ingest {
     onAway: () => {}, // the store announces it
     point: parts.point ?? (() => {}),
   }
-  const flushing = openFlushing(flushParts, { timing: limits, maxRows: limits.flushMaxRows, capacityBytes: limits.bufferBytes })
+  const flushing = openFlushing(flushParts, {
+    timing: limits,
+    maxRows: limits.flushMaxRows,
+    capacityBytes: limits.bufferBytes,
+  })
   const consumer = openConsumer({
-    buffer, resolver: openResolver(parts.bindings), busTrusted: limits.busTrusted, parkedBytes,
+    buffer,
+    resolver: openResolver(parts.bindings),
+    busTrusted: limits.busTrusted,
+    parkedBytes,
   })
   const membership = memberLoop(
     { join: parts.join, sources, buffer, flushing: () => flushing, leaseSeconds: limits.leaseSeconds, random },
@@ -109,8 +116,14 @@ export function startIngest(parts: IngestParts): Ingest {
   )
   const reading = fetchLoop(
     {
-      reader: parts.reader, admin: parts.admin, sources, consumer, capacityBytes: limits.bufferBytes, adopt: parts.adopt,
-      now, random,
+      reader: parts.reader,
+      admin: parts.admin,
+      sources,
+      consumer,
+      capacityBytes: limits.bufferBytes,
+      adopt: parts.adopt,
+      now,
+      random,
       onPolled() {
         tickedAtMs = now()
         flushing.tick()
@@ -137,7 +150,10 @@ export function startIngest(parts: IngestParts): Ingest {
     await Promise.race([membership, pause(LEAVE_MS, AbortSignal.timeout(LEAVE_MS))])
     forgetAll(sources, buffer)
     // Where Postgres does not answer, the lease ends by itself.
-    await Promise.race([member.membership?.leave().catch(() => undefined), pause(LEAVE_MS, AbortSignal.timeout(LEAVE_MS))])
+    await Promise.race([
+      member.membership?.leave().catch(() => undefined),
+      pause(LEAVE_MS, AbortSignal.timeout(LEAVE_MS)),
+    ])
     return drained
   }
   let stopping: Promise<boolean> | undefined

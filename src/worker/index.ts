@@ -1,0 +1,1 @@
+export { runWorker, type RunningWorker, type WorkerOptions } from './run.ts'

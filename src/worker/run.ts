@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { openBus } from '../bus/index.ts'
+import type { Settings } from '../config/index.ts'
+import {
+  openAdoptTopic,
+  openFlushLake,
+  openFlushRecord,
+  openMembership,
+  startIngest,
+  type Ingest,
+  type IngestParts,
+} from '../ingest/index.ts'
+import { openDataFileWriter, openObjectStore } from '../lake/index.ts'
+import { Problem } from '../problems/index.ts'
+import { openBindings } from '../registry/index.ts'
+import { openStore } from '../store/index.ts'
+import { announce, openTelemetry } from '../telemetry/index.ts'
+import { startUpkeep } from '../upkeep/index.ts'
+import { busSettings, objectStoreOptions } from './places.ts'
+import { watchPostgres } from './postgres-check.ts'
+import { json, openServer, text, type Answer } from './servers.ts'
+import { ownTempDir } from './temp-dir.ts'
+import { healthz, livez, startupz, type Verdict, type WorkerFacts } from './verdicts.ts'
+import { openWaitingStore } from './waiting-store.ts'
+
+export interface RunningWorker {
+  readonly ports: { readonly metrics: number; readonly health: number }
+  readonly metricsPort: number
+  readonly healthPort: number
+  readonly ingest: Ingest
+  /** Resolves when `stop` is through. */
+  readonly closed: Promise<void>
+  /** Stops reading, flushes within PULSE_DRAIN_SECONDS, gives partitions back, leaves, closes. Safe to repeat. */
+  stop(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface WorkerOptions {
+  /** Fault injection for tests. */
+  readonly point?: IngestParts['point']
+}
+
+/** A flush's transaction may take this long; a lease that ends meanwhile is what the fence is for. */
+const BINDINGS_MAX_AGE_MS = 2_000
+const EARLIER_FACTS = { owned: 0, members: 0, shared: false, sinceTickMs: 0 } as const
+
+/**
+ * The worker as a process of its own: carries events from the bus to the lake, relays dead letters,
+ * keeps the house in order, and answers metrics and probes meanwhile. Starts while Postgres or the
+ * bus are away. Rejects what waiting cannot mend: a role that bypasses row level security, a missing
+ * setting, a taken port. Installs no signal handlers.
+ */
+export async function runWorker(settings: Settings, options: WorkerOptions = {}): Promise<RunningWorker> {
+  const { databaseUrl } = settings
+  if (databaseUrl === undefined) {
+    throw new Problem(
+      'invalid',
+      'PULSE_DATABASE_URL is not set: name the database, or use "pulse start", which brings one.',
+    )
+  }
+  if (settings.kafkaBrokers.length === 0) {
+    throw new Problem(
+      'invalid',
+      'PULSE_KAFKA_BROKERS is not set: name the brokers, or use "pulse start", which brings a bus.',
+    )
+  }
+  await using opened = new AsyncDisposableStack()
+  const name = `${hostname()}-${process.pid}`
+  const now = (): number => performance.now()
+  const telemetry = opened.use(
+    openTelemetry({
+      plane: 'worker',
+      service: 'pulse-worker',
+      logLevel: settings.logLevel,
+      enabled: settings.telemetry !== 'off',
+    }),
+  )
+
+  let stopping = false
+  let ingest: Ingest | undefined
+  const postgresAway = (detail: string): void => announce('dependency.away', { dependency: 'postgres', detail })
+  const postgresBack = (): void => announce('dependency.back', { dependency: 'postgres' })
+  const store = opened.use(
+    await openWaitingStore(
+      () =>
+        openStore({
+          url: databaseUrl,
+          poolSize: settings.databasePoolSize,
+          applicationName: 'pulse-worker',
+          openMs: 0,
+          onAway: postgresAway,
+          onBack: postgresBack,
+        }),
+      postgresBack,
+    ),
+  )
+  const postgres = opened.use(watchPostgres(store, now))
+  const facts = (): WorkerFacts => ({ ...(ingest?.facts() ?? EARLIER_FACTS), stopping, postgres: postgres.facts() })
+
+  const metricsServer = opened.use(
+    await openServer(settings.host, settings.workerMetricsPort, {
+      '/metrics': async (request): Promise<Answer> => {
+        const { contentType, body } = await telemetry.metrics.exposition(request.headers.accept)
+        return { status: 200, contentType, body }
+      },
+    }),
+  )
+  const answered = (verdict: Verdict): Answer => text(verdict.ok ? 200 : 503, verdict.text)
+  const healthServer = opened.use(
+    await openServer(settings.host, settings.workerHealthPort, {
+      '/healthz': () => answered(healthz(facts())),
+      '/livez': () => answered(livez(facts())),
+      '/startupz': () => answered(startupz(facts())),
+      '/partitions': () => json(partitionsOf(ingest)),
+    }),
+  )
+
+  const bus = opened.use(await openBus(busSettings(settings, `pulse-${name}`)))
+  const objects = openObjectStore(objectStoreOptions(settings))
+  const tempDir = await ownTempDir(join(settings.dataDir, 'tmp'))
+  opened.defer(() => rm(tempDir, { recursive: true, force: true }))
+  const writer = opened.use(await openDataFileWriter({ store: objects, tempDir, jobsAtOnce: 2 }))
+  const bindings = openBindings(store, { maxAgeMs: BINDINGS_MAX_AGE_MS })
+  const reader = opened.use(bus.reader())
+
+  const upkeepEnd = new AbortController()
+  const upkeep = startUpkeep({ store, bus, objects, settings, worker: name, signal: upkeepEnd.signal })
+  const carrying = startIngest({
+    // A name is for one membership: whoever lost his gets another.
+    join: () =>
+      openMembership(store, { worker: `${name}-${randomUUID().slice(0, 8)}`, leaseSeconds: settings.leaseSeconds }),
+    reader,
+    admin: bus.admin,
+    bindings,
+    lake: openFlushLake(store, objects, writer, {
+      keepSnapshots: settings.snapshotsKeep,
+      keepMs: settings.snapshotSeconds * 1000,
+      now: Date.now,
+    }),
+    record: openFlushRecord(store),
+    adopt: openAdoptTopic(store),
+    limits: settings,
+    ...(options.point === undefined ? {} : { point: options.point }),
+  })
+  ingest = carrying
+  announce('worker.started', { worker: name, metricsPort: metricsServer.port, healthPort: healthServer.port })
+
+  const places = opened.move()
+  const closed = Promise.withResolvers<void>()
+  closed.promise.catch(() => {})
+  async function end(): Promise<void> {
+    stopping = true
+    const drained = await carrying.stop(settings.drainSeconds * 1000)
+    upkeepEnd.abort()
+    await upkeep
+    announce('worker.stopped', { worker: name, drained })
+    telemetry.flush()
+    await places.disposeAsync()
+  }
+  let ending: Promise<void> | undefined
+  const stop = (): Promise<void> => {
+    if (ending === undefined) {
+      ending = end()
+      ending.then(closed.resolve, closed.reject)
+    }
+    return ending
+  }
+  return {
+    ports: { metrics: metricsServer.port, health: healthServer.port },
+    metricsPort: metricsServer.port,
+    healthPort: healthServer.port,
+    ingest: carrying,
+    closed: closed.promise,
+    stop,
+    close: stop,
+  }
+}
+
+/** Per partition what no metric may carry a label for: where reading is, and how much lies ahead. */
+function partitionsOf(ingest: Ingest | undefined): unknown {
+  return [...(ingest?.sources.byKey.values() ?? [])].map((source) => ({
+    topic: source.topic,
+    topic_id: source.topicId,
+    partition: source.partition,
+    generation: source.generation,
+    position: source.position,
+    high_watermark: source.highWatermark,
+    lag: Math.max(0, source.highWatermark - source.position),
+    leaving: source.leaving,
+    lost: source.lost,
+  }))
+}

@@ -1,0 +1,86 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export interface Answer {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string | Uint8Array
+}
+
+export interface SmallServer extends AsyncDisposable {
+  readonly port: number
+}
+
+/** Routes by path, without its slash at the end; GET and HEAD alone. */
+export type Routes = Readonly<Record<string, (request: IncomingMessage) => Answer | Promise<Answer>>>
+
+const plain = (status: number, body: string): Answer => ({
+  status,
+  contentType: 'text/plain; charset=utf-8',
+  body: `${body}\n`,
+})
+export const text = plain
+export const json = (body: unknown): Answer => ({
+  status: 200,
+  contentType: 'application/json',
+  body: `${JSON.stringify(body)}\n`,
+})
+
+/**
+ * A server for probes and scrapes: a handful of paths, no bodies, bounded in time. Rejects where the
+ * port is taken, with a sentence that names it.
+ */
+export async function openServer(host: string, port: number, routes: Routes): Promise<SmallServer> {
+  const server = createServer(
+    { requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 },
+    (request, response) => {
+      void answer(routes, request, response)
+    },
+  )
+  await listening(server, host, port)
+  // Probes do not keep a process alive that has nothing else to do.
+  server.unref()
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+async function answer(routes: Routes, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const given = await answerOf(routes, request)
+  response.writeHead(given.status, {
+    'content-type': given.contentType,
+    'content-length': Buffer.byteLength(given.body),
+    'cache-control': 'no-store',
+  })
+  response.end(request.method === 'HEAD' ? undefined : given.body)
+}
+
+async function answerOf(routes: Routes, request: IncomingMessage): Promise<Answer> {
+  const path = (request.url ?? '/').replace(/[?#].*$/, '').replace(/(?<=.)\/+$/, '')
+  const route = Object.hasOwn(routes, path) ? routes[path] : undefined
+  if (route === undefined) return plain(404, `There is ${Object.keys(routes).join(', ')}.`)
+  if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'Only GET and HEAD.')
+  try {
+    return await route(request)
+  } catch (error) {
+    return plain(500, error instanceof Error ? error.message : String(error))
+  }
+}
+
+function listening(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE'
+      reject(
+        taken
+          ? new Error(`Port ${port} on ${host} is taken: stop what uses it, or choose another port.`, { cause: error })
+          : error,
+      )
+    })
+    server.listen(port, host, () => resolve())
+  })
+}
