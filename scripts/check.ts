@@ -18,10 +18,17 @@ interface Verdict {
 
 const tool = (name: string, ...args: string[]): Promise<Verdict> => {
   const { promise, resolve: settle } = Promise.withResolvers<Verdict>()
-  const child = spawn(join(root, 'node_modules/.bin', name), args, { cwd: root, timeout: TIMEOUT_MS, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(join(root, 'node_modules/.bin', name), args, {
+    cwd: root,
+    timeout: TIMEOUT_MS,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))
-  child.on('error', (error) => settle({ ok: false, detail: `${name} is not installed (npm install): ${error.message}` }))
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  child.on('error', (error) =>
+    settle({ ok: false, detail: `${name} is not installed (npm install): ${error.message}` }),
+  )
   child.on('close', (code) => settle({ ok: code === 0, detail: output.trim() }))
   return promise
 }
@@ -53,6 +60,12 @@ for (const [name, run] of CHECKS) {
   const { ok, detail } = await run()
   if (!ok) failed += 1
   process.stdout.write(`${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(10)} ${Math.round(performance.now() - began)} ms\n`)
-  if (!ok) process.stdout.write(`${detail.split('\n').map((line) => `     ${line}`).join('\n')}\n`)
+  if (!ok)
+    process.stdout.write(
+      `${detail
+        .split('\n')
+        .map((line) => `     ${line}`)
+        .join('\n')}\n`,
+    )
 }
 process.exitCode = failed === 0 ? 0 : 1

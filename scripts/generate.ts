@@ -29,13 +29,25 @@ const NOTICE = '<!-- Generated from source by `npm run check -- --write`. Edit t
  * The eight files that an event walks through. A step is in a file when that file is where a reader should start.
  */
 export const JOURNEY: readonly { readonly steps: string; readonly path: string; readonly says: string }[] = [
-  { steps: '1 accept, 2 validate', path: 'src/collect/collect.ts', says: 'reads a request into events, one verdict each' },
-  { steps: '3 publish (202)', path: 'src/bus/publisher.ts', says: 'one batch per partition, acknowledged before the answer' },
+  {
+    steps: '1 accept, 2 validate',
+    path: 'src/collect/collect.ts',
+    says: 'reads a request into events, one verdict each',
+  },
+  {
+    steps: '3 publish (202)',
+    path: 'src/bus/publisher.ts',
+    says: 'one batch per partition, acknowledged before the answer',
+  },
   { steps: '4 consume', path: 'src/ingest/consume.ts', says: 'fetches the partitions that this worker owns' },
   { steps: '5 buffer', path: 'src/ingest/buffer.ts', says: 'rows wait per tenant and dataset, bounded in bytes' },
   { steps: '6 deduplicate', path: 'src/ingest/ledger.ts', says: 'ids that are rows already' },
   { steps: '7 flush', path: 'src/ingest/flush.ts', says: 'Parquet and Iceberg metadata, written and synced' },
-  { steps: '8 commit', path: 'src/ingest/settle.ts', says: 'one transaction: ids, offsets, dead letters, table pointers' },
+  {
+    steps: '8 commit',
+    path: 'src/ingest/settle.ts',
+    says: 'one transaction: ids, offsets, dead letters, table pointers',
+  },
   { steps: '9 preview', path: 'src/preview/read.ts', says: 'the newest rows, read back' },
 ]
 
@@ -67,12 +79,19 @@ function metricsDocument(): string {
     return `| \`${name}\` | ${entry.kind} | ${labels.join(', ')} | ${entry.plane} | ${entry.help}${buckets} |`
   })
   return [
-    '# Metrics', '', NOTICE, '',
+    '# Metrics',
+    '',
+    NOTICE,
+    '',
     'The API serves them at `/metrics/` (`/metrics` redirects there), the worker at `:9100/metrics`. Text and OpenMetrics are negotiated by',
     'the `Accept` header. `tenant` and `dataset` are slugs: `_unknown` where a record cannot be resolved, and `_other` once a process has',
-    'admitted 60 tenants or 100 datasets, so that a scrape stays small and sums over all series stay true. `route` is a route\'s template,',
-    '`_unmatched` where none matched. Beside these each process exports the usual `process_*` and `nodejs_*` series.', '',
-    '| name | kind | labels | plane | meaning |', '| --- | --- | --- | --- | --- |', ...rows, '',
+    "admitted 60 tenants or 100 datasets, so that a scrape stays small and sums over all series stay true. `route` is a route's template,",
+    '`_unmatched` where none matched. Beside these each process exports the usual `process_*` and `nodejs_*` series.',
+    '',
+    '| name | kind | labels | plane | meaning |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
   ].join('\n')
 }
 
@@ -81,7 +100,10 @@ export function announcementMembers(source: string): Map<string, string[]> {
   const body = /export interface Announcements \{([\s\S]*?)\n\}/.exec(source)?.[1] ?? ''
   const members = new Map<string, string[]>()
   for (const [, name = '', shape = ''] of body.matchAll(/'([a-z_.]+)':\s*(Record<never, never>|\{[^}]*\})/g)) {
-    members.set(name, [...shape.matchAll(/(\w+)\??:/g)].map(([, member = '']) => member))
+    members.set(
+      name,
+      [...shape.matchAll(/(\w+)\??:/g)].map(([, member = '']) => member),
+    )
   }
   return members
 }
@@ -95,10 +117,17 @@ function announcementsDocument(source: string): string {
     return `| \`${name}\` | ${typeof level === 'string' ? level : 'by outcome'} | ${said.map((member) => `\`${member}\``).join(', ')} |`
   })
   return [
-    '# Announcements', '', NOTICE, '',
+    '# Announcements',
+    '',
+    NOTICE,
+    '',
     'A stage says once what happened; metrics and log lines are both made of that, so they cannot disagree. The name is the `event` of the',
-    'log line. `by outcome`: a request that succeeds is `info`, a probe or a collect that succeeds `debug`, what was refused or failed `warn` or `error`.', '',
-    '| event | level | carries |', '| --- | --- | --- |', ...rows, '',
+    'log line. `by outcome`: a request that succeeds is `info`, a probe or a collect that succeeds `debug`, what was refused or failed `warn` or `error`.',
+    '',
+    '| event | level | carries |',
+    '| --- | --- | --- |',
+    ...rows,
+    '',
   ].join('\n')
 }
 
@@ -110,5 +139,14 @@ async function decisionsDocument(): Promise<string> {
       return `- [${title}](${name})`
     }),
   )
-  return ['# Decisions', '', NOTICE, '', 'One page each: what was the question, what we chose, what it costs, what would change our mind.', '', ...rows, ''].join('\n')
+  return [
+    '# Decisions',
+    '',
+    NOTICE,
+    '',
+    'One page each: what was the question, what we chose, what it costs, what would change our mind.',
+    '',
+    ...rows,
+    '',
+  ].join('\n')
 }

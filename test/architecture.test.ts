@@ -24,10 +24,34 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ingest: ['event', 'pdm', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'registry', 'telemetry', 'problems'],
   preview: ['lake', 'store', 'registry', 'problems', 'tenancy'],
   api: [
-    'bus', 'collect', 'config', 'event', 'lake', 'pdm', 'preview', 'problems', 'registry', 'store', 'telemetry', 'tenancy',
+    'bus',
+    'collect',
+    'config',
+    'event',
+    'lake',
+    'pdm',
+    'preview',
+    'problems',
+    'registry',
+    'store',
+    'telemetry',
+    'tenancy',
     'upkeep',
   ],
-  worker: ['bus', 'config', 'event', 'ingest', 'lake', 'pdm', 'problems', 'registry', 'store', 'telemetry', 'tenancy', 'upkeep'],
+  worker: [
+    'bus',
+    'config',
+    'event',
+    'ingest',
+    'lake',
+    'pdm',
+    'problems',
+    'registry',
+    'store',
+    'telemetry',
+    'tenancy',
+    'upkeep',
+  ],
   // `lake`: the demo reads the table's files with its own eyes.
   start: ['config', 'store', 'bus', 'telemetry', 'problems', 'tenancy', 'lake'],
 }
@@ -38,7 +62,11 @@ const BANNED_NAMES = /^(utils?|helpers?|common|shared|misc|types)$/
  * Where the outside world may be touched directly. Time, chance and the console have one home each,
  * so that a test can hold them; the further places are listed with their reason.
  */
-const HOMES: readonly { readonly word: RegExp; readonly name: string; readonly homes: Readonly<Record<string, string>> }[] = [
+const HOMES: readonly {
+  readonly word: RegExp
+  readonly name: string
+  readonly homes: Readonly<Record<string, string>>
+}[] = [
   { name: 'process.env', word: /\bprocess\.env\b/, homes: { 'src/config/load.ts': 'the home' } },
   { name: 'console', word: /\bconsole\./, homes: {} },
   { name: 'Math.random', word: /\bMath\.random\b/, homes: { 'src/event/ids.ts': 'the home' } },
@@ -67,7 +95,9 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 const sources = (await filesBelow('src')).filter((path) => path.endsWith('.ts'))
-const texts = new Map(await Promise.all(sources.map(async (path) => [path, await readFile(join(root, path), 'utf8')] as const)))
+const texts = new Map(
+  await Promise.all(sources.map(async (path) => [path, await readFile(join(root, path), 'utf8')] as const)),
+)
 
 /** Without comments, so that prose may name what code may not. Strings stay: a `//` in one ends its line, harmlessly. */
 const codeOf = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[\s;{(,])\/\/.*$/gm, '$1')
@@ -81,9 +111,15 @@ interface Import {
 }
 
 const imports: readonly Import[] = [...texts].flatMap(([from, text]) =>
-  [...codeOf(text).matchAll(/\b(import|export)\s+(type\s)?[^'";]*?from\s+['"](\.{1,2}\/[^'"]+)['"]|\bimport\(\s*['"](\.{1,2}\/[^'"]+)['"]/g)].map((found) => ({
+  [
+    ...codeOf(text).matchAll(
+      /\b(import|export)\s+(type\s)?[^'";]*?from\s+['"](\.{1,2}\/[^'"]+)['"]|\bimport\(\s*['"](\.{1,2}\/[^'"]+)['"]/g,
+    ),
+  ].map((found) => ({
     from,
-    to: relative(root, resolve(root, dirname(from), found[3] ?? found[4] ?? '')).split(sep).join('/'),
+    to: relative(root, resolve(root, dirname(from), found[3] ?? found[4] ?? ''))
+      .split(sep)
+      .join('/'),
     typeOnly: found[2] !== undefined,
   })),
 )
@@ -108,7 +144,10 @@ test('rooms import only what the map allows, and through the door', () => {
 })
 
 test('every import names a file that exists', () => {
-  assert.deepEqual(imports.filter(({ to }) => !existsSync(join(root, to))).map(({ from, to }) => `${from}: ${to}`), [])
+  assert.deepEqual(
+    imports.filter(({ to }) => !existsSync(join(root, to))).map(({ from, to }) => `${from}: ${to}`),
+    [],
+  )
 })
 
 test('the map has no cycle', () => {
@@ -134,29 +173,42 @@ test('no files import each other in a circle', () => {
 
 test('inside a room nobody imports the room’s own door', () => {
   const wrong = imports.filter(({ from, to }) => roomOf(from) === roomOf(to) && to === `src/${roomOf(to)}/index.ts`)
-  assert.deepEqual(wrong.map(({ from }) => from), [])
+  assert.deepEqual(
+    wrong.map(({ from }) => from),
+    [],
+  )
 })
 
 test('no folder or file is called by a name that says nothing', async () => {
   const paths = [...sources, ...(await filesBelow('test')), ...(await filesBelow('scripts'))]
-  const wrong = paths.filter((path) => path.split('/').some((part) => BANNED_NAMES.test(part.replace(/(\.test)?\.[a-z]+$/, ''))))
+  const wrong = paths.filter((path) =>
+    path.split('/').some((part) => BANNED_NAMES.test(part.replace(/(\.test)?\.[a-z]+$/, ''))),
+  )
   assert.deepEqual(wrong, [])
 })
 
 for (const { name, word, homes } of HOMES) {
   test(`${name} is used only at home`, () => {
     const users = [...texts].filter(([, text]) => word.test(codeOf(text))).map(([path]) => path)
-    assert.deepEqual(users.filter((path) => homes[path] === undefined), [])
+    assert.deepEqual(
+      users.filter((path) => homes[path] === undefined),
+      [],
+    )
   })
 }
 
 test('a file that passes 400 lines holds two ideas', () => {
-  const long = [...texts].map(([path, text]) => [path, text.split('\n').length - 1] as const).filter(([, lines]) => lines > 400)
+  const long = [...texts]
+    .map(([path, text]) => [path, text.split('\n').length - 1] as const)
+    .filter(([, lines]) => lines > 400)
   assert.deepEqual(long, [])
 })
 
 test('nothing is exported by default, and no class stands where a function would do', () => {
-  assert.deepEqual([...texts].filter(([, text]) => /^export default\b/m.test(codeOf(text))).map(([path]) => path), [])
+  assert.deepEqual(
+    [...texts].filter(([, text]) => /^export default\b/m.test(codeOf(text))).map(([path]) => path),
+    [],
+  )
 })
 
 test('every source file has its test, or a reason why another holds it', () => {

@@ -16,12 +16,18 @@ for (const { path, text } of files) {
 
 test('the metrics page lists the catalogue, all of it and nothing else', () => {
   const page = files.find(({ path }) => path.endsWith('metrics.md'))?.text ?? ''
-  assert.deepEqual([...page.matchAll(/^\| `(pulse_\w+)`/gm)].map(([, name]) => name).sort(), Object.keys(METRICS).sort())
+  assert.deepEqual(
+    [...page.matchAll(/^\| `(pulse_\w+)`/gm)].map(([, name]) => name).sort(),
+    Object.keys(METRICS).sort(),
+  )
 })
 
 test('every announcement is declared, has its log line and stands on the page', async () => {
   const declared = announcementMembers(await readFile(join(root, 'src/telemetry/announce.ts'), 'utf8'))
   const page = files.find(({ path }) => path.endsWith('announcements.md'))?.text ?? ''
   assert.deepEqual([...declared.keys()].sort(), Object.keys(LOG).sort())
-  assert.deepEqual([...page.matchAll(/^\| `([a-z_.]+)` \|/gm)].map(([, name]) => name).sort(), [...declared.keys()].sort())
+  assert.deepEqual(
+    [...page.matchAll(/^\| `([a-z_.]+)` \|/gm)].map(([, name]) => name).sort(),
+    [...declared.keys()].sort(),
+  )
 })
