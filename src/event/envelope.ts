@@ -40,9 +40,20 @@ export type Encoding = 'ascii' | 'utf8' | 'unknown'
  * JSON in UTF-8 or nests too deep, what JSON readers disagree about (a name twice in an object, half a
  * surrogate pair), and members other than `dataset`, `event_id` and `data`. Never throws.
  */
-export function readEvent(bytes: Buffer, start: number, end: number, limits: EventLimits, encoding: Encoding = 'unknown'): ReadEvent | UnreadEvent {
+export function readEvent(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  limits: EventLimits,
+  encoding: Encoding = 'unknown',
+): ReadEvent | UnreadEvent {
   if (end - start > limits.maxEventBytes) {
-    return unread('too_large', '', 'maxEventBytes', `The event has ${end - start} bytes; an event may have ${limits.maxEventBytes}.`)
+    return unread(
+      'too_large',
+      '',
+      'maxEventBytes',
+      `The event has ${end - start} bytes; an event may have ${limits.maxEventBytes}.`,
+    )
   }
   if (encoding === 'unknown' && !isUtf8(bytes.subarray(start, end))) {
     return unread('malformed', '', 'utf8', 'The event is not valid UTF-8.')
@@ -53,7 +64,9 @@ export function readEvent(bytes: Buffer, start: number, end: number, limits: Eve
   }
   let parsed: unknown
   try {
-    parsed = JSON.parse(encoding === 'ascii' ? bytes.toString('latin1', start, end) : bytes.toString('utf8', start, end))
+    parsed = JSON.parse(
+      encoding === 'ascii' ? bytes.toString('latin1', start, end) : bytes.toString('utf8', start, end),
+    )
   } catch (error) {
     return unread('malformed', '', 'json', `The event is not JSON: ${oneSentence(error)}`)
   }
@@ -64,22 +77,48 @@ export function readEvent(bytes: Buffer, start: number, end: number, limits: Eve
   const eventId = givenId(event['event_id'])
   if (found.loneSurrogateAt >= 0) {
     const pointer = pointerAt(bytes, start, end, found.loneSurrogateAt)
-    return unread('malformed', pointer, 'surrogate', 'A \\u escape is half of a surrogate pair: no text has it.', eventId)
+    return unread(
+      'malformed',
+      pointer,
+      'surrogate',
+      'A \\u escape is half of a surrogate pair: no text has it.',
+      eventId,
+    )
   }
   if (found.members !== countMembers(event)) {
     const repeated = repeatedMember(bytes, start, end)
     const name = repeated?.name ?? ''
-    return unread('malformed', repeated?.pointer ?? '', 'duplicate', `The name "${name.slice(0, 80)}" stands twice in one object.`, eventId)
+    return unread(
+      'malformed',
+      repeated?.pointer ?? '',
+      'duplicate',
+      `The name "${name.slice(0, 80)}" stands twice in one object.`,
+      eventId,
+    )
   }
   for (const key in event) {
     if (key !== 'dataset' && key !== 'event_id' && key !== 'data') {
       const shown = key.slice(0, 80)
-      return unread('invalid', `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, 'additionalProperties', `An event has "dataset", "event_id" and "data"; "${shown}" is none of them.`, eventId)
+      return unread(
+        'invalid',
+        `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+        'additionalProperties',
+        `An event has "dataset", "event_id" and "data"; "${shown}" is none of them.`,
+        eventId,
+      )
     }
   }
   const { dataset, data } = event
-  if (typeof dataset !== 'string') return unread('invalid', '/dataset', 'required', 'An event names its dataset by slug, as text.', eventId)
-  if (eventId === null) return unread('invalid', '/event_id', 'format', 'An event_id is a UUID in the form 8-4-4-4-12 hexadecimal digits; leave it out to get one.', null)
+  if (typeof dataset !== 'string')
+    return unread('invalid', '/dataset', 'required', 'An event names its dataset by slug, as text.', eventId)
+  if (eventId === null)
+    return unread(
+      'invalid',
+      '/event_id',
+      'format',
+      'An event_id is a UUID in the form 8-4-4-4-12 hexadecimal digits; leave it out to get one.',
+      null,
+    )
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
     return unread('invalid', '/data', 'type', 'An event carries its properties in "data", an object.', eventId)
   }
@@ -87,8 +126,13 @@ export function readEvent(bytes: Buffer, start: number, end: number, limits: Eve
   return { kind: 'event', dataset, eventId, data: data as Record<string, unknown>, odd, multiline: found.multiline }
 }
 
-const unread = (code: UnreadEvent['code'], pointer: string, keyword: string, message: string, eventId: string | undefined | null = null): UnreadEvent =>
-  ({ kind: 'unread', code, fault: { pointer, keyword, message }, eventId })
+const unread = (
+  code: UnreadEvent['code'],
+  pointer: string,
+  keyword: string,
+  message: string,
+  eventId: string | undefined | null = null,
+): UnreadEvent => ({ kind: 'unread', code, fault: { pointer, keyword, message }, eventId })
 
 const givenId = (given: unknown): string | undefined | null =>
   given === undefined ? undefined : isUuid(given) ? canonicalUuid(given) : null

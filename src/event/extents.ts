@@ -47,7 +47,11 @@ const isDelimiter = (byte: number): boolean => byte === 0x2c || byte === 0x7d ||
  * wrote them; undefined where it is not an object or its punctuation is wrong. The values themselves
  * are not checked.
  */
-export function objectMembers(bytes: Buffer, start: number, end: number): { members: MemberExtent[]; end: number } | undefined {
+export function objectMembers(
+  bytes: Buffer,
+  start: number,
+  end: number,
+): { members: MemberExtent[]; end: number } | undefined {
   let at = skipSpace(bytes, start, end)
   if (bytes[at] !== 0x7b || at >= end) return undefined
   const members: MemberExtent[] = []
@@ -74,7 +78,11 @@ export function objectMembers(bytes: Buffer, start: number, end: number): { memb
 }
 
 /** The elements of the array that begins at `start`, under the same terms. */
-export function arrayElements(bytes: Buffer, start: number, end: number): { elements: Extent[]; end: number } | undefined {
+export function arrayElements(
+  bytes: Buffer,
+  start: number,
+  end: number,
+): { elements: Extent[]; end: number } | undefined {
   let at = skipSpace(bytes, start, end)
   if (bytes[at] !== 0x5b || at >= end) return undefined
   const elements: Extent[] = []
@@ -97,7 +105,12 @@ export function arrayElements(bytes: Buffer, start: number, end: number): { elem
  * The members of the object that `path` leads to in a JSON text, with the raw extents of their values:
  * how `_extra` keeps what no column names, digit for digit. Empty where there is no such object.
  */
-export function membersOf(bytes: Buffer, path: readonly string[], start = 0, end = bytes.length): readonly MemberExtent[] {
+export function membersOf(
+  bytes: Buffer,
+  path: readonly string[],
+  start = 0,
+  end = bytes.length,
+): readonly MemberExtent[] {
   let from = start
   let to = end
   for (const step of path) {

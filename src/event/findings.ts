@@ -25,7 +25,11 @@ export function oddNumbers(bytes: Buffer, start: number, end: number, inspection
 }
 
 /** Where an object has a name twice: the pointer of the second one, and the name. Undefined where none has. */
-export function repeatedMember(bytes: Buffer, start: number, end: number): { pointer: string; name: string } | undefined {
+export function repeatedMember(
+  bytes: Buffer,
+  start: number,
+  end: number,
+): { pointer: string; name: string } | undefined {
   const names: Set<string>[] = []
   let found: { pointer: string; name: string } | undefined
   walk(bytes, start, end, {

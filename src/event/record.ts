@@ -16,6 +16,11 @@ export const RECORD_HEADERS = {
 
 /** Why a record became a dead letter: a closed set. */
 export const DEAD_LETTER_REASONS = [
-  'malformed', 'unknown_dataset', 'invalid', 'unconvertible', 'too_large', 'table_unavailable',
+  'malformed',
+  'unknown_dataset',
+  'invalid',
+  'unconvertible',
+  'too_large',
+  'table_unavailable',
 ] as const
 export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number]

@@ -38,7 +38,14 @@ export function parseTraceparent(header: string | undefined): Traceparent | unde
   if (header === undefined || header.length > 512) return undefined
   const parts = TRACEPARENT.exec(header)
   if (parts === null) return undefined
-  const [, version, traceId, spanId, flags, rest] = parts as unknown as [string, string, string, string, string, string?]
+  const [, version, traceId, spanId, flags, rest] = parts as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string?,
+  ]
   if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined
   if (traceId === NO_TRACE || spanId === NO_SPAN) return undefined
   return asTraceparent(traceId, spanId, (Number.parseInt(flags, 16) & 1) === 1)

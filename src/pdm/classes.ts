@@ -21,6 +21,10 @@ export const SYSTEM_CLASSES: readonly SystemClass[] = [
   {
     uri: `${CLASS_BASE}/interaction-event`,
     title: 'Interaction event',
-    definition: { type: 'object', properties: { timestamp: { type: 'string', format: 'date-time' } }, required: ['timestamp'] },
+    definition: {
+      type: 'object',
+      properties: { timestamp: { type: 'string', format: 'date-time' } },
+      required: ['timestamp'],
+    },
   },
 ]

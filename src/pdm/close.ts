@@ -9,7 +9,11 @@ const UNTOUCHED = new Set(['if', 'not', 'contains', 'propertyNames'])
 function* inPlace(schema: SchemaObject): Generator<SchemaObject> {
   for (const keyword of [...IN_PLACE, 'if']) {
     const value = schema[keyword]
-    const list = Array.isArray(value) ? value : keyword === 'dependentSchemas' && isObject(value) ? Object.values(value) : [value]
+    const list = Array.isArray(value)
+      ? value
+      : keyword === 'dependentSchemas' && isObject(value)
+        ? Object.values(value)
+        : [value]
     for (const one of list) if (isObject(one)) yield one
   }
 }
@@ -26,7 +30,8 @@ export function branchProperties(schema: SchemaObject): ReadonlySet<string> {
   return names
 }
 
-const saysOtherwise = (schema: SchemaObject): boolean => 'additionalProperties' in schema || 'unevaluatedProperties' in schema
+const saysOtherwise = (schema: SchemaObject): boolean =>
+  'additionalProperties' in schema || 'unevaluatedProperties' in schema
 
 /** Whether a branch opens or closes the object with a statement of its own. */
 export const branchSaysOtherwise = (schema: SchemaObject): boolean =>
@@ -44,7 +49,9 @@ export function close(schema: Schema): Schema {
     return IN_PLACE.has(keyword) ? closeBranch(sub, propertiesOf(schema)) : close(sub)
   })
   if (!needsClosing(schema)) return within
-  return branchProperties(schema).size > 0 ? { ...within, unevaluatedProperties: false } : { ...within, additionalProperties: false }
+  return branchProperties(schema).size > 0
+    ? { ...within, unevaluatedProperties: false }
+    : { ...within, additionalProperties: false }
 }
 
 /** A branch is not closed itself; objects in it are, where the schema around it does not describe them already. */

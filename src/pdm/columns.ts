@@ -27,12 +27,19 @@ export function columnsOf(composed: Composed): Columns {
   const { schema } = composed
   const columns = fieldsOf(schema, '', warnings)
   if (columns.some((column) => column.name === PARTITION_NAME)) {
-    throw reserved(below('', 'properties', PARTITION_NAME), `"${PARTITION_NAME}" is the name of the table's partition value`)
+    throw reserved(
+      below('', 'properties', PARTITION_NAME),
+      `"${PARTITION_NAME}" is the name of the table's partition value`,
+    )
   }
   const extras = branchProperties(schema)
   const keepsExtra = isOpen(schema) || extras.size > 0
   if (keepsExtra) {
-    warnings.push({ pointer: '', keyword: 'additionalProperties', message: 'what no property names is kept as JSON text in the column _extra' })
+    warnings.push({
+      pointer: '',
+      keyword: 'additionalProperties',
+      message: 'what no property names is kept as JSON text in the column _extra',
+    })
   }
   return { columns, keepsExtra, warnings }
 }
@@ -42,16 +49,23 @@ export function requireTimestamp(composed: Composed): void {
   const timestamp = propertiesOf(composed.schema)['timestamp']
   const required = composed.schema['required']
   const usable =
-    isObject(timestamp) && timestamp['type'] === 'string' && timestamp['format'] === 'date-time' &&
-    Array.isArray(required) && required.includes('timestamp')
+    isObject(timestamp) &&
+    timestamp['type'] === 'string' &&
+    timestamp['format'] === 'date-time' &&
+    Array.isArray(required) &&
+    required.includes('timestamp')
   if (!usable) {
-    throw new Problem('schema_needs_timestamp', 'A dataset is partitioned by day: its schema needs a required property "timestamp" with "type": "string" and "format": "date-time" (the class interaction-event has it).')
+    throw new Problem(
+      'schema_needs_timestamp',
+      'A dataset is partitioned by day: its schema needs a required property "timestamp" with "type": "string" and "format": "date-time" (the class interaction-event has it).',
+    )
   }
 }
 
 /** Whether an object takes properties that it does not name. */
 const isOpen = (schema: SchemaObject): boolean =>
-  'patternProperties' in schema || branchSaysOtherwise(schema) ||
+  'patternProperties' in schema ||
+  branchSaysOtherwise(schema) ||
   (schema['additionalProperties'] !== false && schema['unevaluatedProperties'] !== false)
 
 function fieldsOf(schema: SchemaObject, pointer: string, warnings: Fault[]): DraftField[] {
@@ -74,15 +88,21 @@ function checkName(name: string, pointer: string, byFold: Map<string, string>): 
   const fold = name.toLowerCase()
   const other = byFold.get(fold)
   if (other !== undefined) {
-    throw new Problem('columns_collide', `"${other}" and "${name}" differ only in case, and engines that read the table do not tell them apart. Rename one.`, {
-      errors: [{ pointer, keyword: 'properties', message: `collides with "${other}"` }],
-    })
+    throw new Problem(
+      'columns_collide',
+      `"${other}" and "${name}" differ only in case, and engines that read the table do not tell them apart. Rename one.`,
+      {
+        errors: [{ pointer, keyword: 'properties', message: `collides with "${other}"` }],
+      },
+    )
   }
   byFold.set(fold, name)
 }
 
 const reserved = (pointer: string, why: string): Problem =>
-  new Problem('reserved_name', `${why}. Rename the property.`, { errors: [{ pointer, keyword: 'properties', message: why }] })
+  new Problem('reserved_name', `${why}. Rename the property.`, {
+    errors: [{ pointer, keyword: 'properties', message: why }],
+  })
 
 export interface ColumnType {
   readonly type: DraftType
@@ -124,7 +144,10 @@ export function columnType(schema: Schema, pointer: string, warnings: Fault[]): 
 }
 
 function objectType(
-  schema: SchemaObject, nullable: boolean, pointer: string, warnings: Fault[],
+  schema: SchemaObject,
+  nullable: boolean,
+  pointer: string,
+  warnings: Fault[],
   asText: (nullable: boolean, why: string) => ColumnType,
 ): ColumnType {
   const names = Object.keys(propertiesOf(schema))
@@ -134,7 +157,11 @@ function objectType(
     return { type: { struct: fieldsOf(schema, pointer, warnings) }, nullable }
   }
   const values = schema['additionalProperties']
-  const isMap = isObject(values) && !('patternProperties' in schema) && !('properties' in schema) && branchProperties(schema).size === 0
+  const isMap =
+    isObject(values) &&
+    !('patternProperties' in schema) &&
+    !('properties' in schema) &&
+    branchProperties(schema).size === 0
   if (isMap && typesOf(values) !== undefined) {
     const value = columnType(values, below(pointer, 'additionalProperties'), warnings)
     return { type: { map: value.type, valueRequired: !value.nullable }, nullable }
@@ -152,7 +179,8 @@ function normalised(types: readonly string[]): readonly string[] {
 
 /** The types of the values that `const` or `enum` allow; undefined where neither is there. */
 function typesOfValues(schema: SchemaObject): readonly string[] | undefined {
-  const values = 'const' in schema ? [schema['const']] : Array.isArray(schema['enum']) ? (schema['enum'] as unknown[]) : undefined
+  const values =
+    'const' in schema ? [schema['const']] : Array.isArray(schema['enum']) ? (schema['enum'] as unknown[]) : undefined
   return values === undefined ? undefined : [...new Set(values.map(typeOfValue))]
 }
 
@@ -164,7 +192,10 @@ function typeOfValue(value: unknown): string {
 }
 
 const TEXT_TYPES: ReadonlyMap<string, PrimitiveType> = new Map([
-  ['date-time', 'timestamptz'], ['date', 'date'], ['time', 'time'], ['uuid', 'uuid'],
+  ['date-time', 'timestamptz'],
+  ['date', 'date'],
+  ['time', 'time'],
+  ['uuid', 'uuid'],
 ])
 
 function textType(schema: SchemaObject, pointer: string, warnings: Fault[]): PrimitiveType {

@@ -40,10 +40,17 @@ export function compose(composition: Composition): Composed {
     { label: 'the schema', schema: inline('the schema', compositionOf(composition.definition).rest, resolve) },
   ]
   const origins: Origins = new Map()
-  const merged = parts.reduce<Schema>((sum, { label, schema }) => {
-    const { additionalProperties: _a, unevaluatedProperties: _u, ...rest } = schema
-    return mergeSchemas(sum, rest, label, '', origins)
-  }, { $schema: 'https://json-schema.org/draft/2020-12/schema', ...(composition.uri === undefined ? {} : { $id: composition.uri }), type: 'object' })
+  const merged = parts.reduce<Schema>(
+    (sum, { label, schema }) => {
+      const { additionalProperties: _a, unevaluatedProperties: _u, ...rest } = schema
+      return mergeSchemas(sum, rest, label, '', origins)
+    },
+    {
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      ...(composition.uri === undefined ? {} : { $id: composition.uri }),
+      type: 'object',
+    },
+  )
   if (!isObject(merged)) throw new Problem('definition_invalid', 'The parts together are not an object schema.')
   const schema = close({ ...merged, ...openness(parts.map((one) => one.schema)) }) as SchemaObject
   return checked(schema)
@@ -69,11 +76,17 @@ function checked(schema: SchemaObject): Composed {
   const text = JSON.stringify(schema)
   const bytes = Buffer.byteLength(text)
   if (bytes > LIMITS.composedBytes) {
-    throw new Problem('schema_too_large', `Composed, the schema has ${bytes} bytes; it may have ${LIMITS.composedBytes}.`)
+    throw new Problem(
+      'schema_too_large',
+      `Composed, the schema has ${bytes} bytes; it may have ${LIMITS.composedBytes}.`,
+    )
   }
   const properties = countProperties(schema)
   if (properties > LIMITS.properties) {
-    throw new Problem('schema_too_large', `Composed, the schema has ${properties} properties; it may have ${LIMITS.properties}.`)
+    throw new Problem(
+      'schema_too_large',
+      `Composed, the schema has ${properties} properties; it may have ${LIMITS.properties}.`,
+    )
   }
   return { schema, text }
 }

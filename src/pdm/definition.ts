@@ -1,6 +1,16 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { Problem, type Fault } from '../problems/index.ts'
-import { isObject, isOwnAnnotation, KEYWORDS, propertiesOf, REFUSED_KEYWORDS, subschemas, type Definition, type Schema, type SchemaObject } from './keywords.ts'
+import {
+  isObject,
+  isOwnAnnotation,
+  KEYWORDS,
+  propertiesOf,
+  REFUSED_KEYWORDS,
+  subschemas,
+  type Definition,
+  type Schema,
+  type SchemaObject,
+} from './keywords.ts'
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
 import { compilePattern } from './patterns/compile.ts'
 import { PatternRefused } from './patterns/parse.ts'
@@ -9,7 +19,10 @@ import { below } from './pointer.ts'
 export const ENTITY_KINDS = ['class', 'field_group', 'datatype', 'schema', 'descriptor'] as const
 export type EntityKind = (typeof ENTITY_KINDS)[number]
 
-const DIALECTS = new Set(['https://json-schema.org/draft/2020-12/schema', 'https://json-schema.org/draft/2020-12/schema#'])
+const DIALECTS = new Set([
+  'https://json-schema.org/draft/2020-12/schema',
+  'https://json-schema.org/draft/2020-12/schema#',
+])
 const LOCAL_REFERENCE = /^#\/\$defs\/[^/]+$/
 
 /**
@@ -32,20 +45,29 @@ export function checkDefinition(kind: EntityKind, definition: unknown): asserts 
   }
   if (found.faults.length > 0) throw invalid(found.faults)
   if (found.properties > LIMITS.properties) {
-    throw new Problem('schema_too_large', `The definition has ${found.properties} properties; it may have ${LIMITS.properties}.`)
+    throw new Problem(
+      'schema_too_large',
+      `The definition has ${found.properties} properties; it may have ${LIMITS.properties}.`,
+    )
   }
   const pattern = found.patterns[0]
   if (pattern !== undefined) {
-    throw new Problem('pattern_unsupported', `The pattern at ${pattern.pointer}: ${pattern.message}`, { errors: found.patterns.slice(0, 20) })
+    throw new Problem('pattern_unsupported', `The pattern at ${pattern.pointer}: ${pattern.message}`, {
+      errors: found.patterns.slice(0, 20),
+    })
   }
 }
 
 const invalid = (faults: readonly Fault[]): Problem => {
   const first = faults[0] as Fault
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''
-  return new Problem('definition_invalid', `The definition at ${first.pointer === '' ? 'its top' : first.pointer} ${first.message}${more}.`, {
-    errors: faults.slice(0, 20),
-  })
+  return new Problem(
+    'definition_invalid',
+    `The definition at ${first.pointer === '' ? 'its top' : first.pointer} ${first.message}${more}.`,
+    {
+      errors: faults.slice(0, 20),
+    },
+  )
 }
 
 function checkSize(definition: Definition): void {
@@ -96,7 +118,10 @@ function look(schema: Schema, pointer: string, depth: number, found: Found): voi
     found.faults.push({ pointer: below(pointer, keyword), keyword, message })
   }
   if (depth > LIMITS.depth) {
-    throw new Problem('schema_too_large', `The definition nests deeper than ${LIMITS.depth} subschemas (at ${pointer}).`)
+    throw new Problem(
+      'schema_too_large',
+      `The definition nests deeper than ${LIMITS.depth} subschemas (at ${pointer}).`,
+    )
   }
   for (const keyword of Object.keys(schema)) {
     const refused = REFUSED_KEYWORDS.get(keyword)
@@ -112,7 +137,8 @@ function look(schema: Schema, pointer: string, depth: number, found: Found): voi
   checkPatterns(schema, pointer, found)
   for (const name of Object.keys(propertiesOf(schema))) {
     found.properties++
-    if (Buffer.byteLength(name) > LIMITS.propertyNameBytes) fault('properties', `has a name longer than ${LIMITS.propertyNameBytes} bytes`)
+    if (Buffer.byteLength(name) > LIMITS.propertyNameBytes)
+      fault('properties', `has a name longer than ${LIMITS.propertyNameBytes} bytes`)
   }
   for (const sub of subschemas(schema)) look(sub.schema, below(pointer, ...sub.steps), depth + 1, found)
 }
@@ -132,18 +158,22 @@ function checkDecimal(schema: SchemaObject, fault: (keyword: string, message: st
     if (scale !== undefined) fault('scale', 'belongs to "format": "decimal"')
     return
   }
-  if (type === 'number' || type === 'integer') fault('type', 'must be "string": a decimal is carried as text, since JSON numbers are rounded')
+  if (type === 'number' || type === 'integer')
+    fault('type', 'must be "string": a decimal is carried as text, since JSON numbers are rounded')
   if (!isWithin(precision, 1, 38)) fault('precision', 'must be a whole number from 1 to 38 beside "format": "decimal"')
-  else if (!isWithin(scale, 0, precision as number)) fault('scale', `must be a whole number from 0 to the precision, ${precision as number}`)
+  else if (!isWithin(scale, 0, precision as number))
+    fault('scale', `must be a whole number from 0 to the precision, ${precision as number}`)
 }
 
-const isWithin = (value: unknown, min: number, max: number): boolean => Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+const isWithin = (value: unknown, min: number, max: number): boolean =>
+  Number.isInteger(value) && (value as number) >= min && (value as number) <= max
 
 function checkPatterns(schema: SchemaObject, pointer: string, found: Found): void {
   const patterns: [string, string][] = []
   if (typeof schema['pattern'] === 'string') patterns.push([below(pointer, 'pattern'), schema['pattern']])
   if (isObject(schema['patternProperties'])) {
-    for (const name of Object.keys(schema['patternProperties'])) patterns.push([below(pointer, 'patternProperties', name), name])
+    for (const name of Object.keys(schema['patternProperties']))
+      patterns.push([below(pointer, 'patternProperties', name), name])
   }
   for (const [at, pattern] of patterns) {
     try {
@@ -172,13 +202,22 @@ export function referencesOf(definition: Definition): readonly string[] {
 const withoutFragment = (reference: string): string => reference.split('#', 1)[0] as string
 
 /** Takes `$class` and `$fieldGroups` out of a definition. Throws `definition_invalid` where they are not URIs. */
-export function compositionOf(definition: Definition): { classUri?: string; fieldGroupUris?: readonly string[]; rest: Definition } {
+export function compositionOf(definition: Definition): {
+  classUri?: string
+  fieldGroupUris?: readonly string[]
+  rest: Definition
+} {
   const { $class: classUri, $fieldGroups: fieldGroupUris, ...rest } = definition
   if (classUri !== undefined && typeof classUri !== 'string') {
     throw invalid([{ pointer: '/$class', keyword: '$class', message: 'must be the URI of a class' }])
   }
-  if (fieldGroupUris !== undefined && !(Array.isArray(fieldGroupUris) && fieldGroupUris.every((uri) => typeof uri === 'string'))) {
-    throw invalid([{ pointer: '/$fieldGroups', keyword: '$fieldGroups', message: 'must be a list of URIs of field groups' }])
+  if (
+    fieldGroupUris !== undefined &&
+    !(Array.isArray(fieldGroupUris) && fieldGroupUris.every((uri) => typeof uri === 'string'))
+  ) {
+    throw invalid([
+      { pointer: '/$fieldGroups', keyword: '$fieldGroups', message: 'must be a list of URIs of field groups' },
+    ])
   }
   return {
     ...(classUri === undefined ? {} : { classUri }),

@@ -23,17 +23,27 @@ export function inline(label: string, definition: Definition, resolve: Resolve):
   function place(schema: Schema, pointer: string, home: Home, trail: readonly string[], depth: number): Schema {
     if (!isObject(schema)) return schema
     if (++nodes > LIMITS.nodes) {
-      throw new Problem('schema_too_large', `With its references put in place, ${label} has more than ${LIMITS.nodes} parts.`)
+      throw new Problem(
+        'schema_too_large',
+        `With its references put in place, ${label} has more than ${LIMITS.nodes} parts.`,
+      )
     }
     if (depth > LIMITS.depth) {
-      throw new Problem('schema_too_large', `With its references put in place, ${label} nests deeper than ${LIMITS.depth} subschemas (at ${pointer}).`)
+      throw new Problem(
+        'schema_too_large',
+        `With its references put in place, ${label} nests deeper than ${LIMITS.depth} subschemas (at ${pointer}).`,
+      )
     }
     const { $ref: reference, $defs: _defs, $id: _id, $schema: _dialect, ...rest } = schema
     const placed = mapSubschemas(rest, (sub, steps) => place(sub, below(pointer, ...steps), home, trail, depth + 1))
     if (typeof reference !== 'string') return normalise(placed, pointer, home.label)
     const target = follow(reference, pointer, home, trail)
     const found = place(target.schema, target.pointer, target.home, [...trail, target.key], depth + 1)
-    return normalise(mergeSchemas(found, placed, `${home.label}${pointer}`, pointer, new Map([['', target.key]])), pointer, home.label)
+    return normalise(
+      mergeSchemas(found, placed, `${home.label}${pointer}`, pointer, new Map([['', target.key]])),
+      pointer,
+      home.label,
+    )
   }
 
   function follow(reference: string, pointer: string, home: Home, trail: readonly string[]) {
@@ -46,9 +56,13 @@ export function inline(label: string, definition: Definition, resolve: Resolve):
     }
     const key = `${target.label}#${fragment}`
     if (trail.includes(key)) {
-      throw new Problem('definition_invalid', `${key} refers to itself through ${home.label}${pointer}: a row has no recursive columns. Give that property no type to keep it as JSON text.`, {
-        errors: [{ pointer: below(pointer, '$ref'), keyword: '$ref', message: 'leads back to itself' }],
-      })
+      throw new Problem(
+        'definition_invalid',
+        `${key} refers to itself through ${home.label}${pointer}: a row has no recursive columns. Give that property no type to keep it as JSON text.`,
+        {
+          errors: [{ pointer: below(pointer, '$ref'), keyword: '$ref', message: 'leads back to itself' }],
+        },
+      )
     }
     if (fragment === '') return { schema: target.definition as Schema, pointer: '', home: target, key }
     const name = /^\/\$defs\/([^/]+)$/.exec(fragment)?.[1]
@@ -64,9 +78,13 @@ export function inline(label: string, definition: Definition, resolve: Resolve):
 }
 
 const notFound = (reference: string, pointer: string, home: Home): Problem =>
-  new Problem('reference_not_found', `${home.label}${pointer} refers to ${reference}, which this tenant cannot see. Register it first, or correct the URI.`, {
-    errors: [{ pointer: below(pointer, '$ref'), keyword: '$ref', message: `${reference} is not known` }],
-  })
+  new Problem(
+    'reference_not_found',
+    `${home.label}${pointer} refers to ${reference}, which this tenant cannot see. Register it first, or correct the URI.`,
+    {
+      errors: [{ pointer: below(pointer, '$ref'), keyword: '$ref', message: `${reference} is not known` }],
+    },
+  )
 
 function normalise(schema: Schema, pointer: string, label: string): Schema {
   if (!isObject(schema)) return schema
@@ -97,14 +115,22 @@ function nullableUnion(schema: SchemaObject): SchemaObject {
     const type = typesOf(chosen)
     if (type === undefined || type.includes('null') || 'enum' in rest || 'const' in rest) continue
     const { const: only, ...without } = chosen
-    const allowed = 'const' in chosen ? { enum: [only, null] } : 'enum' in chosen ? { enum: [...(chosen['enum'] as unknown[]), null] } : {}
+    const allowed =
+      'const' in chosen
+        ? { enum: [only, null] }
+        : 'enum' in chosen
+          ? { enum: [...(chosen['enum'] as unknown[]), null] }
+          : {}
     return { ...without, ...rest, ...allowed, type: [...type, 'null'] }
   }
   return schema
 }
 
 const isNull = (schema: Schema): boolean =>
-  isObject(schema) && schema['type'] === 'null' && Object.keys(schema).every((key) => key === 'type' || key === 'description' || key === 'title')
+  isObject(schema) &&
+  schema['type'] === 'null' &&
+  Object.keys(schema).every((key) => key === 'type' || key === 'description' || key === 'title')
 
 /** `properties` without a type means an object: else a text would be valid where a row has a struct. */
-const impliedObject = (schema: SchemaObject): SchemaObject => ('properties' in schema && !('type' in schema) ? { type: 'object', ...schema } : schema)
+const impliedObject = (schema: SchemaObject): SchemaObject =>
+  'properties' in schema && !('type' in schema) ? { type: 'object', ...schema } : schema

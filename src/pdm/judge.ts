@@ -5,7 +5,11 @@ import type { Validator } from './validator.ts'
 /** What becomes of a record whose producer is not trusted. */
 export type Judgement =
   | { readonly kind: 'valid'; readonly event: ReadEvent }
-  | { readonly kind: 'refused'; readonly reason: 'malformed' | 'invalid' | 'too_large'; readonly faults: readonly Fault[] }
+  | {
+      readonly kind: 'refused'
+      readonly reason: 'malformed' | 'invalid' | 'too_large'
+      readonly faults: readonly Fault[]
+    }
 
 /**
  * Reads and validates a record's value as the API does with an event, whoever produced it. The event is
@@ -15,9 +19,17 @@ export function judge(value: Buffer, validate: Validator, limits: EventLimits): 
   const event = readEvent(value, 0, value.length, limits)
   if (event.kind === 'unread') return { kind: 'refused', reason: event.code, faults: [event.fault] }
   if (event.multiline) {
-    return { kind: 'refused', reason: 'malformed', faults: [{ pointer: '', keyword: 'line', message: 'The value stands on several lines.' }] }
+    return {
+      kind: 'refused',
+      reason: 'malformed',
+      faults: [{ pointer: '', keyword: 'line', message: 'The value stands on several lines.' }],
+    }
   }
   const faults = validate(event.data, event.odd)
   if (faults === null) return { kind: 'valid', event }
-  return { kind: 'refused', reason: 'invalid', faults: faults.map((fault) => ({ ...fault, pointer: `/data${fault.pointer}` })) }
+  return {
+    kind: 'refused',
+    reason: 'invalid',
+    faults: faults.map((fault) => ({ ...fault, pointer: `/data${fault.pointer}` })),
+  }
 }

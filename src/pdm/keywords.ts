@@ -7,10 +7,14 @@ export type Definition = SchemaObject
 /** `one`: a schema; `list`: schemas; `map`: schemas by name; `plain`: a value; `note`: an annotation, checks nothing. */
 export type KeywordKind = 'one' | 'list' | 'map' | 'plain' | 'note'
 
-const named = (kind: KeywordKind, names: string): [string, KeywordKind][] => names.split(' ').map((name) => [name, kind])
+const named = (kind: KeywordKind, names: string): [string, KeywordKind][] =>
+  names.split(' ').map((name) => [name, kind])
 
 export const KEYWORDS: ReadonlyMap<string, KeywordKind> = new Map([
-  ...named('one', 'items contains additionalProperties unevaluatedProperties unevaluatedItems propertyNames not if then else'),
+  ...named(
+    'one',
+    'items contains additionalProperties unevaluatedProperties unevaluatedItems propertyNames not if then else',
+  ),
   ...named('list', 'allOf anyOf oneOf prefixItems'),
   ...named('map', 'properties patternProperties dependentSchemas $defs'),
   ...named('plain', '$ref type enum const required dependentRequired format pattern precision scale'),
@@ -49,20 +53,27 @@ export function* subschemas(schema: SchemaObject): Generator<{ steps: readonly (
     else if (kind === 'list') {
       for (const [index, one] of (value as Schema[]).entries()) yield { steps: [keyword, index], schema: one }
     } else if (kind === 'map') {
-      for (const [name, one] of Object.entries(value as Record<string, Schema>)) yield { steps: [keyword, name], schema: one }
+      for (const [name, one] of Object.entries(value as Record<string, Schema>))
+        yield { steps: [keyword, name], schema: one }
     }
   }
 }
 
 /** The schema with every direct subschema replaced; the order of keywords stays. */
-export function mapSubschemas(schema: SchemaObject, change: (sub: Schema, steps: readonly (string | number)[]) => Schema): SchemaObject {
+export function mapSubschemas(
+  schema: SchemaObject,
+  change: (sub: Schema, steps: readonly (string | number)[]) => Schema,
+): SchemaObject {
   return Object.fromEntries(
     Object.entries(schema).map(([keyword, value]) => {
       const kind = KEYWORDS.get(keyword)
       if (kind === 'one') return [keyword, change(value as Schema, [keyword])]
       if (kind === 'list') return [keyword, (value as Schema[]).map((one, index) => change(one, [keyword, index]))]
       if (kind === 'map') {
-        const changed = Object.entries(value as Record<string, Schema>).map(([name, one]) => [name, change(one, [keyword, name])])
+        const changed = Object.entries(value as Record<string, Schema>).map(([name, one]) => [
+          name,
+          change(one, [keyword, name]),
+        ])
         return [keyword, Object.fromEntries(changed)]
       }
       return [keyword, value]

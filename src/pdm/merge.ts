@@ -10,7 +10,11 @@ export type Origins = Map<string, string>
 const LARGER = new Set(['minimum', 'exclusiveMinimum', 'minLength', 'minItems', 'minProperties'])
 const SMALLER = new Set(['maximum', 'exclusiveMaximum', 'maxLength', 'maxItems', 'maxProperties'])
 /** Keywords that mean something only together. */
-const UNITS: readonly (readonly string[])[] = [['if', 'then', 'else'], ['contains', 'minContains', 'maxContains'], ['prefixItems']]
+const UNITS: readonly (readonly string[])[] = [
+  ['if', 'then', 'else'],
+  ['contains', 'minContains', 'maxContains'],
+  ['prefixItems'],
+]
 const OPENNESS = new Set(['additionalProperties', 'unevaluatedProperties'])
 
 /**
@@ -53,7 +57,12 @@ export function mergeSchemas(base: Schema, added: Schema, from: string, pointer:
 
 /** Merges one keyword that both have; false where the two can only stand side by side. */
 function mergeKeyword(
-  merged: Record<string, unknown>, keyword: string, value: unknown, from: string, pointer: string, origins: Origins,
+  merged: Record<string, unknown>,
+  keyword: string,
+  value: unknown,
+  from: string,
+  pointer: string,
+  origins: Origins,
 ): boolean {
   const held = merged[keyword]
   const at = below(pointer, keyword)
@@ -94,7 +103,10 @@ function mergeNamed(held: Named, added: Named, from: string, pointer: string, or
 
 const mergeDependents = (held: Dependents, added: Dependents): Dependents =>
   Object.fromEntries(
-    [...new Set([...Object.keys(held), ...Object.keys(added)])].map((name) => [name, [...new Set([...(held[name] ?? []), ...(added[name] ?? [])])]]),
+    [...new Set([...Object.keys(held), ...Object.keys(added)])].map((name) => [
+      name,
+      [...new Set([...(held[name] ?? []), ...(added[name] ?? [])])],
+    ]),
   )
 
 /** Closed where either is closed; what is typed stays typed. */
@@ -113,7 +125,8 @@ function mergeTypes(held: unknown, added: unknown, from: string, pointer: string
     }),
   )
   const types = [...new Set(both)]
-  if (types.length === 0) throw conflict(pointer, `${list(held).join(' or ')} and ${list(added).join(' or ')}`, from, origins)
+  if (types.length === 0)
+    throw conflict(pointer, `${list(held).join(' or ')} and ${list(added).join(' or ')}`, from, origins)
   return types.length === 1 ? (types[0] as string) : types
 }
 

@@ -49,11 +49,13 @@ function whyNot(type: DraftType, literal: string): string | undefined {
     case 'int':
       return whyNotWhole(literal, value, shown)
     case 'double':
-      if (Math.abs(value) > EXACT && !keptByDouble(literal)) return `${shown} would be rounded to ${value}: declare an integer, or send it as text`
+      if (Math.abs(value) > EXACT && !keptByDouble(literal))
+        return `${shown} would be rounded to ${value}: declare an integer, or send it as text`
       return undefined
     case 'json':
       if (/^-?\d+$/.test(literal)) return undefined
-      if (Math.abs(value) > EXACT && !keptByDouble(literal)) return `${shown} would be rounded to ${value}: send it as text`
+      if (Math.abs(value) > EXACT && !keptByDouble(literal))
+        return `${shown} would be rounded to ${value}: send it as text`
       return undefined
     default:
       return undefined
@@ -63,7 +65,8 @@ function whyNot(type: DraftType, literal: string): string | undefined {
 function whyNotWhole(literal: string, value: number, shown: string): string | undefined {
   const whole = wholeOf(literal, 20)
   if (whole === undefined) return `${shown} is not a whole number of 64 bits`
-  if (whole < LONG_MIN || whole > LONG_MAX) return `${shown} is beyond 64 bits: -9223372036854775808 to 9223372036854775807`
+  if (whole < LONG_MIN || whole > LONG_MAX)
+    return `${shown} is beyond 64 bits: -9223372036854775808 to 9223372036854775807`
   // With a fraction or an exponent the lake's writer reads it through a double.
   if (!/^-?\d+$/.test(literal) && BigInt(value) !== whole) return `${shown} would be rounded: write its digits out`
   return undefined

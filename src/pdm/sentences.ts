@@ -23,7 +23,9 @@ export function faultOf({ instancePath, keyword, params, schema, data }: ErrorOb
     case 'format':
       return formatFault(String(p['format']), at)
     case 'decimal':
-      return at(`must be a decimal as text, of at most ${(schema as number[])[0]} digits, ${(schema as number[])[1]} of them after the point`)
+      return at(
+        `must be a decimal as text, of at most ${(schema as number[])[0]} digits, ${(schema as number[])[1]} of them after the point`,
+      )
     case 'enum':
       return at(`must be one of ${shorten(JSON.stringify(p['allowedValues']), 200)}`)
     case 'const':
@@ -53,7 +55,9 @@ export function faultOf({ instancePath, keyword, params, schema, data }: ErrorOb
     case 'propertyNames':
       return at(`the name "${shorten(String(p['propertyName']))}" is not allowed`)
     case 'oneOf':
-      return at(p['passingSchemas'] === null ? 'fits none of the forms of oneOf' : 'fits more than one of the forms of oneOf')
+      return at(
+        p['passingSchemas'] === null ? 'fits none of the forms of oneOf' : 'fits more than one of the forms of oneOf',
+      )
     case 'anyOf':
       return at('fits none of the forms of anyOf')
     case 'not':
@@ -68,8 +72,14 @@ export function faultOf({ instancePath, keyword, params, schema, data }: ErrorOb
 }
 
 const FORMAT_SENTENCES: ReadonlyMap<string, string> = new Map([
-  ['date-time', 'must be an RFC 3339 date and time with "T" and an offset or "Z", a real day, and no second 60, as in 2026-11-25T08:00:00Z'],
-  ['pulse-event-time', 'must be an RFC 3339 date and time with "T" and an offset or "Z", a real day in the years 1970 to 2200, and no second 60, as in 2026-11-25T08:00:00Z'],
+  [
+    'date-time',
+    'must be an RFC 3339 date and time with "T" and an offset or "Z", a real day, and no second 60, as in 2026-11-25T08:00:00Z',
+  ],
+  [
+    'pulse-event-time',
+    'must be an RFC 3339 date and time with "T" and an offset or "Z", a real day in the years 1970 to 2200, and no second 60, as in 2026-11-25T08:00:00Z',
+  ],
   ['date', 'must be a real day, as in 2026-11-25'],
   ['time', 'must be a time without offset, as in 08:00:00 or 08:00:00.5'],
   ['uuid', 'must be a UUID in the form 8-4-4-4-12 hexadecimal digits'],

@@ -18,7 +18,8 @@ function areUnique(items: readonly unknown[]): boolean {
   if (items.length < 2) return true
   const seen = new Set<unknown>()
   for (const item of items) {
-    const key = typeof item === 'object' && item !== null ? `o${canonical(item)}` : typeof item === 'string' ? `s${item}` : item
+    const key =
+      typeof item === 'object' && item !== null ? `o${canonical(item)}` : typeof item === 'string' ? `s${item}` : item
     if (seen.has(key)) return false
     seen.add(key)
   }

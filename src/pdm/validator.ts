@@ -80,7 +80,10 @@ function compile(schema: SchemaObject, ownProperties: boolean, allErrors: boolea
     keyword: 'decimal',
     type: 'string',
     schemaType: 'array',
-    compile: ([precision, scale]: [number, number]) => (value: string) => fitsDecimal(value, precision, scale),
+    compile:
+      ([precision, scale]: [number, number]) =>
+      (value: string) =>
+        fitsDecimal(value, precision, scale),
   })
   addUniqueItems(ajv)
   return ajv.compile(schema)
@@ -104,7 +107,12 @@ function prepareSub(schema: Schema): Schema {
 function namesInherited(schema: Schema): boolean {
   if (!isObject(schema)) return false
   const required = Array.isArray(schema['required']) ? (schema['required'] as string[]) : []
-  const named = [...Object.keys(propertiesOf(schema)), ...required, ...Object.keys((schema['dependentRequired'] as object | undefined) ?? {}), ...Object.keys((schema['dependentSchemas'] as object | undefined) ?? {})]
+  const named = [
+    ...Object.keys(propertiesOf(schema)),
+    ...required,
+    ...Object.keys((schema['dependentRequired'] as object | undefined) ?? {}),
+    ...Object.keys((schema['dependentSchemas'] as object | undefined) ?? {}),
+  ]
   if (named.some((name) => INHERITED.has(name))) return true
   for (const sub of subschemas(schema)) if (namesInherited(sub.schema)) return true
   return false

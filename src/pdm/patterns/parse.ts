@@ -2,7 +2,12 @@ import { complement, DIGIT, LINE_TERMINATORS, SPACE, union, WORD, type CodePoint
 
 /** A pattern as a tree. `set` is one code point of a set; `property` a `\p{…}` that only the engine resolves. */
 export type Node =
-  | { readonly kind: 'set'; readonly set: CodePoints; readonly properties: readonly string[]; readonly negated: boolean }
+  | {
+      readonly kind: 'set'
+      readonly set: CodePoints
+      readonly properties: readonly string[]
+      readonly negated: boolean
+    }
   | { readonly kind: 'assert'; readonly text: '^' | '$' | '\\b' | '\\B' }
   | { readonly kind: 'group'; readonly body: Node }
   | { readonly kind: 'sequence'; readonly parts: readonly Node[] }
@@ -55,7 +60,10 @@ export function parsePattern(pattern: string): Node {
     else if (mark === '?') [max] = [1, at++]
     else if (mark === '{') {
       const close = source.indexOf('}', at)
-      const [from, to] = source.slice(at + 1, close).join('').split(',') as [string, string?]
+      const [from, to] = source
+        .slice(at + 1, close)
+        .join('')
+        .split(',') as [string, string?]
       min = Number(from)
       max = to === undefined ? min : to === '' ? Number.POSITIVE_INFINITY : Number(to)
       at = close + 1
@@ -75,11 +83,14 @@ export function parsePattern(pattern: string): Node {
         return { kind: 'set', set: complement(LINE_TERMINATORS), properties: [], negated: false }
       case '(': {
         if (peek('?=') || peek('?!') || peek('?<=') || peek('?<!')) {
-          throw new PatternRefused('Look-ahead and look-behind cannot run in linear time: write what may stand there instead.')
+          throw new PatternRefused(
+            'Look-ahead and look-behind cannot run in linear time: write what may stand there instead.',
+          )
         }
         if (peek('?:')) at += 2
         else if (peek('?<')) at = source.indexOf('>', at) + 1
-        else if (peek('?')) throw new PatternRefused('Modifiers such as (?i:…) are not carried over: write the letters, as in [aA].')
+        else if (peek('?'))
+          throw new PatternRefused('Modifiers such as (?i:…) are not carried over: write the letters, as in [aA].')
         const body = choice(depth + 1)
         at++
         return { kind: 'group', body }
@@ -134,22 +145,38 @@ export function parsePattern(pattern: string): Node {
     const char = take()
     const point = (value: number): { set: CodePoints; point: number } => ({ set: single(value), point: value })
     switch (char) {
-      case 'd': return { set: DIGIT }
-      case 'D': return { set: complement(DIGIT) }
-      case 'w': return { set: WORD }
-      case 'W': return { set: complement(WORD) }
-      case 's': return { set: SPACE }
-      case 'S': return { set: complement(SPACE) }
-      case 't': return point(0x09)
-      case 'n': return point(0x0a)
-      case 'v': return point(0x0b)
-      case 'f': return point(0x0c)
-      case 'r': return point(0x0d)
-      case '0': return point(0)
-      case 'b': return inClass ? point(0x08) : point(0x62)
-      case 'c': return point((take().codePointAt(0) as number) % 32)
-      case 'x': return point(hex(take() + take()))
-      case 'u': return point(unicode())
+      case 'd':
+        return { set: DIGIT }
+      case 'D':
+        return { set: complement(DIGIT) }
+      case 'w':
+        return { set: WORD }
+      case 'W':
+        return { set: complement(WORD) }
+      case 's':
+        return { set: SPACE }
+      case 'S':
+        return { set: complement(SPACE) }
+      case 't':
+        return point(0x09)
+      case 'n':
+        return point(0x0a)
+      case 'v':
+        return point(0x0b)
+      case 'f':
+        return point(0x0c)
+      case 'r':
+        return point(0x0d)
+      case '0':
+        return point(0)
+      case 'b':
+        return inClass ? point(0x08) : point(0x62)
+      case 'c':
+        return point((take().codePointAt(0) as number) % 32)
+      case 'x':
+        return point(hex(take() + take()))
+      case 'u':
+        return point(unicode())
       case 'p':
       case 'P': {
         const close = source.indexOf('}', at)
@@ -157,7 +184,8 @@ export function parsePattern(pattern: string): Node {
         at = close + 1
         return { set: [], property: `\\${char}{${engineProperty(name)}}` }
       }
-      default: return point(char.codePointAt(0) as number)
+      default:
+        return point(char.codePointAt(0) as number)
     }
   }
 
@@ -180,7 +208,8 @@ export function parsePattern(pattern: string): Node {
   }
 
   const notHalf = (value: number): number => {
-    if (value >= 0xd800 && value <= 0xdfff) throw new PatternRefused('Half of a surrogate pair never occurs in an accepted event.')
+    if (value >= 0xd800 && value <= 0xdfff)
+      throw new PatternRefused('Half of a surrogate pair never occurs in an accepted event.')
     return value
   }
 
@@ -200,9 +229,23 @@ const engineProperty = (name: string): string => {
 }
 
 const GENERAL_CATEGORIES: ReadonlyMap<string, string> = new Map([
-  ['Letter', 'L'], ['Uppercase_Letter', 'Lu'], ['Lowercase_Letter', 'Ll'], ['Titlecase_Letter', 'Lt'],
-  ['Modifier_Letter', 'Lm'], ['Other_Letter', 'Lo'], ['Mark', 'M'], ['Number', 'N'], ['Decimal_Number', 'Nd'],
-  ['Letter_Number', 'Nl'], ['Other_Number', 'No'], ['Punctuation', 'P'], ['Symbol', 'S'], ['Separator', 'Z'],
-  ['Space_Separator', 'Zs'], ['Other', 'C'], ['Control', 'Cc'], ['Math_Symbol', 'Sm'], ['Currency_Symbol', 'Sc'],
+  ['Letter', 'L'],
+  ['Uppercase_Letter', 'Lu'],
+  ['Lowercase_Letter', 'Ll'],
+  ['Titlecase_Letter', 'Lt'],
+  ['Modifier_Letter', 'Lm'],
+  ['Other_Letter', 'Lo'],
+  ['Mark', 'M'],
+  ['Number', 'N'],
+  ['Decimal_Number', 'Nd'],
+  ['Letter_Number', 'Nl'],
+  ['Other_Number', 'No'],
+  ['Punctuation', 'P'],
+  ['Symbol', 'S'],
+  ['Separator', 'Z'],
+  ['Space_Separator', 'Zs'],
+  ['Other', 'C'],
+  ['Control', 'Cc'],
+  ['Math_Symbol', 'Sm'],
+  ['Currency_Symbol', 'Sc'],
 ])
-

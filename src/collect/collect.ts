@@ -1,0 +1,191 @@
+import { setImmediate } from 'node:timers/promises'
+
+import type { PreparedHeaders, Publisher } from '../bus/index.ts'
+import {
+  canonicalUuid,
+  isUuid,
+  onOneLine,
+  rawTopic,
+  rfc3339Micros,
+  systemClock,
+  type Clock,
+  type EventLimits,
+} from '../event/index.ts'
+import { Problem } from '../problems/index.ts'
+import { isSlug } from '../tenancy/index.ts'
+import { answerOf, type CollectAnswer } from './answer.ts'
+import { judgeDraft, readAt, unknownDataset, type CollectBinding, type Draft } from './examine.ts'
+import { lookUp, type CollectBindings } from './lookup.ts'
+import { publish, recordHeaders, type Outgoing } from './publish.ts'
+import { mediaTypeOf, splitEvents, type Events } from './split.ts'
+import { tally } from './tally.ts'
+import { unpack } from './unpack.ts'
+import type { Verdict } from './verdict.ts'
+
+export interface CollectLimits extends EventLimits {
+  /** Of the unpacked body. */
+  readonly maxBodyBytes: number
+  readonly maxEvents: number
+  /** Bytes given to the bus and not acknowledged yet: beyond it requests are refused, before memory is. */
+  readonly maxPendingBytes: number
+}
+
+export interface CollectRequest {
+  readonly tenantId: string
+  readonly tenantSlug: string
+  readonly contentType: string | undefined
+  readonly contentEncoding: string | undefined
+  readonly idempotencyKey?: string | undefined
+  /** As sent, still packed. */
+  readonly body: Buffer
+  readonly traceparent: string
+  readonly traceId: string
+}
+
+export type Collect = (request: CollectRequest) => Promise<CollectAnswer>
+
+export interface CollectPlaces {
+  readonly bindings: CollectBindings
+  readonly publisher: Publisher
+  readonly limits: CollectLimits
+  readonly clock?: Clock
+}
+
+/** A large request gives way to others after this long. */
+const TURN_MS = 8
+/** Looked at every so many events. */
+const TURN_EVENTS = 64
+
+/** A request's events on the way through: verdicts by place, and what is to be published. */
+interface Journey {
+  readonly request: CollectRequest
+  readonly body: Buffer
+  readonly events: Events
+  readonly receivedAt: string
+  readonly verdicts: Verdict[]
+  /** The slug of each event that could be read. */
+  readonly slugs: (string | undefined)[]
+  readonly outgoing: Outgoing[]
+  readonly known: Map<string, { binding: CollectBinding; headers: PreparedHeaders }>
+}
+
+/**
+ * Steps 1 to 3 of an event's journey: accept, validate, publish. The answer has one verdict per event, in
+ * order; `accepted` means acknowledged by the bus. Rejects with `Problem` for what concerns the request as
+ * a whole (`malformed`, `too_large`, `unsupported_media_type`, `empty_events`, `invalid`,
+ * `invalid_parameter`, `overloaded`, `dependency_away`); then nothing was published.
+ */
+export function openCollect({ bindings, publisher, limits, clock = systemClock }: CollectPlaces): Collect {
+  return async (request) => {
+    if (publisher.pending.bytes > limits.maxPendingBytes) {
+      throw new Problem('overloaded', 'The bus is slower than the events that arrive. Send it again a little later.', {
+        retryAfterSeconds: 1,
+      })
+    }
+    const idempotencyKey = keyOf(request.idempotencyKey)
+    const mediaType = mediaTypeOf(request.contentType)
+    const unpacked = unpack(request.body, request.contentEncoding, limits.maxBodyBytes)
+    const body = unpacked instanceof Promise ? await unpacked : unpacked
+    const events = splitEvents(body, mediaType, limits.maxEvents)
+    const journey: Journey = {
+      request,
+      body,
+      events,
+      receivedAt: rfc3339Micros(clock.now()),
+      verdicts: Array.from({ length: events.extents.length }),
+      slugs: Array.from({ length: events.extents.length }),
+      outgoing: [],
+      known: new Map(),
+    }
+    const missed = await examine(journey, idempotencyKey)
+    if (missed.length > 0) await examineMissed(journey, missed)
+    await publish(publisher, journey.outgoing, journey.verdicts)
+    tally(journey)
+    return answerOf(journey.verdicts, events.alone)
+  }
+
+  /** Reads every event and judges those whose dataset is known at once. Answers the others. */
+  async function examine(
+    journey: Journey,
+    idempotencyKey: string | undefined,
+  ): Promise<{ at: number; draft: Draft }[]> {
+    const { body, events, verdicts, slugs } = journey
+    const missed: { at: number; draft: Draft }[] = []
+    let since = performance.now()
+    for (let at = 0; at < events.extents.length; at++) {
+      if (at % TURN_EVENTS === TURN_EVENTS - 1 && performance.now() - since > TURN_MS) {
+        await setImmediate()
+        since = performance.now()
+      }
+      const draft = readAt(body, events, at, limits, idempotencyKey)
+      if (!('kind' in draft)) {
+        verdicts[at] = draft
+        continue
+      }
+      const slug = draft.event.dataset
+      const known = journey.known.get(slug) ?? learn(journey, slug, bindings.peek(journey.request.tenantId, slug))
+      if (known === undefined) missed.push({ at, draft })
+      else settle(journey, at, draft, known)
+      slugs[at] = known?.binding.datasetSlug
+    }
+    return missed
+  }
+
+  async function examineMissed(journey: Journey, missed: readonly { at: number; draft: Draft }[]): Promise<void> {
+    const slugs = [...new Set(missed.map(({ draft }) => draft.event.dataset))].filter(isSlug)
+    const found = await lookUp(bindings, journey.request.tenantId, slugs)
+    for (const { at, draft } of missed) {
+      const slug = draft.event.dataset
+      const known = journey.known.get(slug) ?? learn(journey, slug, found.get(slug))
+      journey.slugs[at] = known?.binding.datasetSlug
+      if (known === undefined) journey.verdicts[at] = unknownDataset(draft)
+      else settle(journey, at, draft, known)
+    }
+    // Records leave in the order of the request, as far as one key's order can matter.
+    journey.outgoing.sort((a, b) => a.at - b.at)
+  }
+}
+
+function learn(
+  { known, request, receivedAt }: Journey,
+  slug: string,
+  binding: CollectBinding | undefined,
+): { binding: CollectBinding; headers: PreparedHeaders } | undefined {
+  if (binding === undefined) return undefined
+  const { datasetId, schemaId } = binding
+  const learnt = {
+    binding,
+    headers: recordHeaders({ datasetId, schemaId, receivedAt, traceparent: request.traceparent }),
+  }
+  known.set(slug, learnt)
+  return learnt
+}
+
+/** Judges one event: a verdict, or a record to publish. The record's value is the client's own bytes wherever they are one line. */
+function settle(
+  journey: Journey,
+  at: number,
+  draft: Draft,
+  { binding, headers }: { binding: CollectBinding; headers: PreparedHeaders },
+): void {
+  const verdict = judgeDraft(draft, binding)
+  if (verdict !== undefined) {
+    journey.verdicts[at] = verdict
+    return
+  }
+  const { start, end } = journey.events.extents[at] as { start: number; end: number }
+  const { eventId, event } = draft
+  const value = event.multiline ? onOneLine(journey.body, start, end) : journey.body.subarray(start, end)
+  const record = { topic: rawTopic(journey.request.tenantId), key: Buffer.from(eventId, 'latin1'), value, headers }
+  journey.outgoing.push({ at, eventId, record })
+}
+
+function keyOf(given: string | undefined): string | undefined {
+  if (given === undefined) return undefined
+  if (!isUuid(given))
+    throw new Problem(
+      'invalid_parameter',
+      'Idempotency-Key is a UUID in the form 8-4-4-4-12 hexadecimal digits. Send a new one with each new request.',
+    )
+  return canonicalUuid(given)
+}

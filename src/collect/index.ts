@@ -1,0 +1,7 @@
+export type { CollectAnswer, Counts } from './answer.ts'
+export { readBody, type BodyLimits } from './body.ts'
+export { openCollect, type Collect, type CollectLimits, type CollectPlaces, type CollectRequest } from './collect.ts'
+export type { CollectBinding } from './examine.ts'
+export type { CollectBindings } from './lookup.ts'
+export { unpack } from './unpack.ts'
+export type { Verdict } from './verdict.ts'
