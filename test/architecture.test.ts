@@ -63,13 +63,36 @@ const BANNED_NAMES = /^(utils?|helpers?|common|shared|misc|types)$/
  * so that a test can hold them; the further places are listed with their reason.
  */
 const HOMES: readonly {
-  readonly word: RegExp
   readonly name: string
+  readonly word: RegExp
   readonly homes: Readonly<Record<string, string>>
 }[] = [
   { name: 'process.env', word: /\bprocess\.env\b/, homes: { 'src/config/load.ts': 'the home' } },
   { name: 'console', word: /\bconsole\./, homes: {} },
-  { name: 'Math.random', word: /\bMath\.random\b/, homes: { 'src/event/ids.ts': 'the home' } },
+  {
+    name: 'Math.random',
+    word: /\bMath\.random\b/,
+    homes: {
+      'src/bus/embedded/fetch-session.ts': 'a session id that only has to differ from the last one',
+      'src/ingest/ingest.ts': 'the default of a chance that tests replace',
+      'src/ingest/settle.ts': 'jitter between attempts',
+      'src/store/embedded/port.ts': 'a port to try, tried again when taken',
+    },
+  },
+  {
+    name: 'Date.now',
+    word: /\bDate\.now\b/,
+    homes: {
+      'src/event/clock.ts': 'the home',
+      'src/event/ids.ts': 'the default of an instant that tests replace',
+      'src/bus/embedded/start.ts': 'the default of a clock that tests replace',
+      'src/bus/topology.ts': 'how old what is known of a topic is',
+      'src/worker/run.ts': 'handed to upkeep, which takes its clock from outside',
+      'src/start/leftovers.ts': 'patience with a process that ends',
+      'src/start/system.ts': 'patience with a process that starts',
+      'src/store/embedded/leftover.ts': 'patience with a process that ends',
+    },
+  },
 ]
 
 /** Source files without a test of their own name, each with the reason. */
@@ -193,6 +216,11 @@ for (const { name, word, homes } of HOMES) {
     assert.deepEqual(
       users.filter((path) => homes[path] === undefined),
       [],
+    )
+    assert.deepEqual(
+      Object.keys(homes).filter((path) => !users.includes(path)),
+      [],
+      'homes that nobody lives in',
     )
   })
 }
