@@ -1,1 +1,6 @@
+export { openBus } from './client.ts'
+export { BusStartRefused, startEmbeddedBus, type EmbeddedBus, type EmbeddedBusOptions } from './embedded/start.ts'
+export { FolderLocked } from './embedded/lock.ts'
+export { JournalRefused } from './embedded/recover.ts'
+export { runBus, type BusRunSettings } from './run.ts'
 export * from './port.ts'

@@ -123,8 +123,17 @@ export interface BusSettings {
   readonly publishTimeoutMs: number
   readonly topicReplication?: number
   readonly topicMinInsync?: number
-  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string; readonly rejectUnauthorized?: boolean }
-  readonly sasl?: { readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; readonly username: string; readonly password: string }
+  readonly tls?: {
+    readonly caFile?: string
+    readonly certFile?: string
+    readonly keyFile?: string
+    readonly rejectUnauthorized?: boolean
+  }
+  readonly sasl?: {
+    readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+    readonly username: string
+    readonly password: string
+  }
 }
 
 export interface Bus extends AsyncDisposable {
@@ -135,6 +144,12 @@ export interface Bus extends AsyncDisposable {
   ping(timeoutMs: number): Promise<void>
 }
 
+/** No broker answered within the bound. May pass: try again later. */
 export class BusUnreachable extends Error {
   override readonly name = 'BusUnreachable'
+}
+
+/** A broker answered, and the answer is no (a name, a setting, a right): trying again would not help. */
+export class BusRefused extends Error {
+  override readonly name = 'BusRefused'
 }

@@ -1,0 +1,220 @@
+import {
+  createTopicsMessage,
+  deleteRecordsMessage,
+  deleteTopicsMessage,
+  listOffsetsMessage,
+  type PartitionOf,
+  type PartitionOutcome,
+} from './admin-messages.ts'
+import { rootCause, type Links, type Message } from './links.ts'
+import { BusRefused, BusUnreachable, type Admin, type BusSettings, type TopicInfo } from './port.ts'
+import type { TopicRoute, Topology } from './topology.ts'
+import { CODE, codeName } from './wire/codes.ts'
+
+export interface AdminParts {
+  readonly settings: BusSettings
+  readonly links: Links
+  readonly topology: Topology
+  readonly nowMs: () => number
+}
+
+/** Every call ends within this, whatever the brokers do. */
+const CALL_MS = 15_000
+const BROKER_MS = 5_000
+const PAUSE_MS = 50
+const EARLIEST = -2
+const LATEST = -1
+
+/**
+ * Events of up to 1 MiB and their headers are above Kafka's default of 1,048,588 bytes a batch, so that a new topic is
+ * given more room unless its configs say otherwise.
+ */
+const MAX_MESSAGE_BYTES = String(4 * 1024 * 1024)
+
+/** Codes that pass by themselves once another broker leads, or the topic has spread. */
+const PASSING: ReadonlySet<number> = new Set([
+  CODE.leaderNotAvailable,
+  CODE.notLeaderOrFollower,
+  CODE.notController,
+  CODE.requestTimedOut,
+  CODE.networkException,
+  CODE.offsetNotAvailable,
+  CODE.unknownLeaderEpoch,
+  CODE.fencedLeaderEpoch,
+  CODE.replicaNotAvailable,
+])
+
+export function openAdmin({ settings, links, topology, nowMs }: AdminParts): Admin {
+  /** Tries until it holds or the time is over; `attempt` answers `undefined` where it may hold later. */
+  async function until<T>(what: string, attempt: () => Promise<T | undefined>): Promise<T> {
+    const deadlineMs = nowMs() + CALL_MS
+    let last: unknown
+    for (;;) {
+      try {
+        const answer = await withinTime(attempt(), deadlineMs - nowMs())
+        if (answer !== undefined) return answer
+      } catch (error) {
+        if (error instanceof BusRefused) throw error
+        last = error
+      }
+      if (nowMs() + PAUSE_MS >= deadlineMs) break
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+    const why = last === undefined ? 'the brokers did not get it done' : rootCause(last)
+    throw new BusUnreachable(`${what} did not succeed within ${CALL_MS / 1000} s: ${why}.`, { cause: last })
+  }
+
+  async function describe(names: readonly string[]): Promise<ReadonlyMap<string, TopicRoute>> {
+    return until('Looking up topics', () => topology.refresh(names))
+  }
+
+  async function create(topics: Parameters<Admin['ensureTopics']>[0]): Promise<void> {
+    const wanted = new Map(topics.map((topic) => [topic.name, topic]))
+    await until('Creating topics', async () => {
+      const link = await topology.controller()
+      const news = [...wanted.values()].map((topic) => ({
+        name: topic.name,
+        partitions: topic.partitions,
+        replication: settings.topicReplication ?? -1,
+        configs: {
+          'max.message.bytes': MAX_MESSAGE_BYTES,
+          ...(settings.topicMinInsync === undefined ? {} : { 'min.insync.replicas': String(settings.topicMinInsync) }),
+          ...topic.configs,
+        },
+      }))
+      for (const { name, code, detail } of await link.send(createTopicsMessage(news, BROKER_MS))) {
+        if (code === CODE.none || code === CODE.topicAlreadyExists) wanted.delete(name)
+        else if (!PASSING.has(code)) {
+          throw new BusRefused(`The bus refused to create topic ${name}: ${detail ?? codeName(code)}`)
+        }
+      }
+      return wanted.size === 0 ? true : undefined
+    })
+  }
+
+  /** One request to the leader of each partition, again for those whose leader moved; answers in the order of `of`. */
+  async function atLeaders<T extends PartitionOf>(
+    what: string,
+    of: readonly T[],
+    message: (own: readonly T[]) => Message<PartitionOutcome[]>,
+    settled: (code: number) => boolean,
+  ): Promise<PartitionOutcome[]> {
+    const done = new Map<string, PartitionOutcome>()
+    const keyOf = (part: PartitionOf): string => `${part.topic}/${part.partition}`
+    await until(what, async () => {
+      const left = of.filter((part) => !done.has(keyOf(part)))
+      const routes = await topology.refresh([...new Set(left.map((part) => part.topic))])
+      const byLeader = new Map<string, T[]>()
+      for (const part of left) {
+        const route = routes.get(part.topic)
+        if (route === undefined || part.partition >= route.leaders.length) {
+          if (settled(CODE.unknownTopicOrPartition)) {
+            done.set(keyOf(part), { ...part, code: CODE.unknownTopicOrPartition, offset: -1 })
+            continue
+          }
+          throw new BusRefused(`The bus has no partition ${part.partition} of topic ${part.topic}.`)
+        }
+        const leader = route.leaders[part.partition]
+        if (leader === undefined) continue
+        const own = byLeader.get(leader)
+        if (own === undefined) byLeader.set(leader, [part])
+        else own.push(part)
+      }
+      for (const [leader, own] of byLeader) {
+        const link = await links.to(leader, 'admin')
+        for (const outcome of await link.send(message(own))) {
+          if (outcome.code === CODE.none || settled(outcome.code)) done.set(keyOf(outcome), outcome)
+          else if (!PASSING.has(outcome.code) && outcome.code !== CODE.unknownTopicOrPartition) {
+            throw new BusRefused(`${what} failed for ${keyOf(outcome)}: ${codeName(outcome.code)}.`)
+          }
+        }
+      }
+      return done.size >= new Set(of.map(keyOf)).size ? true : undefined
+    })
+    return of.map((part) => done.get(keyOf(part)) as PartitionOutcome)
+  }
+
+  return {
+    async ensureTopics(topics) {
+      if (topics.length === 0) return []
+      const names = topics.map((topic) => topic.name)
+      const known = await describe(names)
+      const absent = topics.filter((topic) => !known.has(topic.name))
+      if (absent.length > 0) await create(absent)
+      return until('Waiting for new topics', async () => {
+        const routes = await topology.refresh(names)
+        const infos: TopicInfo[] = []
+        for (const topic of topics) {
+          const route = routes.get(topic.name)
+          // Not there yet, or there without a leader for each partition: a publish would have to wait.
+          if (route === undefined || route.leaders.includes(undefined)) return undefined
+          infos.push(infoOf(route))
+        }
+        return infos
+      })
+    },
+    async describeTopics(names) {
+      if (names.length === 0) return []
+      const routes = await describe(names)
+      return names.flatMap((name) => {
+        const route = routes.get(name)
+        return route === undefined ? [] : [infoOf(route)]
+      })
+    },
+    async offsets(of) {
+      if (of.length === 0) return []
+      const never = (): boolean => false
+      const earliest = await atLeaders('Looking up offsets', of, (own) => listOffsetsMessage(own, EARLIEST), never)
+      const latest = await atLeaders('Looking up offsets', of, (own) => listOffsetsMessage(own, LATEST), never)
+      return of.map(({ topic, partition }, index) => ({
+        topic,
+        partition,
+        earliest: (earliest[index] as PartitionOutcome).offset,
+        latest: (latest[index] as PartitionOutcome).offset,
+      }))
+    },
+    async deleteRecords(of) {
+      if (of.length === 0) return
+      // The topic is gone: so are its records.
+      const gone = (code: number): boolean => code === CODE.unknownTopicOrPartition
+      await atLeaders('Deleting records', of, (own) => deleteRecordsMessage(own, BROKER_MS), gone)
+    },
+    async deleteTopics(names) {
+      if (names.length === 0) return
+      const wanted = new Set(names)
+      await until('Deleting topics', async () => {
+        const link = await topology.controller()
+        for (const { name, code, detail } of await link.send(deleteTopicsMessage([...wanted], BROKER_MS))) {
+          if (code === CODE.none || code === CODE.unknownTopicOrPartition) wanted.delete(name)
+          else if (!PASSING.has(code)) {
+            throw new BusRefused(`The bus refused to delete topic ${name}: ${detail ?? codeName(code)}`)
+          }
+        }
+        return wanted.size === 0 ? true : undefined
+      })
+      for (const name of names) topology.forget(name)
+    },
+    async [Symbol.asyncDispose]() {
+      await links[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const infoOf = (route: TopicRoute): TopicInfo => ({
+  name: route.name,
+  topicId: route.topicId,
+  partitions: route.leaders.length,
+})
+
+export async function withinTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new BusUnreachable('no broker answered in time')), Math.max(1, ms))
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    work.catch(() => undefined)
+  }
+}
