@@ -26,16 +26,18 @@ export interface JobContext {
   readonly store: ObjectStore
   readonly job: WriteJob
   readonly connection: DuckDBConnection
+  /** The file for lines: written over. */
+  readonly input: string
+  /** An empty folder for unfinished files. */
   readonly work: string
   readonly serial: number
   /** Tables whose last job had more than one day. */
   readonly severalDays: Pick<Set<string>, 'has' | 'add' | 'delete'>
 }
 
-export function openJob({ store, job, connection, work, serial, severalDays }: JobContext): Job {
+export function openJob({ store, job, connection, input, work, serial, severalDays }: JobContext): Job {
   const { schema, tableLocation } = job
   const sql = columnsSql(schema, job.shape, job.dayFieldId)
-  const input = join(work, 'lines.ndjson')
   const partition = daySpec(schema, job.dayFieldId).fields[0]?.name
   // Unique within the process; the tag is unique beyond it. So a job that is written again under its tag collides with nothing.
   const name = `${job.fileTag}-${serial.toString(36)}${randomBytes(2).toString('hex')}`
