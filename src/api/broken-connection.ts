@@ -29,7 +29,9 @@ export function answerBrokenConnection(error: ParseFault, socket: Socket): void 
   const requestId = uuidv7()
   const body = problemText(problem, { instance: '/', traceId: trace.traceId })
   // Where an answer was begun already, a second head would be read as its body.
-  const isBegun = socket.bytesWritten > 0 && (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true
+  const isBegun =
+    socket.bytesWritten > 0 &&
+    (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true
   if (!isBegun) {
     socket.write(
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
@@ -37,7 +39,13 @@ export function answerBrokenConnection(error: ParseFault, socket: Socket): void 
         `traceparent: ${trace.header}\r\n\r\n${body}`,
     )
     announce('api.request.finished', {
-      method: '-', route: UNMATCHED, status: problem.status, tookMs: 0, requestId, traceId: trace.traceId, code: problem.code,
+      method: '-',
+      route: UNMATCHED,
+      status: problem.status,
+      tookMs: 0,
+      requestId,
+      traceId: trace.traceId,
+      code: problem.code,
     })
   }
   socket.destroySoon()

@@ -19,12 +19,18 @@ export function parseJsonBody(bytes: Buffer): unknown {
   }
   if (found.loneSurrogateAt >= 0) {
     const pointer = pointerAt(bytes, 0, bytes.length, found.loneSurrogateAt)
-    throw malformed(`A string holds half of a surrogate pair, which is no character (at ${pointer || 'the top'}).`, pointer)
+    throw malformed(
+      `A string holds half of a surrogate pair, which is no character (at ${pointer || 'the top'}).`,
+      pointer,
+    )
   }
   if (typeof value === 'object' && value !== null && countMembers(value) !== found.members) {
     const repeated = repeatedMember(bytes, 0, bytes.length)
     const name = repeated?.name ?? ''
-    throw malformed(`An object has the member ${JSON.stringify(name)} twice (at ${repeated?.pointer ?? ''}).`, repeated?.pointer)
+    throw malformed(
+      `An object has the member ${JSON.stringify(name)} twice (at ${repeated?.pointer ?? ''}).`,
+      repeated?.pointer,
+    )
   }
   return value
 }
@@ -40,7 +46,11 @@ function decode(bytes: Buffer): string {
 }
 
 const malformed = (detail: string, pointer?: string): Problem =>
-  new Problem('malformed', detail, pointer === undefined ? {} : { errors: [{ pointer, keyword: 'json', message: detail }] })
+  new Problem(
+    'malformed',
+    detail,
+    pointer === undefined ? {} : { errors: [{ pointer, keyword: 'json', message: detail }] },
+  )
 
 /** The text of a member at the top of a JSON body, as the client wrote it; undefined where there is none. */
 export function memberText(bytes: Buffer, name: string): string | undefined {

@@ -20,7 +20,10 @@ export function problemText(problem: Problem, at: { readonly instance: string; r
 
 /** Fastify's own errors by code: everything else with a 4xx status is `malformed`. */
 const FASTIFY: Readonly<Record<string, readonly [ProblemCode, string]>> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'The body must be application/json: say so in Content-Type.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'unsupported_media_type',
+    'The body must be application/json: say so in Content-Type.',
+  ],
   FST_ERR_CTP_BODY_TOO_LARGE: ['too_large', 'The body is larger than this route takes (1 MiB).'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed', 'The body is empty: send a JSON object.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed', 'The body is shorter or longer than Content-Length says.'],
@@ -31,7 +34,10 @@ const FASTIFY: Readonly<Record<string, readonly [ProblemCode, string]>> = {
 /** SQLSTATEs that input or a neighbour can cause although every check passed: never a 500. */
 function fromPostgres(error: { readonly code?: unknown; readonly severity?: unknown }): Problem | undefined {
   if (typeof error.code !== 'string' || typeof error.severity !== 'string') return undefined
-  if (error.code.startsWith('22')) return new Problem('invalid', 'A value cannot be stored as it is: look for unusual characters or numbers.', { cause: error })
+  if (error.code.startsWith('22'))
+    return new Problem('invalid', 'A value cannot be stored as it is: look for unusual characters or numbers.', {
+      cause: error,
+    })
   if (['40001', '40P01', '55P03'].includes(error.code)) {
     return new Problem('conflict', 'Somebody else is changing the same thing: try again.', { cause: error })
   }
@@ -43,14 +49,19 @@ export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   if (!(error instanceof Error)) return new Problem('internal', INTERNAL)
   if (error.name === 'CommitUnknown') {
-    return new Problem('dependency_away', 'Postgres went away before it confirmed. Look whether the change is there, then try again.', { retryAfterSeconds: 1, cause: error })
+    return new Problem(
+      'dependency_away',
+      'Postgres went away before it confirmed. Look whether the change is there, then try again.',
+      { retryAfterSeconds: 1, cause: error },
+    )
   }
   const known = FASTIFY[(error as FastifyError).code]
   if (known !== undefined) return new Problem(known[0], known[1], { cause: error })
   const stored = fromPostgres(error as { code?: unknown; severity?: unknown })
   if (stored !== undefined) return stored
   const status = (error as FastifyError).statusCode
-  if (status !== undefined && status >= 400 && status < 500) return new Problem('malformed', `The request cannot be read: ${error.message}.`, { cause: error })
+  if (status !== undefined && status >= 400 && status < 500)
+    return new Problem('malformed', `The request cannot be read: ${error.message}.`, { cause: error })
   return new Problem('internal', INTERNAL, { cause: error })
 }
 
@@ -58,7 +69,12 @@ const INTERNAL = 'Something broke in Pulse, not in your request. Try again; if i
 
 /** What ajv says, as faults: the pointer names the member itself, also one that is missing or too many. */
 export function faultsOf(
-  errors: ReadonlyArray<{ instancePath: string; keyword: string; message?: string | undefined; params: Record<string, unknown> }>,
+  errors: ReadonlyArray<{
+    instancePath: string
+    keyword: string
+    message?: string | undefined
+    params: Record<string, unknown>
+  }>,
 ): Fault[] {
   return errors.slice(0, MAX_FAULTS).map(({ instancePath, keyword, message, params }) => {
     const member = params['missingProperty'] ?? params['additionalProperty']
@@ -73,7 +89,8 @@ const escape = (name: string): string => name.replaceAll('~', '~0').replaceAll('
 function sentence(keyword: string, message: string, params: Record<string, unknown>): string {
   if (keyword === 'required') return 'is required'
   if (keyword === 'additionalProperties') return 'is not known here'
-  if (keyword === 'const' || keyword === 'enum') return `must be ${JSON.stringify(params['allowedValue'] ?? params['allowedValues'])}`
+  if (keyword === 'const' || keyword === 'enum')
+    return `must be ${JSON.stringify(params['allowedValue'] ?? params['allowedValues'])}`
   return message
 }
 

@@ -33,7 +33,9 @@ export function openReadiness(checks: Readonly<Record<Dependency, Check>>): Read
       if (detail !== undefined && known !== false) announce('dependency.away', { dependency: name, detail })
       if (detail === undefined && known === false) announce('dependency.back', { dependency: name })
       known = verdicts[name]
-      await delay(known ? EVERY_MS : AWAY_EVERY_MS, undefined, { signal: stop.signal, ref: false }).catch(() => undefined)
+      await delay(known ? EVERY_MS : AWAY_EVERY_MS, undefined, { signal: stop.signal, ref: false }).catch(
+        () => undefined,
+      )
     }
   }
 

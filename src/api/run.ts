@@ -28,25 +28,53 @@ const ACQUIRE_MS = 2_000
  */
 export async function runApi(settings: Settings): Promise<RunningProcess> {
   const { databaseUrl } = settings
-  if (databaseUrl === undefined) throw new Problem('invalid', 'PULSE_DATABASE_URL is not set: name the database, or use "pulse start", which brings one.')
-  if (settings.kafkaBrokers.length === 0) throw new Problem('invalid', 'PULSE_KAFKA_BROKERS is not set: name the brokers, or use "pulse start", which brings a bus.')
+  if (databaseUrl === undefined)
+    throw new Problem(
+      'invalid',
+      'PULSE_DATABASE_URL is not set: name the database, or use "pulse start", which brings one.',
+    )
+  if (settings.kafkaBrokers.length === 0)
+    throw new Problem(
+      'invalid',
+      'PULSE_KAFKA_BROKERS is not set: name the brokers, or use "pulse start", which brings a bus.',
+    )
 
   await using opened = new AsyncDisposableStack()
   const telemetry = opened.use(
-    openTelemetry({ plane: 'api', service: 'pulse-api', logLevel: settings.logLevel, enabled: settings.telemetry !== 'off', routes: ROUTE_TEMPLATES }),
+    openTelemetry({
+      plane: 'api',
+      service: 'pulse-api',
+      logLevel: settings.logLevel,
+      enabled: settings.telemetry !== 'off',
+      routes: ROUTE_TEMPLATES,
+    }),
   )
   const store = opened.use(
     await openStoreWhenThere(
       () =>
         openStore({
-          url: databaseUrl, poolSize: settings.databasePoolSize, applicationName: 'pulse-api',
-          acquireMs: ACQUIRE_MS, timeoutMs: STORE_TIMEOUT_MS, openMs: 0,
+          url: databaseUrl,
+          poolSize: settings.databasePoolSize,
+          applicationName: 'pulse-api',
+          acquireMs: ACQUIRE_MS,
+          timeoutMs: STORE_TIMEOUT_MS,
+          openMs: 0,
         }),
       { refused: (error) => announce('process.defect', { where: 'api', detail: error.message }) },
     ),
   )
   const bus = opened.use(await openBus(busSettings(settings, 'pulse-api')))
-  const objects = openObjectStore({ warehouse: settings.warehouse, cacheDir: join(settings.dataDir, 'cache', 'api'), ...s3Settings(settings) })
+  const objects = openObjectStore({
+    warehouse: settings.warehouse,
+    cacheDir: join(settings.dataDir, 'cache', 'api'),
+    s3: {
+      endpoint: settings.s3Endpoint,
+      region: settings.s3Region,
+      accessKey: settings.s3AccessKey,
+      secretKey: settings.s3SecretKey,
+      pathStyle: settings.s3PathStyle,
+    },
+  })
   const { port, close } = await startApi({ settings, store, bus, objects, metrics: telemetry.metrics })
 
   const places = opened.move()

@@ -81,15 +81,27 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   app.addHook('onRequest', (_request, reply, done) => {
     if (!isDraining) return done()
     void reply.header('connection', 'close')
-    done(new Problem('draining', 'This server is stopping: send the request again, another one takes it.', { retryAfterSeconds: 1 }))
+    done(
+      new Problem('draining', 'This server is stopping: send the request again, another one takes it.', {
+        retryAfterSeconds: 1,
+      }),
+    )
   })
   app.setErrorHandler(sendProblem)
   addUnmatched(app)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Pulse', version: '0.1.0', description: 'A multi-tenant event platform: collect events, keep them exactly once in Apache Iceberg.' },
-      components: { securitySchemes: { tenant: { type: 'apiKey', in: 'header', name: 'X-Tenant-ID', description: 'The id of the tenant.' } } },
+      info: {
+        title: 'Pulse',
+        version: '0.1.0',
+        description: 'A multi-tenant event platform: collect events, keep them exactly once in Apache Iceberg.',
+      },
+      components: {
+        securitySchemes: {
+          tenant: { type: 'apiKey', in: 'header', name: 'X-Tenant-ID', description: 'The id of the tenant.' },
+        },
+      },
     },
     convertConstToEnum: false,
   })
@@ -97,7 +109,10 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   addHealthRoutes(app, { ...places, isDraining: () => isDraining })
   addTenantRoutes(app, places)
   await app.register(async (tenants) => {
-    tenants.addHook('onRoute', ({ schema }) => void (schema !== undefined && Object.assign(schema, { security: [{ tenant: [] }] })))
+    tenants.addHook(
+      'onRoute',
+      ({ schema }) => void (schema !== undefined && Object.assign(schema, { security: [{ tenant: [] }] })),
+    )
     addCollectRoute(tenants, places)
     await tenants.register(async (resolved) => {
       resolved.addHook('onRequest', requireTenant(places.bindings))
@@ -124,6 +139,26 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
   if (problem.retryAfterSeconds !== undefined || problem.status === 503) {
     void reply.header('retry-after', String(Math.ceil(problem.retryAfterSeconds ?? 1)))
   }
-  const text = problemText(problem, { instance: request.url.split('?', 1)[0] as string, traceId: request.trace.traceId })
+  if (!request.raw.complete && problem.code !== 'draining') closeAfterRest(request, reply)
+  const text = problemText(problem, {
+    instance: request.url.split('?', 1)[0] as string,
+    traceId: request.trace.traceId,
+  })
   return reply.code(problem.status).header('content-type', PROBLEM_TYPE).send(text)
+}
+
+/** How long the rest of a body that nobody wants may still arrive. */
+const LINGER_MS = 2_000
+
+/**
+ * An answer that comes before the body was read: closing at once would reset the connection under a
+ * client that is still sending, and it would never read why. Node throws the rest away meanwhile.
+ */
+function closeAfterRest({ raw: request }: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection')
+  reply.raw.once('finish', () => {
+    const timer = setTimeout(() => request.socket.destroySoon(), LINGER_MS)
+    timer.unref()
+    request.once('end', () => clearTimeout(timer))
+  })
 }

@@ -14,8 +14,17 @@ import { openServer } from './server.ts'
 /** The settings that the API needs, by name: tests give these few. */
 export type ApiSettings = Pick<
   Settings,
-  | 'host' | 'apiPort' | 'topicPartitions' | 'warehouse' | 'drainSeconds' | 'collectMaxBodyBytes' | 'collectMaxEventBytes'
-  | 'collectMaxEvents' | 'collectMaxDepth' | 'collectMaxPendingBytes' | 'collectBodyTimeoutMs'
+  | 'host'
+  | 'apiPort'
+  | 'topicPartitions'
+  | 'warehouse'
+  | 'drainSeconds'
+  | 'collectMaxBodyBytes'
+  | 'collectMaxEventBytes'
+  | 'collectMaxEvents'
+  | 'collectMaxDepth'
+  | 'collectMaxPendingBytes'
+  | 'collectBodyTimeoutMs'
 >
 
 export interface ApiPlaces {
@@ -60,10 +69,20 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
     maxPendingBytes: settings.collectMaxPendingBytes,
     bodyTimeoutMs: settings.collectBodyTimeoutMs,
   }
-  const tenantPlaces = { store, admin: bus.admin, topicPartitions: settings.topicPartitions, warehouse: settings.warehouse }
+  const tenantPlaces = {
+    store,
+    admin: bus.admin,
+    topicPartitions: settings.topicPartitions,
+    warehouse: settings.warehouse,
+  }
   const { app, drain } = await openServer({
     ...tenantPlaces,
-    objects, bindings, preview, readiness, metrics, limits,
+    objects,
+    bindings,
+    preview,
+    readiness,
+    metrics,
+    limits,
     collect: openCollect({ bindings, publisher, limits, clock: systemClock }),
     owner: `api-${process.pid}`,
     clock: systemClock,
@@ -96,5 +115,8 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
 
 async function within(work: Promise<unknown>, ms: number): Promise<void> {
   const done = new AbortController()
-  await Promise.race([work.then(() => done.abort()), delay(ms, undefined, { signal: done.signal }).catch(() => undefined)])
+  await Promise.race([
+    work.then(() => done.abort()),
+    delay(ms, undefined, { signal: done.signal }).catch(() => undefined),
+  ])
 }

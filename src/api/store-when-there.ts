@@ -38,7 +38,10 @@ export async function openStoreWhenThere(
 
   const there = (): Store => {
     if (store !== undefined) return store
-    throw new Problem('dependency_away', 'Postgres cannot be reached yet; try again.', { retryAfterSeconds: 1, cause: reason })
+    throw new Problem('dependency_away', 'Postgres cannot be reached yet; try again.', {
+      retryAfterSeconds: 1,
+      cause: reason,
+    })
   }
   return {
     asTenant: async (...given) => there().asTenant(...given),

@@ -16,7 +16,10 @@ export function tenantIdOf(request: FastifyRequest): string {
 /** Throws `tenant_unknown`, `tenant_suspended`. */
 export function admit(tenant: KnownTenant | undefined): KnownTenant {
   if (tenant === undefined) {
-    throw new Problem('tenant_unknown', 'There is no tenant with the id in X-Tenant-ID: create one with POST /v1/tenants.')
+    throw new Problem(
+      'tenant_unknown',
+      'There is no tenant with the id in X-Tenant-ID: create one with POST /v1/tenants.',
+    )
   }
   if (tenant.status === 'suspended') {
     throw new Problem('tenant_suspended', `The tenant ${tenant.slug} is suspended: set its status to active to go on.`)

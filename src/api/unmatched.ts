@@ -15,7 +15,8 @@ export function addUnmatched(app: FastifyInstance): void {
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] as string
     const allowed = new Set<string>()
-    for (const route of routes.values()) if (route.pattern.test(path)) for (const method of route.methods) allowed.add(method)
+    for (const route of routes.values())
+      if (route.pattern.test(path)) for (const method of route.methods) allowed.add(method)
     if (allowed.size === 0) throw new Problem('not_found', 'There is nothing at this path: /docs lists what there is.')
     const allow = [...allowed].sort().join(', ')
     void reply.header('allow', allow)
@@ -25,4 +26,11 @@ export function addUnmatched(app: FastifyInstance): void {
 
 /** One parameter is one segment; everything else stands for itself. */
 const patternOf = (url: string): RegExp =>
-  new RegExp(`^${url.split('/').map((part) => (part.startsWith(':') ? '[^/]+' : part === '*' ? '.*' : part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))).join('/')}$`)
+  new RegExp(
+    `^${url
+      .split('/')
+      .map((part) =>
+        part.startsWith(':') ? '[^/]+' : part === '*' ? '.*' : part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'),
+      )
+      .join('/')}$`,
+  )

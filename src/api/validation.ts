@@ -20,10 +20,13 @@ export const compileForRoute: FastifySchemaCompiler<object> = ({ schema, httpPar
   const isBody = httpPart === 'body'
   const validate: ValidateFunction = (isBody ? body : query).compile(schema)
   return (data: unknown) => {
-    if (isBody && data === undefined) return { error: new Problem('malformed', 'The request has no body: send a JSON object.') }
+    if (isBody && data === undefined)
+      return { error: new Problem('malformed', 'The request has no body: send a JSON object.') }
     if (validate(data)) return { value: data }
     const errors = faultsOf(validate.errors ?? [])
-    const named = errors.map((fault) => `${fault.pointer === '' ? 'the body' : fault.pointer} ${fault.message}`).join('; ')
+    const named = errors
+      .map((fault) => `${fault.pointer === '' ? 'the body' : fault.pointer} ${fault.message}`)
+      .join('; ')
     if (isBody) return { error: new Problem('invalid', `The body is not valid: ${cut(named)}.`, { errors }) }
     return { error: new Problem('invalid_parameter', `The query is not valid: ${cut(named)}.`, { errors }) }
   }

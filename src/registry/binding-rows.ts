@@ -89,7 +89,9 @@ export async function recheck(
   return store.asTenant(tenantId, async (sql) => {
     const [[tenant], rows] = await Promise.all([
       sql.query<KnownTenant>(TENANT),
-      known.length === 0 ? [] : sql.query<{ id: string; schema_id: string }>(CURRENT, [known.map((binding) => binding.datasetId)]),
+      known.length === 0
+        ? []
+        : sql.query<{ id: string; schema_id: string }>(CURRENT, [known.map((binding) => binding.datasetId)]),
     ])
     const schemaOf = new Map(rows.map((row) => [row.id, row.schema_id]))
     const gone = known.filter((binding) => !schemaOf.has(binding.datasetId))

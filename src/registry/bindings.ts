@@ -110,7 +110,12 @@ export function openBindings(store: Store, options: BindingsOptions): Bindings {
     const tenant = await loadTenant(store, tenantId)
     if (tenant === undefined) return undefined
     const known: Known = {
-      tenant, verifiedAt: startedAt, verifying: undefined, bySlug: new Map(), byId: new Map(), versions: new Map(),
+      tenant,
+      verifiedAt: startedAt,
+      verifying: undefined,
+      bySlug: new Map(),
+      byId: new Map(),
+      versions: new Map(),
     }
     tenants.set(tenantId, known)
     if (tenants.size > maxTenants) tenants.delete(tenants.keys().next().value as string)
@@ -137,13 +142,17 @@ export function openBindings(store: Store, options: BindingsOptions): Bindings {
     return mine
   }
 
-  async function load(tenantId: string, which: { slug?: string; datasetId?: string; schemaId?: string | undefined }): Promise<Binding | undefined> {
+  async function load(
+    tenantId: string,
+    which: { slug?: string; datasetId?: string; schemaId?: string | undefined },
+  ): Promise<Binding | undefined> {
     const known = await know(tenantId)
     if (known === undefined) return undefined
     const key = `${tenantId}/${which.slug ?? which.datasetId}/${which.schemaId ?? ''}`
     const binding = await once(key, () => loadBinding(store, tenantId, which, validators))
     if (binding === undefined) return undefined
-    if (!binding.current) known.versions.set(`${binding.binding.datasetId}/${binding.binding.schemaId}`, binding.binding)
+    if (!binding.current)
+      known.versions.set(`${binding.binding.datasetId}/${binding.binding.schemaId}`, binding.binding)
     else keep(known, binding.binding)
     return binding.binding
   }

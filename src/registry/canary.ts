@@ -14,7 +14,11 @@ const LONGEST_WAIT_MS = 10_000
  */
 export async function ensureCanaryTenant(
   places: TenantPlaces,
-  options: { readonly signal: AbortSignal; readonly wait: (ms: number, signal: AbortSignal) => Promise<void>; readonly said?: (error: unknown) => void },
+  options: {
+    readonly signal: AbortSignal
+    readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
+    readonly said?: (error: unknown) => void
+  },
 ): Promise<void> {
   for (let waitMs = FIRST_WAIT_MS; !options.signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
     try {

@@ -32,7 +32,10 @@ export async function resolveParts(references: References, input: PartsInput, pu
   const given = input.field_group_uris?.length === 0 ? undefined : input.field_group_uris
   const fieldGroupUris = agreed('field_group_uris', '$fieldGroups', given, inside.fieldGroupUris) ?? []
   if (fieldGroupUris.length > MAX_FIELD_GROUPS) {
-    throw new Problem('schema_too_large', `A schema mixes in at most ${MAX_FIELD_GROUPS} field groups, not ${fieldGroupUris.length}.`)
+    throw new Problem(
+      'schema_too_large',
+      `A schema mixes in at most ${MAX_FIELD_GROUPS} field groups, not ${fieldGroupUris.length}.`,
+    )
   }
   const direct = [classUri, ...fieldGroupUris, input.schema_uri].filter((uri) => uri !== undefined)
   await references.load(direct)
@@ -61,13 +64,21 @@ export async function resolveParts(references: References, input: PartsInput, pu
     const pointer = `/field_group_uris/${at}`
     const group = requireReferent(references, uri, { kind: 'field_group', pointer, published })
     if (group.class_uri !== classUri) {
-      throw new Problem('composition_conflict', `The field group ${uri} targets the class ${group.class_uri}, not ${classUri}.`, {
-        errors: [{ pointer, keyword: 'class_uri', message: `targets the class ${group.class_uri}` }],
-      })
+      throw new Problem(
+        'composition_conflict',
+        `The field group ${uri} targets the class ${group.class_uri}, not ${classUri}.`,
+        {
+          errors: [{ pointer, keyword: 'class_uri', message: `targets the class ${group.class_uri}` }],
+        },
+      )
     }
     return group
   })
-  requireDatatypes(references, [input.definition, base.definition, ...fieldGroups.map((group) => group.definition)], published)
+  requireDatatypes(
+    references,
+    [input.definition, base.definition, ...fieldGroups.map((group) => group.definition)],
+    published,
+  )
   const composed = compose({
     definition: inside.rest,
     class: part(base),
@@ -93,7 +104,10 @@ function requireDatatypes(references: References, definitions: readonly Definiti
   }
 }
 
-const part = ({ uri, definition }: Referent): { uri: string; definition: Definition } => ({ uri, definition: compositionOf(definition).rest })
+const part = ({ uri, definition }: Referent): { uri: string; definition: Definition } => ({
+  uri,
+  definition: compositionOf(definition).rest,
+})
 
 /** A reference may stand in the request or in the definition; where it stands in both they must agree. */
 function agreed<T>(member: string, keyword: string, given: T | undefined, inside: T | undefined): T | undefined {

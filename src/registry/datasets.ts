@@ -72,18 +72,27 @@ export async function createDataset(places: DatasetPlaces, tenantId: string, wan
   await openIntent(places.store, { flushId: plan.flushId, tenantId, worker: places.owner, locations: [plan.location] })
   const { metadataLocation } = await writeTable(places, plan, wanted)
   try {
-    return await places.store.asTenant(tenantId, (sql) => insertDataset(sql, { tenantId, warehouse: places.warehouse, wanted, plan, metadataLocation }))
+    return await places.store.asTenant(tenantId, (sql) =>
+      insertDataset(sql, { tenantId, warehouse: places.warehouse, wanted, plan, metadataLocation }),
+    )
   } catch (error) {
     if (error instanceof CommitUnknown) return whatBecame(places.store, { tenantId, id: plan.id }, error)
     // Nothing was committed: the sweeper may take the files at once. Where this fails too, it takes them later.
     await abandonIntent(places.store, { tenantId, flushId: plan.flushId }).catch(() => undefined)
     if (uniqueViolation(error) !== undefined) throw slugTaken(wanted.slug, error)
     if (!(error instanceof IntentCondemned)) throw error
-    throw new Problem('dependency_away', 'Making the dataset took too long and was given up: send it again.', { retryAfterSeconds: 1, cause: error })
+    throw new Problem('dependency_away', 'Making the dataset took too long and was given up: send it again.', {
+      retryAfterSeconds: 1,
+      cause: error,
+    })
   }
 }
 
-async function whatBecame(store: Store, made: { readonly tenantId: string; readonly id: string }, cause: CommitUnknown): Promise<Dataset> {
+async function whatBecame(
+  store: Store,
+  made: { readonly tenantId: string; readonly id: string },
+  cause: CommitUnknown,
+): Promise<Dataset> {
   const found = await getDataset(store, made.tenantId, made.id).catch(() => undefined)
   if (found !== undefined) return found
   const detail = 'Postgres went away while the dataset was made. Look whether it is there, then send it again.'
@@ -94,17 +103,25 @@ async function planDataset(places: DatasetPlaces, tenantId: string, wanted: NewD
   const schema = await places.store.asTenant(tenantId, async (sql) => {
     const [taken] = await sql.query(SLUG_TAKEN, [wanted.slug])
     if (taken !== undefined) throw slugTaken(wanted.slug)
-    const [found] = await sql.query<{ id: string; status: EntityStatus; composed: string | null }>(SCHEMA_BY_URI, [wanted.schema_uri])
+    const [found] = await sql.query<{ id: string; status: EntityStatus; composed: string | null }>(SCHEMA_BY_URI, [
+      wanted.schema_uri,
+    ])
     return found
   })
   const errors = (message: string) => ({ errors: [{ pointer: '/schema_uri', keyword: 'reference', message }] })
   if (schema === undefined) {
-    throw new Problem('reference_not_found', `There is no schema ${wanted.schema_uri} that this tenant can see: create and publish it first.`,
-      errors('must be the uri of a published schema'))
+    throw new Problem(
+      'reference_not_found',
+      `There is no schema ${wanted.schema_uri} that this tenant can see: create and publish it first.`,
+      errors('must be the uri of a published schema'),
+    )
   }
   if (schema.status !== 'published' || schema.composed === null) {
-    throw new Problem('schema_not_published', `The schema ${wanted.schema_uri} is ${schema.status}: a dataset needs a published one.`,
-      errors(`is ${schema.status}`))
+    throw new Problem(
+      'schema_not_published',
+      `The schema ${wanted.schema_uri} is ${schema.status}: a dataset needs a published one.`,
+      errors(`is ${schema.status}`),
+    )
   }
   const composed = composedFrom(schema.composed)
   requireTimestamp(composed)
@@ -113,35 +130,67 @@ async function planDataset(places: DatasetPlaces, tenantId: string, wanted: NewD
   // A table of the same name may have lain here before: the tail of its uuid keeps folders apart.
   const folder = `${wanted.slug}-${tableUuid.slice(-12)}`
   return {
-    id, tableUuid, flushId, namespace, schemaId: schema.id,
+    id,
+    tableUuid,
+    flushId,
+    namespace,
+    schemaId: schema.id,
     location: `${namespaceLocation(places.warehouse, namespace)}/${folder}`,
     design: designTable(composed),
   }
 }
 
-async function writeTable(places: DatasetPlaces, plan: Plan, wanted: NewDataset): Promise<{ metadataLocation: string }> {
+async function writeTable(
+  places: DatasetPlaces,
+  plan: Plan,
+  wanted: NewDataset,
+): Promise<{ metadataLocation: string }> {
   const { schema, lastColumnId, dayFieldId } = plan.design
   try {
     return await createTable(places.objects, {
-      location: plan.location, schema, lastColumnId, dayFieldId, tableUuid: plan.tableUuid,
-      properties: { 'pulse.dataset': wanted.slug }, fileTag: plan.flushId, now: places.clock.now(),
+      location: plan.location,
+      schema,
+      lastColumnId,
+      dayFieldId,
+      tableUuid: plan.tableUuid,
+      properties: { 'pulse.dataset': wanted.slug },
+      fileTag: plan.flushId,
+      now: places.clock.now(),
     })
   } catch (error) {
-    throw new Problem('dependency_away', 'The lake could not be written: look at /ready, then send the dataset again.', {
-      retryAfterSeconds: 2,
-      cause: error,
-    })
+    throw new Problem(
+      'dependency_away',
+      'The lake could not be written: look at /ready, then send the dataset again.',
+      {
+        retryAfterSeconds: 2,
+        cause: error,
+      },
+    )
   }
 }
 
 async function insertDataset(
   sql: Sql,
-  made: { readonly tenantId: string; readonly warehouse: string; readonly wanted: NewDataset; readonly plan: Plan; readonly metadataLocation: string },
+  made: {
+    readonly tenantId: string
+    readonly warehouse: string
+    readonly wanted: NewDataset
+    readonly plan: Plan
+    readonly metadataLocation: string
+  },
 ): Promise<Dataset> {
   const { tenantId, wanted, plan } = made
   await insertNamespace(sql, plan.namespace, namespaceLocation(made.warehouse, plan.namespace))
   const [row] = await sql.query<Dataset>(INSERT, [
-    plan.id, tenantId, wanted.slug, wanted.name, plan.schemaId, wanted.schema_uri, plan.namespace, wanted.slug, plan.tableUuid,
+    plan.id,
+    tenantId,
+    wanted.slug,
+    wanted.name,
+    plan.schemaId,
+    wanted.schema_uri,
+    plan.namespace,
+    wanted.slug,
+    plan.tableUuid,
   ])
   await insertTable(sql, { namespace: plan.namespace, name: wanted.slug, metadataLocation: made.metadataLocation })
   await sql.query(BIND, [tenantId, plan.id, plan.schemaId, JSON.stringify(plan.design.shape)])
@@ -165,12 +214,18 @@ export async function getDataset(store: Store, tenantId: string, slugOrId: strin
 /** Newest first. Throws `invalid_parameter` for a bad cursor. */
 export async function listDatasets(store: Store, tenantId: string, query: PageQuery): Promise<Page<Dataset>> {
   const after = positionOf(query.cursor)
-  return pageOf(await store.asTenant(tenantId, (sql) => sql.query<Dataset>(LIST, [after.createdAt, after.id, query.limit + 1])), query.limit)
+  return pageOf(
+    await store.asTenant(tenantId, (sql) => sql.query<Dataset>(LIST, [after.createdAt, after.id, query.limit + 1])),
+    query.limit,
+  )
 }
 
 /** Renames a dataset; undefined where there is none. The table keeps its name. */
 export async function patchDataset(
-  store: Store, tenantId: string, slugOrId: string, change: { readonly name?: string | undefined },
+  store: Store,
+  tenantId: string,
+  slugOrId: string,
+  change: { readonly name?: string | undefined },
 ): Promise<Dataset | undefined> {
   const found = await getDataset(store, tenantId, slugOrId)
   if (found === undefined) return undefined

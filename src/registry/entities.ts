@@ -29,7 +29,12 @@ export type EntityAnswer = Entity
  * Creates a draft. Throws `uri_taken`, `reference_not_found`, `reference_not_published`,
  * `composition_conflict`, `definition_invalid`, `schema_too_large`, `invalid`, …
  */
-export async function createEntity(store: Store, tenantId: string, kind: EntityKind, wanted: NewEntity): Promise<EntityAnswer> {
+export async function createEntity(
+  store: Store,
+  tenantId: string,
+  kind: EntityKind,
+  wanted: NewEntity,
+): Promise<EntityAnswer> {
   const definition = JSON.parse(wanted.definition) as Definition
   inDefinition(() => checkDefinition(kind, definition))
   return store.asTenant(tenantId, async (sql) => {
@@ -37,23 +42,42 @@ export async function createEntity(store: Store, tenantId: string, kind: EntityK
     const parts = await resolveParts(references, { ...wanted, kind, definition })
     const version = await versionAfter(references, kind, wanted.supersedes)
     const values = [
-      uuidv7(), tenantId, kind, wanted.uri, wanted.title, wanted.definition,
-      parts.classUri ?? null, parts.fieldGroupUris, wanted.schema_uri ?? null, wanted.kind ?? null, wanted.pointer ?? null,
-      version, wanted.supersedes ?? null,
+      uuidv7(),
+      tenantId,
+      kind,
+      wanted.uri,
+      wanted.title,
+      wanted.definition,
+      parts.classUri ?? null,
+      parts.fieldGroupUris,
+      wanted.schema_uri ?? null,
+      wanted.kind ?? null,
+      wanted.pointer ?? null,
+      version,
+      wanted.supersedes ?? null,
     ]
     const [row] = await sql.query<Entity>(INSERT, values).catch((error: unknown) => {
       if (uniqueViolation(error) === undefined) throw error
-      throw new Problem('uri_taken', `The URI ${wanted.uri} is taken: URIs are unique in the whole deployment. Choose another.`, {
-        errors: [{ pointer: '/uri', keyword: 'unique', message: 'is taken' }],
-        cause: error,
-      })
+      throw new Problem(
+        'uri_taken',
+        `The URI ${wanted.uri} is taken: URIs are unique in the whole deployment. Choose another.`,
+        {
+          errors: [{ pointer: '/uri', keyword: 'unique', message: 'is taken' }],
+          cause: error,
+        },
+      )
     })
     return withComposed(row as Entity, parts)
   })
 }
 
 /** The entity, or undefined: another tenant's and another kind's are not there. */
-export async function getEntity(store: Store, tenantId: string, kind: EntityKind, id: string): Promise<EntityAnswer | undefined> {
+export async function getEntity(
+  store: Store,
+  tenantId: string,
+  kind: EntityKind,
+  id: string,
+): Promise<EntityAnswer | undefined> {
   return store.asTenant(tenantId, async (sql) => {
     const [row] = await sql.query<Entity>(GET, [id, kind])
     return row === undefined ? undefined : composedNow(openReferences(sql), row)
@@ -66,7 +90,12 @@ export interface EntityQuery extends PageQuery {
 }
 
 /** What the tenant sees of a kind, Pulse's own included, newest first. */
-export async function listEntities(store: Store, tenantId: string, kind: EntityKind, query: EntityQuery): Promise<Page<EntityAnswer>> {
+export async function listEntities(
+  store: Store,
+  tenantId: string,
+  kind: EntityKind,
+  query: EntityQuery,
+): Promise<Page<EntityAnswer>> {
   const after = positionOf(query.cursor)
   const values = [kind, query.uri ?? null, query.status ?? null, after.createdAt, after.id, query.limit + 1]
   return store.asTenant(tenantId, async (sql) => {
@@ -84,9 +113,15 @@ async function versionAfter(references: References, kind: EntityKind, supersedes
   const before = references.get(supersedes)
   if (before === undefined || before.kind !== kind || before.system) {
     const { noun } = ENTITY_KINDS[kind]
-    throw new Problem('reference_not_found', `There is no ${noun} ${supersedes} of this tenant that could be superseded.`, {
-      errors: [{ pointer: '/supersedes', keyword: 'reference', message: `must be the uri of a ${noun} of this tenant` }],
-    })
+    throw new Problem(
+      'reference_not_found',
+      `There is no ${noun} ${supersedes} of this tenant that could be superseded.`,
+      {
+        errors: [
+          { pointer: '/supersedes', keyword: 'reference', message: `must be the uri of a ${noun} of this tenant` },
+        ],
+      },
+    )
   }
   return before.version + 1
 }
@@ -119,5 +154,8 @@ export async function lockEntity(sql: Sql, kind: EntityKind, id: string): Promis
   if (locked !== undefined) return locked
   const [seen] = await sql.query<Entity>(GET, [id, kind])
   if (seen === undefined) return undefined
-  throw new Problem('read_only', `The ${ENTITY_KINDS[kind].noun} ${seen.uri} belongs to Pulse: make your own instead of changing it.`)
+  throw new Problem(
+    'read_only',
+    `The ${ENTITY_KINDS[kind].noun} ${seen.uri} belongs to Pulse: make your own instead of changing it.`,
+  )
 }

@@ -1,4 +1,11 @@
-import { checkDefinition, columnsOf, compileValidator, compositionOf, nextStatus, type Definition } from '../pdm/index.ts'
+import {
+  checkDefinition,
+  columnsOf,
+  compileValidator,
+  compositionOf,
+  nextStatus,
+  type Definition,
+} from '../pdm/index.ts'
 import { Problem, type ProblemCode } from '../problems/index.ts'
 import type { Sql, Store } from '../store/index.ts'
 import { resolveParts } from './composition.ts'
@@ -34,7 +41,13 @@ export async function patchEntity(
     const references = openReferences(sql)
     const after = await settled(references, before, { ...change, status })
     const [row] = await sql.query<Entity>(UPDATE, [
-      before.id, after.title, after.definition, after.status, after.class_uri, after.field_group_uris, after.composed,
+      before.id,
+      after.title,
+      after.definition,
+      after.status,
+      after.class_uri,
+      after.field_group_uris,
+      after.composed,
     ])
     return composedNow(references, row as Entity)
   })
@@ -62,11 +75,16 @@ async function archived(sql: Sql, before: Entity): Promise<EntityAnswer> {
 }
 
 type Move = Parameters<typeof nextStatus>[1]
-const MOVES: Readonly<Record<EntityStatus, Move | undefined>> = { draft: undefined, published: 'publish', archived: 'archive' }
+const MOVES: Readonly<Record<EntityStatus, Move | undefined>> = {
+  draft: undefined,
+  published: 'publish',
+  archived: 'archive',
+}
 
 /** The status after a move, by pdm's table. Throws what the table's cell says. */
 function move(before: Entity, wanted: Move | undefined): EntityStatus {
-  const next: EntityStatus | ProblemCode = wanted === undefined ? 'lifecycle_forward_only' : nextStatus(before.status, wanted)
+  const next: EntityStatus | ProblemCode =
+    wanted === undefined ? 'lifecycle_forward_only' : nextStatus(before.status, wanted)
   if (next === 'draft' || next === 'published' || next === 'archived') return next
   const { noun } = ENTITY_KINDS[before.kind]
   const sentence =
@@ -74,25 +92,39 @@ function move(before: Entity, wanted: Move | undefined): EntityStatus {
       ? `The ${noun} is ${before.status}: a definition can change only in draft. Make a new one that supersedes it.`
       : `The ${noun} is ${before.status}: the lifecycle only goes forward, draft to published to archived.`
   throw new Problem(next, sentence, {
-    errors: [{ pointer: next === 'definition_frozen' ? '/definition' : '/status', keyword: 'lifecycle', message: `is ${before.status}` }],
+    errors: [
+      {
+        pointer: next === 'definition_frozen' ? '/definition' : '/status',
+        keyword: 'lifecycle',
+        message: `is ${before.status}`,
+      },
+    ],
   })
 }
 
 /** What the row shall hold: parts checked anew where definition or publication ask for it. */
-async function settled(references: References, before: Entity, change: EntityChange & { status: EntityStatus }): Promise<Entity> {
+async function settled(
+  references: References,
+  before: Entity,
+  change: EntityChange & { status: EntityStatus },
+): Promise<Entity> {
   const definition = change.definition ?? before.definition
   const after = { ...before, title: change.title ?? before.title, definition, status: change.status }
   const publishes = change.status === 'published' && before.status === 'draft'
   if (change.definition === undefined && !publishes) return after
   const parsed = JSON.parse(definition) as Definition
   const named = compositionOf(parsed)
-  const parts = await resolveParts(references, {
-    ...partsOf(before),
-    definition: parsed,
-    // A definition that names its parts itself says so anew with each edit.
-    class_uri: named.classUri === undefined ? (before.class_uri ?? undefined) : undefined,
-    field_group_uris: named.fieldGroupUris === undefined ? before.field_group_uris : undefined,
-  }, publishes)
+  const parts = await resolveParts(
+    references,
+    {
+      ...partsOf(before),
+      definition: parsed,
+      // A definition that names its parts itself says so anew with each edit.
+      class_uri: named.classUri === undefined ? (before.class_uri ?? undefined) : undefined,
+      field_group_uris: named.fieldGroupUris === undefined ? before.field_group_uris : undefined,
+    },
+    publishes,
+  )
   const checked = { ...after, class_uri: parts.classUri ?? null, field_group_uris: parts.fieldGroupUris }
   if (!publishes || parts.composed === undefined) return checked
   // Both refuse what the lake or a linear-time engine cannot hold: better now than at the first event.

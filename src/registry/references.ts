@@ -54,7 +54,10 @@ export function openReferences(sql: Sql): References {
         for (const definition of fresh) for (const uri of referencesOf(definition)) if (!seen.has(uri)) wanted.add(uri)
         for (const uri of wanted) seen.add(uri)
         if (seen.size > MAX_REFERENCES) {
-          throw new Problem('schema_too_large', `The definition reaches more than ${MAX_REFERENCES} references: split it.`)
+          throw new Problem(
+            'schema_too_large',
+            `The definition reaches more than ${MAX_REFERENCES} references: split it.`,
+          )
         }
         await load(wanted)
         fresh = [...wanted].flatMap((uri) => definitionOf(references, uri))
@@ -92,12 +95,18 @@ export function requireReferent(
     )
   }
   if (referent.status === 'archived') {
-    throw new Problem('reference_not_published', `The ${noun} ${uri} is archived: refer to one that is in use.`,
-      fault('reference', `the ${noun} is archived`))
+    throw new Problem(
+      'reference_not_published',
+      `The ${noun} ${uri} is archived: refer to one that is in use.`,
+      fault('reference', `the ${noun} is archived`),
+    )
   }
   if (wanted.published && referent.status !== 'published') {
-    throw new Problem('reference_not_published', `The ${noun} ${uri} is still a draft: publish it first.`,
-      fault('reference', `the ${noun} is a draft`))
+    throw new Problem(
+      'reference_not_published',
+      `The ${noun} ${uri} is still a draft: publish it first.`,
+      fault('reference', `the ${noun} is a draft`),
+    )
   }
   return referent
 }

@@ -45,4 +45,5 @@ export function designTable(composed: Composed): TableDesign {
 }
 
 /** Where a namespace's tables lie. */
-export const namespaceLocation = (warehouse: string, namespace: string): string => `${warehouse.replace(/\/+$/, '')}/${namespace}`
+export const namespaceLocation = (warehouse: string, namespace: string): string =>
+  `${warehouse.replace(/\/+$/, '')}/${namespace}`

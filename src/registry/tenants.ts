@@ -66,7 +66,10 @@ export async function createTenant(places: TenantPlaces, wanted: NewTenant): Pro
     configs: name.endsWith('.raw') ? { 'retention.ms': '-1' } : {},
   }))
   const made = await places.admin.ensureTopics(topics).catch((error: unknown) => {
-    throw busProblem(error, `The tenant ${wanted.slug} is not finished: its topics could not be made. Send the same again.`)
+    throw busProblem(
+      error,
+      `The tenant ${wanted.slug} is not finished: its topics could not be made. Send the same again.`,
+    )
   })
   const source = made[0]
   if (source === undefined) throw new Error('ensureTopics answered fewer topics than it was asked for')
@@ -109,10 +112,14 @@ async function activate(sql: Sql, begun: Tenant): Promise<Tenant> {
 }
 
 const slugTaken = (slug: string, cause?: unknown): Problem =>
-  new Problem('tenant_slug_taken', `The tenant slug ${slug} is taken: choose another, or look at it with GET /v1/tenants?slug=${slug}.`, {
-    errors: [{ pointer: '/slug', keyword: 'unique', message: 'is taken' }],
-    cause,
-  })
+  new Problem(
+    'tenant_slug_taken',
+    `The tenant slug ${slug} is taken: choose another, or look at it with GET /v1/tenants?slug=${slug}.`,
+    {
+      errors: [{ pointer: '/slug', keyword: 'unique', message: 'is taken' }],
+      cause,
+    },
+  )
 
 /** A finished tenant, or undefined. */
 export async function getTenant(store: Store, id: string): Promise<Tenant | undefined> {
@@ -120,7 +127,10 @@ export async function getTenant(store: Store, id: string): Promise<Tenant | unde
 }
 
 /** Finished tenants, newest first; with `slug`, the one of that slug. Throws `invalid_parameter` for a bad cursor. */
-export async function listTenants(store: Store, query: PageQuery & { readonly slug?: string | undefined }): Promise<Page<Tenant>> {
+export async function listTenants(
+  store: Store,
+  query: PageQuery & { readonly slug?: string | undefined },
+): Promise<Page<Tenant>> {
   const { slug } = query
   if (slug !== undefined) {
     const items = await store.asSystem((sql) => sql.query<Tenant>(BY_SLUG, [slug]))

@@ -22,13 +22,23 @@ test('an empty list is an empty page', () => {
 
 test('a cursor that no list answered is refused by name, whatever it holds', () => {
   const texts = [
-    '', 'x', '!!!', '2026-11-25T08:00:00.000001Z/', '2026-13-25T08:00:00.000001Z/01900000-0000-7000-8000-000000000001',
-    '0000-01-01T00:00:00.000000Z/01900000-0000-7000-8000-000000000001', "2026-11-25T08:00:00.000001Z/'; DROP TABLE tenants",
-    '\0', 'a'.repeat(10_000),
+    '',
+    'x',
+    '!!!',
+    '2026-11-25T08:00:00.000001Z/',
+    '2026-13-25T08:00:00.000001Z/01900000-0000-7000-8000-000000000001',
+    '0000-01-01T00:00:00.000000Z/01900000-0000-7000-8000-000000000001',
+    "2026-11-25T08:00:00.000001Z/'; DROP TABLE tenants",
+    '\0',
+    'a'.repeat(10_000),
   ]
   for (const text of texts) {
     for (const cursor of [text, Buffer.from(text).toString('base64url')]) {
-      assert.throws(() => positionOf(cursor), (error) => error instanceof Problem && error.code === 'invalid_parameter', cursor)
+      assert.throws(
+        () => positionOf(cursor),
+        (error) => error instanceof Problem && error.code === 'invalid_parameter',
+        cursor,
+      )
     }
   }
 })

@@ -13,9 +13,16 @@ const postgres = await withPostgres({ after })
 const store = await openStore({ url: postgres.appUrl, poolSize: 8, applicationName: 'test' })
 after(() => store[Symbol.asyncDispose]())
 
-const placesWith = (bus: MemoryBus, topicPartitions = 1): TenantPlaces =>
-  ({ store, admin: bus.admin, topicPartitions, warehouse: 'file:///nowhere/' })
-const isProblem = (code: string) => (error: unknown): boolean => error instanceof Problem && error.code === code
+const placesWith = (bus: MemoryBus, topicPartitions = 1): TenantPlaces => ({
+  store,
+  admin: bus.admin,
+  topicPartitions,
+  warehouse: 'file:///nowhere/',
+})
+const isProblem =
+  (code: string) =>
+  (error: unknown): boolean =>
+    error instanceof Problem && error.code === code
 const admin = <R>(text: string, values?: unknown[]): Promise<R[]> => postgres.sql('admin').query<R>(text, values)
 
 test('a tenant is made with its topics, its namespace and its source partitions', async () => {
@@ -26,10 +33,19 @@ test('a tenant is made with its topics, its namespace and its source partitions'
   assert.deepEqual(JSON.parse(tenant.metadata), { a: 2, b: 1 })
   assert.match(tenant.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
   assert.deepEqual([...bus.topics.keys()].sort(), [dlqTopic(tenant.id), rawTopic(tenant.id)].sort())
-  const sources = await admin<{ topic: string; partition: number; topic_id: string }>('SELECT topic, partition, topic_id FROM source_partitions WHERE tenant_id = $1 ORDER BY partition', [tenant.id])
-  assert.deepEqual(sources.map((source) => [source.topic, source.partition]), [0, 1, 2].map((at) => [rawTopic(tenant.id), at]))
+  const sources = await admin<{ topic: string; partition: number; topic_id: string }>(
+    'SELECT topic, partition, topic_id FROM source_partitions WHERE tenant_id = $1 ORDER BY partition',
+    [tenant.id],
+  )
+  assert.deepEqual(
+    sources.map((source) => [source.topic, source.partition]),
+    [0, 1, 2].map((at) => [rawTopic(tenant.id), at]),
+  )
   assert.equal(sources[0]?.topic_id, bus.topics.get(rawTopic(tenant.id))?.topicId)
-  const properties = await admin<{ property_key: string }>('SELECT property_key FROM iceberg_catalog.iceberg_namespace_properties WHERE namespace = $1', [namespaceOf(tenant.id)])
+  const properties = await admin<{ property_key: string }>(
+    'SELECT property_key FROM iceberg_catalog.iceberg_namespace_properties WHERE namespace = $1',
+    [namespaceOf(tenant.id)],
+  )
   assert.ok(properties.some((row) => row.property_key === 'exists'))
   assert.deepEqual(await getTenant(store, tenant.id), tenant)
 })
@@ -46,7 +62,9 @@ for (const fault of ['failNext', 'loseAnswerOf'] as const) {
     const slug = fault.toLowerCase()
     bus[fault]('ensureTopics')
     await assert.rejects(createTenant(placesWith(bus), { slug, name: 'First' }), isProblem('dependency_away'))
-    const [begun] = await admin<{ id: string; status: string }>('SELECT id, status FROM tenants WHERE slug = $1', [slug])
+    const [begun] = await admin<{ id: string; status: string }>('SELECT id, status FROM tenants WHERE slug = $1', [
+      slug,
+    ])
     assert.equal(begun?.status, 'creating')
     assert.equal(await getTenant(store, begun?.id ?? ''), undefined, 'an unfinished tenant is seen by nobody')
     assert.deepEqual((await listTenants(store, { limit: 50, slug })).items, [])
@@ -61,14 +79,17 @@ for (const fault of ['failNext', 'loseAnswerOf'] as const) {
 test('of ten who ask for one slug at once, one gets the tenant and nine are told that it is taken', async () => {
   const bus = openMemoryBus()
   const release = bus.hold()
-  const asking = Array.from({ length: 10 }, (_, at) => createTenant(placesWith(bus), { slug: 'rush', name: `Rush ${at}` }))
+  const asking = Array.from({ length: 10 }, (_, at) =>
+    createTenant(placesWith(bus), { slug: 'rush', name: `Rush ${at}` }),
+  )
   const settling = Promise.allSettled(asking)
   // No connection to Postgres is held while the bus is asked, so all ten get that far with a pool of eight.
   await until('all ten wait for the bus', () => bus.calls.length === 10)
   release()
   const settled = await settling
   assert.equal(settled.filter((one) => one.status === 'fulfilled').length, 1)
-  for (const one of settled) if (one.status === 'rejected') assert.ok(isProblem('tenant_slug_taken')(one.reason), String(one.reason))
+  for (const one of settled)
+    if (one.status === 'rejected') assert.ok(isProblem('tenant_slug_taken')(one.reason), String(one.reason))
   assert.equal((await admin<{ n: number }>(`SELECT count(*)::int AS n FROM tenants WHERE slug = 'rush'`))[0]?.n, 1)
 })
 
@@ -84,11 +105,18 @@ test('tenants are listed newest first, page by page, each exactly once', async (
     cursor = page.next_cursor ?? undefined
   } while (cursor !== undefined)
   assert.equal(new Set(seen).size, seen.length)
-  assert.deepEqual(seen.filter((slug) => slug.startsWith('page-')), ['page-4', 'page-3', 'page-2', 'page-1', 'page-0'])
+  assert.deepEqual(
+    seen.filter((slug) => slug.startsWith('page-')),
+    ['page-4', 'page-3', 'page-2', 'page-1', 'page-0'],
+  )
 })
 
 test('a change touches what it names and nothing else', async () => {
-  const tenant = await createTenant(placesWith(openMemoryBus()), { slug: 'changing', name: 'Before', metadata: '{"a":1}' })
+  const tenant = await createTenant(placesWith(openMemoryBus()), {
+    slug: 'changing',
+    name: 'Before',
+    metadata: '{"a":1}',
+  })
   const suspended = await patchTenant(store, tenant.id, { status: 'suspended' })
   assert.deepEqual({ ...suspended, updated_at: '' }, { ...tenant, status: 'suspended', updated_at: '' })
   const renamed = await patchTenant(store, tenant.id, { name: 'After', status: 'active' })

@@ -44,7 +44,9 @@ export function addCollectRoute(parent: FastifyInstance, places: CollectRoutePla
       '/v1/collect',
       {
         schema: {
-          tags: ['collect'], summary: 'Accept events', body: CollectRequest,
+          tags: ['collect'],
+          summary: 'Accept events',
+          body: CollectRequest,
           response: { 202: CollectDocument, ...problems(400, 401, 403, 413, 415, 422, 503) },
         },
         validatorCompiler: () => () => true,

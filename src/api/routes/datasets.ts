@@ -2,11 +2,25 @@ import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import type { Preview } from '../../preview/index.ts'
 import { Problem } from '../../problems/index.ts'
-import { createDataset, getDataset, listDatasets, patchDataset, type Dataset, type DatasetPlaces } from '../../registry/index.ts'
+import {
+  createDataset,
+  getDataset,
+  listDatasets,
+  patchDataset,
+  type Dataset,
+  type DatasetPlaces,
+} from '../../registry/index.ts'
 import { found } from '../answers.ts'
 import { eachOf } from '../each.ts'
 import {
-  CreateDataset, DatasetDocument, DatasetPage, DatasetQuery, DatasetWithFacts, PatchDataset, PreviewDocument, PreviewQuery,
+  CreateDataset,
+  DatasetDocument,
+  DatasetPage,
+  DatasetQuery,
+  DatasetWithFacts,
+  PatchDataset,
+  PreviewDocument,
+  PreviewQuery,
 } from '../schemas/datasets.ts'
 import { problems } from '../schemas/wire.ts'
 
@@ -20,7 +34,10 @@ export interface DatasetRoutePlaces extends DatasetPlaces {
 }
 
 const documentOf = ({ namespace, table_name, created_at, updated_at, ...dataset }: Dataset) => ({
-  ...dataset, table: `${namespace}.${table_name}`, created_at, updated_at,
+  ...dataset,
+  table: `${namespace}.${table_name}`,
+  created_at,
+  updated_at,
 })
 
 export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlaces): void {
@@ -32,12 +49,27 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
 
   app.post<{ Body: Static<typeof CreateDataset> }>(
     '/v1/datasets',
-    { schema: { tags, summary: 'Create a dataset and its table', body: CreateDataset, response: { 201: DatasetDocument, ...problems(400, 401, 403, 409, 413, 415, 422, 503) } } },
-    async (request, reply) => reply.code(201).send(documentOf(await createDataset(places, request.tenant!.id, request.body))),
+    {
+      schema: {
+        tags,
+        summary: 'Create a dataset and its table',
+        body: CreateDataset,
+        response: { 201: DatasetDocument, ...problems(400, 401, 403, 409, 413, 415, 422, 503) },
+      },
+    },
+    async (request, reply) =>
+      reply.code(201).send(documentOf(await createDataset(places, request.tenant!.id, request.body))),
   )
   app.get<{ Querystring: Static<typeof DatasetQuery> }>(
     '/v1/datasets',
-    { schema: { tags, summary: 'List datasets, newest first', querystring: DatasetQuery, response: { 200: DatasetPage, ...problems(400, 401, 403, 503) } } },
+    {
+      schema: {
+        tags,
+        summary: 'List datasets, newest first',
+        querystring: DatasetQuery,
+        response: { 200: DatasetPage, ...problems(400, 401, 403, 503) },
+      },
+    },
     async (request) => {
       const { limit = 50, cursor } = request.query
       const page = await listDatasets(store, request.tenant!.id, { limit, cursor })
@@ -50,35 +82,69 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
   )
   app.get<{ Params: { dataset: string } }>(
     '/v1/datasets/:dataset',
-    { schema: { tags, summary: 'Get a dataset by slug or id, with the facts of its table', response: { 200: DatasetWithFacts, ...problems(400, 401, 403, 404, 503) } } },
+    {
+      schema: {
+        tags,
+        summary: 'Get a dataset by slug or id, with the facts of its table',
+        response: { 200: DatasetWithFacts, ...problems(400, 401, 403, 404, 503) },
+      },
+    },
     async (request) => {
       const { dataset } = request.params
-      return withFacts(request.tenant!.id, found(await getDataset(store, request.tenant!.id, dataset), 'dataset', dataset))
+      return withFacts(
+        request.tenant!.id,
+        found(await getDataset(store, request.tenant!.id, dataset), 'dataset', dataset),
+      )
     },
   )
   app.patch<{ Params: { dataset: string }; Body: Static<typeof PatchDataset> }>(
     '/v1/datasets/:dataset',
-    { schema: { tags, summary: 'Rename a dataset', body: PatchDataset, response: { 200: DatasetWithFacts, ...problems(400, 401, 403, 404, 413, 415, 422, 503) } } },
+    {
+      schema: {
+        tags,
+        summary: 'Rename a dataset',
+        body: PatchDataset,
+        response: { 200: DatasetWithFacts, ...problems(400, 401, 403, 404, 413, 415, 422, 503) },
+      },
+    },
     async (request) => {
       const { dataset } = request.params
       const { name, schema_uri } = request.body
       const known = found(await getDataset(store, request.tenant!.id, dataset), 'dataset', dataset)
       if (schema_uri !== undefined && schema_uri !== known.schema_uri) {
-        throw new Problem('invalid', 'A dataset cannot be bound to another schema yet: make a new dataset with that schema.', {
-          errors: [{ pointer: '/schema_uri', keyword: 'unsupported', message: 'cannot be changed yet' }],
-        })
+        throw new Problem(
+          'invalid',
+          'A dataset cannot be bound to another schema yet: make a new dataset with that schema.',
+          {
+            errors: [{ pointer: '/schema_uri', keyword: 'unsupported', message: 'cannot be changed yet' }],
+          },
+        )
       }
-      return withFacts(request.tenant!.id, found(await patchDataset(store, request.tenant!.id, known.id, { name }), 'dataset', dataset))
+      return withFacts(
+        request.tenant!.id,
+        found(await patchDataset(store, request.tenant!.id, known.id, { name }), 'dataset', dataset),
+      )
     },
   )
   app.get<{ Params: { dataset: string }; Querystring: Static<typeof PreviewQuery> }>(
     '/v1/datasets/:dataset/preview',
-    { schema: { tags, summary: 'The newest rows of a dataset', querystring: PreviewQuery, response: { 200: PreviewDocument, ...problems(400, 401, 403, 404, 503) } } },
+    {
+      schema: {
+        tags,
+        summary: 'The newest rows of a dataset',
+        querystring: PreviewQuery,
+        response: { 200: PreviewDocument, ...problems(400, 401, 403, 404, 503) },
+      },
+    },
     async (request) => {
       const { limit = 50, columns, snapshot_id, int64 } = request.query
       return preview.read({
-        tenantId: request.tenant!.id, dataset: request.params.dataset, limit, int64,
-        columns: columns?.split(','), snapshotId: snapshot_id,
+        tenantId: request.tenant!.id,
+        dataset: request.params.dataset,
+        limit,
+        int64,
+        columns: columns?.split(','),
+        snapshotId: snapshot_id,
       })
     },
   )

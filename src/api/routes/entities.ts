@@ -2,7 +2,14 @@ import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import { canonicalUuid, isUuid } from '../../event/index.ts'
 import {
-  ENTITY_KINDS, archiveEntity, createEntity, getEntity, listEntities, patchEntity, type EntityKind, type NewEntity,
+  ENTITY_KINDS,
+  archiveEntity,
+  createEntity,
+  getEntity,
+  listEntities,
+  patchEntity,
+  type EntityKind,
+  type NewEntity,
 } from '../../registry/index.ts'
 import type { Store } from '../../store/index.ts'
 import { entityText, found, sendText } from '../answers.ts'
@@ -26,7 +33,14 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
 
   app.post<{ Body: Omit<NewEntity, 'definition'> }>(
     path,
-    { schema: { tags, summary: `Create a ${noun}, a draft`, body: create, response: { 201: document, ...problems(400, 401, 403, 409, 413, 415, 422, 503) } } },
+    {
+      schema: {
+        tags,
+        summary: `Create a ${noun}, a draft`,
+        body: create,
+        response: { 201: document, ...problems(400, 401, 403, 409, 413, 415, 422, 503) },
+      },
+    },
     async (request, reply) => {
       const wanted = { ...request.body, definition: memberText(request.bodyBytes as Buffer, 'definition') ?? '{}' }
       return sendText(reply, 201, entityText(await createEntity(store, request.tenant!.id, kind, wanted)))
@@ -34,7 +48,14 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
   )
   app.get<{ Querystring: Static<typeof EntityQuery> }>(
     path,
-    { schema: { tags, summary: `List what the tenant sees, newest first`, querystring: EntityQuery, response: { 200: page, ...problems(400, 401, 403, 503) } } },
+    {
+      schema: {
+        tags,
+        summary: `List what the tenant sees, newest first`,
+        querystring: EntityQuery,
+        response: { 200: page, ...problems(400, 401, 403, 503) },
+      },
+    },
     async (request, reply) => {
       const { limit = 50, ...query } = request.query
       const { items, next_cursor } = await listEntities(store, request.tenant!.id, kind, { limit, ...query })
@@ -51,7 +72,14 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
   )
   app.patch<{ Params: { id: string }; Body: Static<typeof PatchEntity> }>(
     `${path}/:id`,
-    { schema: { tags, summary: `Change a ${noun}, publish or archive it`, body: PatchEntity, response: { 200: document, ...problems(400, 401, 403, 404, 413, 415, 422, 503) } } },
+    {
+      schema: {
+        tags,
+        summary: `Change a ${noun}, publish or archive it`,
+        body: PatchEntity,
+        response: { 200: document, ...problems(400, 401, 403, 404, 413, 415, 422, 503) },
+      },
+    },
     async (request, reply) => {
       const { title, status } = request.body
       const change = { title, status, definition: memberText(request.bodyBytes as Buffer, 'definition') }
@@ -61,7 +89,9 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
   )
   app.delete<{ Params: { id: string } }>(
     `${path}/:id`,
-    { schema: { tags, summary: `Archive a ${noun}`, response: { 200: document, ...problems(400, 401, 403, 404, 503) } } },
+    {
+      schema: { tags, summary: `Archive a ${noun}`, response: { 200: document, ...problems(400, 401, 403, 404, 503) } },
+    },
     async (request, reply) => {
       const entity = await one(request.params.id, (id) => archiveEntity(store, request.tenant!.id, { kind, id }))
       return sendText(reply, 200, entityText(entity))

@@ -2,7 +2,15 @@ import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import { canonicalUuid, isUuid } from '../../event/index.ts'
 import { Problem } from '../../problems/index.ts'
-import { createTenant, getTenant, isReservedSlug, listTenants, patchTenant, type Bindings, type TenantPlaces } from '../../registry/index.ts'
+import {
+  createTenant,
+  getTenant,
+  isReservedSlug,
+  listTenants,
+  patchTenant,
+  type Bindings,
+  type TenantPlaces,
+} from '../../registry/index.ts'
 import { found, sendText, tenantText } from '../answers.ts'
 import { memberText } from '../json-body.ts'
 import { pageText } from '../json-text.ts'
@@ -13,12 +21,17 @@ const MAX_METADATA_BYTES = 16 * 1024
 const tags = ['tenants']
 
 /** Tenants: they need no tenant, they mint one. */
-export function addTenantRoutes(app: FastifyInstance, places: TenantPlaces & { readonly bindings: Pick<Bindings, 'forget'> }): void {
+export function addTenantRoutes(
+  app: FastifyInstance,
+  places: TenantPlaces & { readonly bindings: Pick<Bindings, 'forget'> },
+): void {
   app.post<{ Body: Static<typeof CreateTenant> }>(
     '/v1/tenants',
     {
       schema: {
-        tags, summary: 'Create a tenant', body: CreateTenant,
+        tags,
+        summary: 'Create a tenant',
+        body: CreateTenant,
         response: { 201: TenantDocument, ...problems(400, 409, 413, 415, 422, 503) },
       },
     },
@@ -36,7 +49,14 @@ export function addTenantRoutes(app: FastifyInstance, places: TenantPlaces & { r
   )
   app.get<{ Querystring: Static<typeof TenantQuery> }>(
     '/v1/tenants',
-    { schema: { tags, summary: 'List tenants, newest first', querystring: TenantQuery, response: { 200: TenantPage, ...problems(400, 503) } } },
+    {
+      schema: {
+        tags,
+        summary: 'List tenants, newest first',
+        querystring: TenantQuery,
+        response: { 200: TenantPage, ...problems(400, 503) },
+      },
+    },
     async (request, reply) => {
       const { limit = 50, cursor, slug } = request.query
       const page = await listTenants(places.store, { limit, cursor, slug: slug?.replaceAll('\0', '\u{fffd}') })
@@ -56,7 +76,9 @@ export function addTenantRoutes(app: FastifyInstance, places: TenantPlaces & { r
     '/v1/tenants/:id',
     {
       schema: {
-        tags, summary: 'Rename, annotate, suspend or resume a tenant', body: PatchTenant,
+        tags,
+        summary: 'Rename, annotate, suspend or resume a tenant',
+        body: PatchTenant,
         response: { 200: TenantDocument, ...problems(400, 404, 413, 415, 422, 503) },
       },
     },
@@ -77,10 +99,18 @@ function metadataOf(bytes: Buffer | undefined): string | undefined {
   if (text === undefined) return undefined
   const fault = (keyword: string, message: string) => ({ errors: [{ pointer: '/metadata', keyword, message }] })
   if (Buffer.byteLength(text) > MAX_METADATA_BYTES) {
-    throw new Problem('invalid', 'metadata is larger than 16 KiB: keep it elsewhere and put a reference here.', fault('maxBytes', 'must be at most 16 KiB'))
+    throw new Problem(
+      'invalid',
+      'metadata is larger than 16 KiB: keep it elsewhere and put a reference here.',
+      fault('maxBytes', 'must be at most 16 KiB'),
+    )
   }
   if (text.includes('\\u0000')) {
-    throw new Problem('invalid', 'metadata holds the character NUL, which cannot be stored.', fault('nul', 'must not hold \\u0000'))
+    throw new Problem(
+      'invalid',
+      'metadata holds the character NUL, which cannot be stored.',
+      fault('nul', 'must not hold \\u0000'),
+    )
   }
   return text
 }

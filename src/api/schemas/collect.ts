@@ -14,13 +14,17 @@ export const CollectRequest = {
   },
 }
 export const CollectDocument = Type.Object({
-  accepted: Type.Integer(), rejected: Type.Integer(), failed: Type.Integer(),
+  accepted: Type.Integer(),
+  rejected: Type.Integer(),
+  failed: Type.Integer(),
   results: Type.Array(
     Type.Object({
       event_id: Type.Union([Type.String(), Type.Null()]),
       status: Type.Enum(['accepted', 'rejected', 'failed']),
       code: Type.Optional(Type.String()),
-      errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), keyword: Type.String(), message: Type.String() }))),
+      errors: Type.Optional(
+        Type.Array(Type.Object({ pointer: Type.String(), keyword: Type.String(), message: Type.String() })),
+      ),
     }),
   ),
 })

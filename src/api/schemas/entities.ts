@@ -5,20 +5,33 @@ import { Definition, Id, Name, PAGE_QUERY, Time, Uri, closed, nullable, pageOf }
 const Status = Type.Enum(['draft', 'published', 'archived'])
 const DescriptorKind = Type.Enum(['identity', 'relationship', 'label'])
 const Pointer = Type.String({
-  maxLength: 500, pattern: '^(/([^~\\u0000]|~[01])*)?$', description: 'RFC 6901: the place in the schema that the descriptor is about.',
+  maxLength: 500,
+  pattern: '^(/([^~\\u0000]|~[01])*)?$',
+  description: 'RFC 6901: the place in the schema that the descriptor is about.',
 })
 const FieldGroupUris = Type.Array(Uri, { maxItems: 64, uniqueItems: true })
 
 /** What a kind adds to the members that all entities have: in a request, and in an answer. */
-const ADDED: Readonly<Record<EntityKind, { readonly asked: Record<string, TSchema>; readonly answered: Record<string, TSchema> }>> = {
+const ADDED: Readonly<
+  Record<EntityKind, { readonly asked: Record<string, TSchema>; readonly answered: Record<string, TSchema> }>
+> = {
   class: { asked: {}, answered: {} },
   datatype: { asked: {}, answered: {} },
   field_group: { asked: { class_uri: Type.Optional(Uri) }, answered: { class_uri: Uri } },
   schema: {
     asked: { class_uri: Type.Optional(Uri), field_group_uris: Type.Optional(FieldGroupUris) },
     answered: {
-      class_uri: Uri, field_group_uris: FieldGroupUris,
-      composed: nullable(Type.Object({}, { additionalProperties: true, description: 'The effective JSON Schema; null while the parts of a draft do not fit.' })),
+      class_uri: Uri,
+      field_group_uris: FieldGroupUris,
+      composed: nullable(
+        Type.Object(
+          {},
+          {
+            additionalProperties: true,
+            description: 'The effective JSON Schema; null while the parts of a draft do not fit.',
+          },
+        ),
+      ),
     },
   },
   descriptor: {
@@ -31,8 +44,17 @@ const ADDED: Readonly<Record<EntityKind, { readonly asked: Record<string, TSchem
 export function entitySchemas(kind: EntityKind) {
   const { asked, answered } = ADDED[kind]
   const document = Type.Object({
-    id: Id, uri: Uri, title: Name, status: Status, definition: Definition, version: Type.Integer(),
-    supersedes: Type.Optional(Uri), ...answered, created_at: Time, updated_at: Time, published_at: Type.Optional(Time),
+    id: Id,
+    uri: Uri,
+    title: Name,
+    status: Status,
+    definition: Definition,
+    version: Type.Integer(),
+    supersedes: Type.Optional(Uri),
+    ...answered,
+    created_at: Time,
+    updated_at: Time,
+    published_at: Type.Optional(Time),
   })
   return {
     document,

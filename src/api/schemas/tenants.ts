@@ -4,7 +4,13 @@ import { Id, Metadata, Name, PAGE_QUERY, Slug, Time, closed, pageOf } from './wi
 export const Status = Type.Enum(['active', 'suspended'])
 
 export const TenantDocument = Type.Object({
-  id: Id, slug: Slug, name: Name, status: Status, metadata: Metadata, created_at: Time, updated_at: Time,
+  id: Id,
+  slug: Slug,
+  name: Name,
+  status: Status,
+  metadata: Metadata,
+  created_at: Time,
+  updated_at: Time,
 })
 export const TenantPage = pageOf(TenantDocument)
 export const CreateTenant = closed({ slug: Slug, name: Name, metadata: Type.Optional(Metadata) })

@@ -6,16 +6,33 @@ import { PROBLEMS } from '../../problems/index.ts'
 /** No NUL: Postgres text cannot hold one. Half surrogate pairs are refused when the body is read. */
 const NO_NUL = '^[^\\u0000]*$'
 
-export const Slug = Type.String({ pattern: '^[a-z][a-z0-9_-]{0,62}$', description: 'A lower-case letter, then up to 62 of a-z, 0-9, _ and -.', examples: ['page-views'] })
+export const Slug = Type.String({
+  pattern: '^[a-z][a-z0-9_-]{0,62}$',
+  description: 'A lower-case letter, then up to 62 of a-z, 0-9, _ and -.',
+  examples: ['page-views'],
+})
 export const Name = Type.String({ minLength: 1, maxLength: 200, pattern: NO_NUL })
 export const Uri = Type.String({
-  minLength: 3, maxLength: 500, pattern: '^[A-Za-z][A-Za-z0-9+.\\-]*:[^\\s\\u0000-\\u001f<>"{}|\\\\^`]+$',
-  description: 'An absolute URI.', examples: ['https://example.com/schemas/page-view'],
+  minLength: 3,
+  maxLength: 500,
+  pattern: '^[A-Za-z][A-Za-z0-9+.\\-]*:[^\\s\\u0000-\\u001f<>"{}|\\\\^`]+$',
+  description: 'An absolute URI.',
+  examples: ['https://example.com/schemas/page-view'],
 })
 export const Id = Type.String({ format: 'uuid', description: 'A UUIDv7.' })
 export const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, microseconds.' })
-export const Definition = Type.Object({}, { additionalProperties: true, description: 'A JSON Schema, draft 2020-12. $class and $fieldGroups compose by URI; a $ref names a datatype by its URI.' })
-export const Metadata = Type.Object({}, { additionalProperties: true, description: 'Anything of yours, up to 16 KiB of JSON.' })
+export const Definition = Type.Object(
+  {},
+  {
+    additionalProperties: true,
+    description:
+      'A JSON Schema, draft 2020-12. $class and $fieldGroups compose by URI; a $ref names a datatype by its URI.',
+  },
+)
+export const Metadata = Type.Object(
+  {},
+  { additionalProperties: true, description: 'Anything of yours, up to 16 KiB of JSON.' },
+)
 
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
@@ -39,18 +56,28 @@ export const ProblemDocument = Type.Object(
     detail: Type.String({ description: 'What happened, and what to do.' }),
     instance: Type.String(),
     trace_id: Type.Optional(Type.String()),
-    errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), keyword: Type.String(), message: Type.String() }))),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ pointer: Type.String(), keyword: Type.String(), message: Type.String() })),
+    ),
   },
   { additionalProperties: true },
 )
 
-const problem = (description: string) => ({ description, content: { 'application/problem+json': { schema: ProblemDocument } } })
+const problem = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: ProblemDocument } },
+})
 
 /** The problem answers that a route may give besides its own, by status. */
 export const problems = (...statuses: number[]): Record<string, object> =>
   Object.fromEntries(
     statuses.map((status) => [
       String(status),
-      problem(Object.entries(PROBLEMS).filter(([, entry]) => entry.status === status).map(([code]) => code).join(', ')),
+      problem(
+        Object.entries(PROBLEMS)
+          .filter(([, entry]) => entry.status === status)
+          .map(([code]) => code)
+          .join(', '),
+      ),
     ]),
   )
