@@ -34,13 +34,13 @@ GRANT SELECT ON public.worker_members, public.source_partitions TO pulse_definer
 CREATE FUNCTION public.expired_files_tenants(at_most integer) RETURNS TABLE (tenant_id uuid)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  WITH RECURSIVE some (tenant_id) AS (
+  WITH RECURSIVE step (tenant_id) AS (
     (SELECT e.tenant_id FROM public.expired_files e ORDER BY e.tenant_id LIMIT 1)
     UNION ALL
-    SELECT n.tenant_id FROM some CROSS JOIN LATERAL
-      (SELECT e.tenant_id FROM public.expired_files e WHERE e.tenant_id > some.tenant_id ORDER BY e.tenant_id LIMIT 1) AS n)
-  SELECT some.tenant_id FROM some WHERE EXISTS (
-    SELECT FROM public.expired_files e WHERE e.tenant_id = some.tenant_id AND e.not_before <= clock_timestamp())
+    SELECT n.tenant_id FROM step CROSS JOIN LATERAL
+      (SELECT e.tenant_id FROM public.expired_files e WHERE e.tenant_id > step.tenant_id ORDER BY e.tenant_id LIMIT 1) AS n)
+  SELECT step.tenant_id FROM step WHERE EXISTS (
+    SELECT FROM public.expired_files e WHERE e.tenant_id = step.tenant_id AND e.not_before <= clock_timestamp())
   LIMIT at_most;
 END;
 
@@ -55,16 +55,16 @@ AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  WITH RECURSIVE some (topic_id, partition, tenant_id) AS (
+  WITH RECURSIVE step (topic_id, partition, tenant_id) AS (
     (SELECT d.topic_id, d.partition, d.tenant_id FROM public.dead_letters d
      WHERE d.relayed_at IS NULL ORDER BY d.topic_id, d.partition LIMIT 1)
     UNION ALL
-    SELECT n.topic_id, n.partition, n.tenant_id FROM some CROSS JOIN LATERAL
+    SELECT n.topic_id, n.partition, n.tenant_id FROM step CROSS JOIN LATERAL
       (SELECT d.topic_id, d.partition, d.tenant_id FROM public.dead_letters d
-       WHERE d.relayed_at IS NULL AND (d.topic_id, d.partition) > (some.topic_id, some.partition)
+       WHERE d.relayed_at IS NULL AND (d.topic_id, d.partition) > (step.topic_id, step.partition)
        ORDER BY d.topic_id, d.partition LIMIT 1) AS n)
-  SELECT some.topic_id, some.partition, some.tenant_id FROM some
-  JOIN public.source_partitions s ON s.topic_id = some.topic_id AND s.partition = some.partition
+  SELECT step.topic_id, step.partition, step.tenant_id FROM step
+  JOIN public.source_partitions s ON s.topic_id = step.topic_id AND s.partition = step.partition
   WHERE s.owner = of_worker LIMIT at_most;
 END
 $$;
