@@ -122,7 +122,14 @@ export function openFor(
 }
 
 /** Buffers one row in a segment that `openFor` gave for it. */
-export function bufferRow(buffer: IngestBuffer, lane: Lane, segment: Segment, row: Row, offset: number, value: Buffer): void {
+export function bufferRow(
+  buffer: IngestBuffer,
+  lane: Lane,
+  segment: Segment,
+  row: Row,
+  offset: number,
+  value: Buffer,
+): void {
   grewBy(buffer, lane, addRow(segment, row, offset, value))
   segment.source.marks.set(lane.datasetId, offset + 1)
 }

@@ -10,7 +10,14 @@ import type { CommitOutcome, DatasetCommit, FlushCommit } from './settle.ts'
 import { restartOffset, type Source } from './sources.ts'
 import { move } from './tally.ts'
 import {
-  asLeft, DatasetLeft, eventIdsOf, orphansOf, stageFiles, writeWithout, type WriteContext, type Written,
+  asLeft,
+  DatasetLeft,
+  eventIdsOf,
+  orphansOf,
+  stageFiles,
+  writeWithout,
+  type WriteContext,
+  type Written,
 } from './write.ts'
 
 /** How often a flush takes up a table that moved, or ids that were known, before its dataset waits. */
@@ -84,7 +91,12 @@ async function meet(
   return next
 }
 
-async function restage(parts: FlushParts, context: WriteContext, one: Written, current: string | null): Promise<Written> {
+async function restage(
+  parts: FlushParts,
+  context: WriteContext,
+  one: Written,
+  current: string | null,
+): Promise<Written> {
   const { lane } = one.draft.taken
   if (current === null) throw new DatasetLeft('table', 'The table is not in the catalog any more.')
   const table: Table = await parts.lake.load(current)
@@ -129,7 +141,14 @@ function datasetCommit(one: Written): DatasetCommit {
     datasetNumber: lane.datasetNumber,
     ...(staged === undefined || binding === undefined
       ? {}
-      : { table: { namespace: binding.namespace, name: binding.table, from: staged.baseLocation, to: staged.metadataLocation } }),
+      : {
+          table: {
+            namespace: binding.namespace,
+            name: binding.table,
+            from: staged.baseLocation,
+            to: staged.metadataLocation,
+          },
+        }),
     eventIds: eventIdsOf(one),
     totals: {
       records: draft.taken.records,
@@ -198,7 +217,8 @@ async function refused(
     taken.lane.pointer = undefined
     const count = putBack(parts.buffer, taken)
     released(taken, count)
-    if (outcome.kind === 'condemned') failed(context.flushId, taken, 'condemned', 'The flush took too long and was given up by the sweeper.', 0)
+    if (outcome.kind === 'condemned')
+      failed(context.flushId, taken, 'condemned', 'The flush took too long and was given up by the sweeper.', 0)
   }
   if (outcome.kind === 'fenced') await abandon(parts, about.tenantId, context.flushId)
 }

@@ -108,7 +108,8 @@ export function consumeRun(
 
     const id = canonicalId(record.key)
     if (resolution === null || id === null || value === null) {
-      const refusal = resolution === null ? unresolved(datasetId) : id === null ? BAD_KEY : (refuseUnread(value) as Refusal)
+      const refusal =
+        resolution === null ? unresolved(datasetId) : id === null ? BAD_KEY : (refuseUnread(value) as Refusal)
       letter(buffer, into, source, resolution, record, headers, refusal, nowMs)
       continue
     }
@@ -130,7 +131,13 @@ export function consumeRun(
     }
     const length = lineBytes(middle, extra, value)
     const segment = openFor(buffer, into, source, found.binding, offset, length, nowMs)
-    if (!headers.usual || !found.named || id !== record.key || value.includes(NEWLINE) || receivedAt !== headers.receivedAt) {
+    if (
+      !headers.usual ||
+      !found.named ||
+      id !== record.key ||
+      value.includes(NEWLINE) ||
+      receivedAt !== headers.receivedAt
+    ) {
       remember(segment, record)
     }
     row.id = id
@@ -151,13 +158,28 @@ const isFull = (lane: Lane, parkedBytes: number): boolean =>
 const NEWLINE = 10
 const EMPTY = Buffer.alloc(0)
 /** One object for all rows: `bufferRow` copies what it needs and keeps none of it. */
-const row = { id: EMPTY as Buffer, idText: '', middle: EMPTY as Buffer, receivedAt: '', traceparent: '', extra: null as Buffer | null }
+const row = {
+  id: EMPTY as Buffer,
+  idText: '',
+  middle: EMPTY as Buffer,
+  receivedAt: '',
+  traceparent: '',
+  extra: null as Buffer | null,
+}
 
-const BAD_KEY: Refusal = { reason: 'malformed', pointer: '', error: 'The record key is not a UUID; it must be the event id.' }
+const BAD_KEY: Refusal = {
+  reason: 'malformed',
+  pointer: '',
+  error: 'The record key is not a UUID; it must be the event id.',
+}
 
 function unresolved(datasetId: string): Refusal {
   if (datasetId === '') {
-    return { reason: 'malformed', pointer: '', error: 'The record has no pulse-dataset header, so that it belongs to no dataset.' }
+    return {
+      reason: 'malformed',
+      pointer: '',
+      error: 'The record has no pulse-dataset header, so that it belongs to no dataset.',
+    }
   }
   if (!UUID.test(datasetId)) {
     return { reason: 'malformed', pointer: '', error: 'The pulse-dataset header is not a dataset id (a UUID).' }
@@ -223,7 +245,10 @@ function laneFor(buffer: IngestBuffer, source: Source, resolution: Resolution): 
 function nilLane(consumer: Consumer, source: Source): Lane {
   const tenantSlug = consumer.resolver.tenantSlug(source.tenantId)
   return laneOf(consumer.buffer, source.tenantId, {
-    datasetId: NIL_DATASET, tenantSlug, datasetSlug: '_unknown', datasetNumber: 0,
+    datasetId: NIL_DATASET,
+    tenantSlug,
+    datasetSlug: '_unknown',
+    datasetNumber: 0,
   })
 }
 

@@ -1,6 +1,12 @@
 import { setImmediate as yieldNow } from 'node:timers/promises'
 import {
-  BusUnreachable, type Admin, type FetchAnswer, type FetchedPartition, type FetchProblem, type Reader, type SourcePosition,
+  BusUnreachable,
+  type Admin,
+  type FetchAnswer,
+  type FetchedPartition,
+  type FetchProblem,
+  type Reader,
+  type SourcePosition,
 } from '../bus/index.ts'
 import { announce } from '../telemetry/index.ts'
 import { fetchBytes, FETCH_BYTES, roomFor } from './backpressure.ts'
@@ -62,7 +68,11 @@ function tellFailure(error: unknown): void {
   const detail = error instanceof Error ? error.message : String(error)
   announce('dependency.away', { dependency: 'kafka', detail })
   if (!(error instanceof BusUnreachable)) {
-    announce('process.defect', { where: 'ingest.fetch', detail, stack: error instanceof Error ? error.stack : undefined })
+    announce('process.defect', {
+      where: 'ingest.fetch',
+      detail,
+      stack: error instanceof Error ? error.stack : undefined,
+    })
   }
 }
 
@@ -157,7 +167,11 @@ async function meetProblem(parts: FetchParts, source: Source, problem: FetchProb
     source.retryAtMs = nowMs + backoffMs(4, parts.random)
     if (!isAway(error) && !(error instanceof BusUnreachable)) {
       const detail = error instanceof Error ? error.message : String(error)
-      announce('process.defect', { where: 'ingest.lost', detail, stack: error instanceof Error ? error.stack : undefined })
+      announce('process.defect', {
+        where: 'ingest.lost',
+        detail,
+        stack: error instanceof Error ? error.stack : undefined,
+      })
     }
   }
 }

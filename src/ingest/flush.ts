@@ -15,7 +15,10 @@ import { DatasetLeft, openTable, openWritten, writeDataset, type WriteContext, t
 export async function flush(parts: FlushParts, tenantId: string, takes: readonly Take[]): Promise<void> {
   const startedAt = parts.now()
   const context: WriteContext = {
-    lake: parts.lake, flushId: uuidv7(), maxOpenFiles: parts.limits.maxOpenFiles, point: parts.point,
+    lake: parts.lake,
+    flushId: uuidv7(),
+    maxOpenFiles: parts.limits.maxOpenFiles,
+    point: parts.point,
   }
   const pending = new Map<Take, Written | undefined>(takes.map((taken) => [taken, undefined]))
   const leave = (taken: Take, left: DatasetLeft): void => {
@@ -27,13 +30,14 @@ export async function flush(parts: FlushParts, tenantId: string, takes: readonly
     if (written !== undefined) await commit(parts, context, { tenantId, startedAt, ...written, pending, leave })
   } catch (error) {
     for (const taken of pending.keys()) {
-      if (!parts.signal.aborted) setAside(parts, context.flushId, taken, new DatasetLeft('lake', messageOf(error), error))
+      if (!parts.signal.aborted)
+        setAside(parts, context.flushId, taken, new DatasetLeft('lake', messageOf(error), error))
       else released(taken, putBack(parts.buffer, taken))
     }
     if (!parts.signal.aborted) {
       await abandon(parts, tenantId, context.flushId)
       if (!(error instanceof DatasetLeft) && !isLakeFault(error)) {
-      announce('process.defect', { where: 'ingest.flush', detail: messageOf(error), stack: (error as Error).stack })
+        announce('process.defect', { where: 'ingest.flush', detail: messageOf(error), stack: (error as Error).stack })
       }
     }
   }
@@ -89,4 +93,3 @@ async function askLedger(parts: FlushParts, tenantId: string, draft: Draft): Pro
   const known = await patiently(parts, () => parts.record.knownIds(tenantId, lane.datasetNumber, idsOf(draft)))
   dropKnown(draft, known)
 }
-

@@ -95,7 +95,9 @@ export function openFlushing(parts: FlushParts, options: FlushingOptions): Flush
     },
     isInFlight(source) {
       const flight = running.get(source.tenantId)
-      return flight !== undefined && flight.takes.some((one) => one.segments.some((segment) => segment.source === source))
+      return (
+        flight !== undefined && flight.takes.some((one) => one.segments.some((segment) => segment.source === source))
+      )
     },
     isDrained() {
       if (running.size > 0) return false

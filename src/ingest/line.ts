@@ -37,7 +37,14 @@ const EXTRA = Buffer.from(',"_extra":')
 export function lineBytes(middle: Buffer, extra: Buffer | null, value: Buffer): number {
   const extraBytes = extra === null ? 0 : EXTRA.length + extra.length
   return (
-    HEAD.length + EVENT_ID_BYTES + middle.length + MAX_OFFSET_DIGITS + 1 + extraBytes + EVENT.length + value.length +
+    HEAD.length +
+    EVENT_ID_BYTES +
+    middle.length +
+    MAX_OFFSET_DIGITS +
+    1 +
+    extraBytes +
+    EVENT.length +
+    value.length +
     LINE_TAIL_BYTES
   )
 }

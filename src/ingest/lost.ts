@@ -7,7 +7,13 @@ export type Remedy =
   /** It passes: ask again. */
   | { readonly kind: 'wait' }
   /** Records are gone that nobody read: go on at `position`. */
-  | { readonly kind: 'move'; readonly position: number; readonly missing: number; readonly detail: string; readonly rejudge: boolean }
+  | {
+      readonly kind: 'move'
+      readonly position: number
+      readonly missing: number
+      readonly detail: string
+      readonly rejudge: boolean
+    }
   /** The topic was made anew: another source, which begins at its own start. */
   | { readonly kind: 'recreated'; readonly topic: TopicInfo; readonly missing: number; readonly detail: string }
   | { readonly kind: 'deleted'; readonly missing: number; readonly detail: string }
@@ -21,7 +27,10 @@ export function afterOutOfRange(source: Source, log: { readonly earliest: number
   if (position < log.earliest) {
     const missing = log.earliest - position
     return {
-      kind: 'move', position: log.earliest, missing, rejudge: false,
+      kind: 'move',
+      position: log.earliest,
+      missing,
+      rejudge: false,
       detail: `${missing} records from offset ${position} on were removed before they were read; reading goes on at ${log.earliest}. Raise the topic's retention.`,
     }
   }
@@ -29,7 +38,10 @@ export function afterOutOfRange(source: Source, log: { readonly earliest: number
     // The log was cut back or restored from a copy: offsets are given out a second time. Everything that is there is
     // judged again, and the ledger knows what is already in the lake.
     return {
-      kind: 'move', position: log.earliest, missing: position - log.latest, rejudge: true,
+      kind: 'move',
+      position: log.earliest,
+      missing: position - log.latest,
+      rejudge: true,
       detail: `The log ends at ${log.latest}, before offset ${position}, which was read already: it was cut back. Everything from ${log.earliest} on is read again.`,
     }
   }
@@ -41,12 +53,18 @@ export function afterUnknownTopic(source: Source, found: TopicInfo | undefined, 
   const missing = Math.max(0, source.highWatermark - source.position)
   if (found !== undefined && found.topicId !== source.topicId) {
     return {
-      kind: 'recreated', topic: found, missing,
+      kind: 'recreated',
+      topic: found,
+      missing,
       detail: `The topic was deleted and made again: ${source.topicId} is now ${found.topicId}. What it held beyond offset ${source.position} is gone.`,
     }
   }
   if (found === undefined && unknownForMs >= DOUBT_MS) {
-    return { kind: 'deleted', missing, detail: `The topic does not exist any more. What it held beyond offset ${source.position} is gone.` }
+    return {
+      kind: 'deleted',
+      missing,
+      detail: `The topic does not exist any more. What it held beyond offset ${source.position} is gone.`,
+    }
   }
   return { kind: 'wait' }
 }

@@ -31,7 +31,7 @@ const SHARE_MS = 1_000
 
 /** Joins, renews the lease, claims and gives back until the signal comes. Joins anew whenever the membership has ended. */
 export async function memberLoop(parts: MemberParts, member: Member, signal: AbortSignal): Promise<void> {
-  for (let failures = 0; !signal.aborted; ) {
+  for (let failures = 0; !signal.aborted;) {
     try {
       const membership = await parts.join()
       failures = 0

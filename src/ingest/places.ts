@@ -20,7 +20,11 @@ export interface FlushLake {
   pointer(tenantId: string, namespace: string, table: string): Promise<string | undefined>
   load(metadataLocation: string): Promise<Table>
   write: DataFileWriter['writeOrRefuse']
-  stage(table: Table, files: readonly DataFile[], as: { readonly fileTag: string; readonly attempt: number }): Promise<Staged>
+  stage(
+    table: Table,
+    files: readonly DataFile[],
+    as: { readonly fileTag: string; readonly attempt: number },
+  ): Promise<Staged>
   /** Every file below the table's location that was written under the flush's name. */
   filesOf(tableLocation: string, flushId: string): Promise<readonly string[]>
   ping(timeoutMs: number): Promise<void>
@@ -61,7 +65,12 @@ export interface LakeOptions {
   readonly now: () => number
 }
 
-export function openFlushLake(store: Store, objects: ObjectStore, writer: DataFileWriter, options: LakeOptions): FlushLake {
+export function openFlushLake(
+  store: Store,
+  objects: ObjectStore,
+  writer: DataFileWriter,
+  options: LakeOptions,
+): FlushLake {
   const { keepSnapshots, keepMs, now } = options
   return {
     pointer: (tenantId, namespace, table) => store.asTenant(tenantId, (sql) => pointerOf(sql, namespace, table)),
@@ -71,7 +80,8 @@ export function openFlushLake(store: Store, objects: ObjectStore, writer: DataFi
       stageAppend(objects, table, files, { fileTag, attempt, now: now(), keepSnapshots, keepMs }),
     async filesOf(tableLocation, flushId) {
       const found: string[] = []
-      for await (const { location } of objects.list(`${tableLocation}/`)) if (location.includes(flushId)) found.push(location)
+      for await (const { location } of objects.list(`${tableLocation}/`))
+        if (location.includes(flushId)) found.push(location)
       return found
     },
     ping: (timeoutMs) => objects.ping(timeoutMs),

@@ -59,7 +59,10 @@ export function openResolver(bindings: Pick<Bindings, 'byId' | 'tenant'>): Resol
       const named = binding !== undefined && binding.schemaId === schemaId
       // A version once bound stays what it is for ever; anything else may change.
       const untilMs = named ? Number.POSITIVE_INFINITY : nowMs + DOUBT_MS
-      versions.set(keyOf(datasetId, schemaId), { resolution: binding === undefined ? null : { binding, named }, untilMs })
+      versions.set(keyOf(datasetId, schemaId), {
+        resolution: binding === undefined ? null : { binding, named },
+        untilMs,
+      })
     },
     tenantSlug: (tenantId) => tenants.get(tenantId) ?? '_unknown',
     async loadTenant(tenantId) {

@@ -66,7 +66,11 @@ function forgetSource(sources: Sources, buffer: IngestBuffer, key: string): void
  * Sources that leave and have nothing pending any more: to be given back. What a parked dataset holds
  * of them is dropped, because nobody knows when it could be flushed; the next owner reads it again.
  */
-export function readyToLeave(sources: Sources, buffer: IngestBuffer, isInFlight: (source: Source) => boolean): Source[] {
+export function readyToLeave(
+  sources: Sources,
+  buffer: IngestBuffer,
+  isInFlight: (source: Source) => boolean,
+): Source[] {
   const ready: Source[] = []
   for (const source of sources.byKey.values()) {
     if (!source.leaving || isInFlight(source)) continue
@@ -85,9 +89,20 @@ export function readyToLeave(sources: Sources, buffer: IngestBuffer, isInFlight:
 }
 
 /** The sources were given back in Postgres. */
-export function gaveBack(sources: Sources, buffer: IngestBuffer, worker: string, given: readonly Source[], members: number): void {
-  for (const source of given) if (sources.byKey.get(sourceKey(source)) === source) forgetSource(sources, buffer, sourceKey(source))
+export function gaveBack(
+  sources: Sources,
+  buffer: IngestBuffer,
+  worker: string,
+  given: readonly Source[],
+  members: number,
+): void {
+  for (const source of given)
+    if (sources.byKey.get(sourceKey(source)) === source) forgetSource(sources, buffer, sourceKey(source))
   announce('worker.share.changed', {
-    worker, owned: sources.byKey.size, claimed: [], released: given.map(label), members,
+    worker,
+    owned: sources.byKey.size,
+    claimed: [],
+    released: given.map(label),
+    members,
   })
 }

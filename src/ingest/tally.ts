@@ -4,7 +4,13 @@
  * became of it, at every instant and not only when things are quiet.
  */
 export const STAGES = [
-  'buffered', 'inFlight', 'appended', 'duplicates', 'deadLettered', 'replayed', 'released',
+  'buffered',
+  'inFlight',
+  'appended',
+  'duplicates',
+  'deadLettered',
+  'replayed',
+  'released',
 ] as const
 export type Stage = (typeof STAGES)[number]
 
@@ -12,7 +18,14 @@ export type Tally = { consumed: number } & Record<Stage, number>
 
 export function openTally(): Tally {
   return {
-    consumed: 0, buffered: 0, inFlight: 0, appended: 0, duplicates: 0, deadLettered: 0, replayed: 0, released: 0,
+    consumed: 0,
+    buffered: 0,
+    inFlight: 0,
+    appended: 0,
+    duplicates: 0,
+    deadLettered: 0,
+    replayed: 0,
+    released: 0,
   }
 }
 

@@ -1,6 +1,16 @@
 import { isLakeFault, type DataFile, type Staged, type Table } from '../lake/index.ts'
 import {
-  countOf, dropKnown, groupsOf, idsOf, linesOf, refuseRow, rowsAtLines, rowsOf, type Draft, type Group, type RowAt,
+  countOf,
+  dropKnown,
+  groupsOf,
+  idsOf,
+  linesOf,
+  refuseRow,
+  rowsAtLines,
+  rowsOf,
+  type Draft,
+  type Group,
+  type RowAt,
 } from './draft.ts'
 import type { Fault } from './park.ts'
 import { isAway } from './patience.ts'
@@ -86,7 +96,7 @@ export async function writeDataset(context: WriteContext, opened: Written): Prom
 async function writeRows(context: WriteContext, written: Written): Promise<DataFile[]> {
   const groups = groupsOf(written.draft)
   const files = new Map<Group, readonly DataFile[]>()
-  for (let settled = false; !settled; ) {
+  for (let settled = false; !settled;) {
     settled = true
     for (const group of groups) {
       const rows = countOf(written.draft, group)
@@ -106,7 +116,8 @@ async function writeGroup(context: WriteContext, written: Written, group: Group)
   const lines = linesOf(draft, group)
   if (lines.length === 0) return []
   const dayFieldId = table.schema.fields.find((field) => field.name === DAY_COLUMN)?.id
-  if (dayFieldId === undefined) throw new DatasetLeft('table', `The table has no column "${DAY_COLUMN}" to partition by.`)
+  if (dayFieldId === undefined)
+    throw new DatasetLeft('table', `The table has no column "${DAY_COLUMN}" to partition by.`)
   const { files, refused } = await context.lake.write({
     tableLocation: table.location,
     schema: table.schema,
@@ -118,7 +129,11 @@ async function writeGroup(context: WriteContext, written: Written, group: Group)
   })
   for (const file of files) written.locations.push(file.location)
   // Numbers of lines are as they were when the job began: all are looked up before any row changes.
-  const rows = rowsAtLines(draft, group, refused.map(({ line }) => line))
+  const rows = rowsAtLines(
+    draft,
+    group,
+    refused.map(({ line }) => line),
+  )
   refused.forEach(({ detail }, index) => refuseRow(draft, rows[index] as RowAt, 'unconvertible', detail))
   return files
 }
@@ -142,11 +157,17 @@ export async function stageFiles(context: WriteContext, written: Written, table:
 }
 
 /** The ledger knows some ids: their rows leave, the rest is written and staged anew. */
-export async function writeWithout(context: WriteContext, written: Written, known: ReadonlySet<string>): Promise<Written> {
+export async function writeWithout(
+  context: WriteContext,
+  written: Written,
+  known: ReadonlySet<string>,
+): Promise<Written> {
   dropKnown(written.draft, known)
   if (rowsOf(written.draft) === 0 || written.table === undefined) return { ...written, files: [], staged: undefined }
   const files = await writeRows(context, written)
-  return files.length === 0 ? { ...written, files, staged: undefined } : stageFiles(context, { ...written, files }, written.table)
+  return files.length === 0
+    ? { ...written, files, staged: undefined }
+    : stageFiles(context, { ...written, files }, written.table)
 }
 
 /** Files written under the flush's name that its commit does not use. */
@@ -167,7 +188,10 @@ export async function asLeft(lake: FlushLake, error: unknown): Promise<DatasetLe
   const isTables = isLakeFault(error, 'object_missing', 'table_unreadable', 'table_incompatible', 'schema_refused')
   if (!isTables) return new DatasetLeft('lake', detail, error)
   // A folder that was unmounted looks like a missing table: then the lake is at fault, and it passes.
-  const answers = await lake.ping(1_000).then(() => true, () => false)
+  const answers = await lake.ping(1_000).then(
+    () => true,
+    () => false,
+  )
   return new DatasetLeft(answers ? 'table' : 'lake', detail, error)
 }
 

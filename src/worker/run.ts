@@ -43,7 +43,6 @@ export interface WorkerOptions {
   readonly point?: IngestParts['point']
 }
 
-/** A flush's transaction may take this long; a lease that ends meanwhile is what the fence is for. */
 const BINDINGS_MAX_AGE_MS = 2_000
 const EARLIER_FACTS = { owned: 0, members: 0, shared: false, sinceTickMs: 0 } as const
 
@@ -126,8 +125,6 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
   const bindings = openBindings(store, { maxAgeMs: BINDINGS_MAX_AGE_MS })
   const reader = opened.use(bus.reader())
 
-  const upkeepEnd = new AbortController()
-  const upkeep = startUpkeep({ store, bus, objects, settings, worker: name, signal: upkeepEnd.signal })
   const carrying = startIngest({
     // A name is for one membership: whoever lost his gets another.
     join: () =>
@@ -146,6 +143,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
     ...(options.point === undefined ? {} : { point: options.point }),
   })
   ingest = carrying
+  const upkeep = startUpkeep({ store, bus, objects, settings, worker: () => carrying.facts().worker })
   announce('worker.started', { worker: name, metricsPort: metricsServer.port, healthPort: healthServer.port })
 
   const places = opened.move()
@@ -154,8 +152,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
   async function end(): Promise<void> {
     stopping = true
     const drained = await carrying.stop(settings.drainSeconds * 1000)
-    upkeepEnd.abort()
-    await upkeep
+    await upkeep[Symbol.asyncDispose]()
     announce('worker.stopped', { worker: name, drained })
     telemetry.flush()
     await places.disposeAsync()

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { RECORD_HEADERS, rawTopic, uuidv7 } from '../../src/event/index.ts'
+import {
+  openAdoptTopic, openFlushLake, openFlushRecord, openMembership, startIngest, imbalance,
+  type FlushLake, type FlushRecord, type Ingest, type IngestLimits, type IngestParts,
+} from '../../src/ingest/index.ts'
+import {
+  loadTable, openDataFileWriter, openDuckDb, openObjectStore, planScan, pointerOf, readParquetSql, type ObjectStore,
+} from '../../src/lake/index.ts'
+import { openBindings } from '../../src/registry/index.ts'
+import { openStore, type Store } from '../../src/store/index.ts'
+import { listen, type AnnouncementName, type Announcements } from '../../src/telemetry/index.ts'
+import { openMemoryLog, type LogRecord, type MemoryLog } from './memory-log.ts'
+import { withPostgres, type Owner, type TestPostgres } from './postgres.ts'
+import { makeDataset, makeSchema, makeTenant } from './registry.ts'
+
+export interface Place {
+  readonly tenantId: string
+  readonly tenantSlug: string
+  readonly topic: string
+  readonly dataset: { readonly id: string; readonly slug: string; readonly schemaId: string; readonly namespace: string }
+}
+
+/** Real Postgres, a real lake in a folder, and a log in memory: what an ingest carries between. */
+export interface Carriage {
+  readonly pg: TestPostgres
+  readonly store: Store
+  readonly objects: ObjectStore
+  readonly log: MemoryLog
+  readonly warehouse: string
+  place(options?: { partitions?: number; definition?: unknown }): Promise<Place>
+  addDataset(place: Place, slug: string, definition?: unknown): Promise<Place>
+  /** Starts a worker; ended with the test, if not before. */
+  start(options?: Start): Promise<Ingest>
+  /** What was announced under a name since the carriage was made. */
+  heard<N extends AnnouncementName>(name: N): Announcements[N][]
+  rows(place: Place): Promise<Array<Record<string, unknown>>>
+  letters(place: Place): Promise<Array<Record<string, unknown>>>
+}
+
+export interface Start {
+  readonly limits?: Partial<IngestLimits>
+  readonly point?: IngestParts['point']
+  readonly lake?: (lake: FlushLake) => FlushLake
+  readonly record?: (record: FlushRecord) => FlushRecord
+  readonly now?: () => number
+}
+
+export const LIMITS: IngestLimits = {
+  flushSeconds: 0.1, flushRows: 10_000, flushMaxRows: 200_000, flushMaxFiles: 64, bufferBytes: 64 << 20,
+  commitsPerSecond: 1_000, parkSeconds: 600, readerGraceSeconds: 300, leaseSeconds: 6, busTrusted: true,
+}
+
+const DEFINITION = {
+  type: 'object',
+  properties: {
+    timestamp: { type: 'string', format: 'date-time' },
+    n: { type: 'integer' },
+    name: { type: 'string' },
+  },
+  required: ['timestamp', 'n'],
+}
+
+export async function openCarriage(owner: Owner): Promise<Carriage> {
+  const pg = await withPostgres(owner)
+  const folder = await mkdtemp(join(tmpdir(), 'carriage-'))
+  owner.after(() => rm(folder, { recursive: true, force: true }))
+  const store = await openStore({ url: pg.appUrl, poolSize: 8, applicationName: 'test' })
+  owner.after(async () => store[Symbol.asyncDispose]())
+  const warehouse = `file://${folder}/warehouse`
+  const objects = openObjectStore({ warehouse })
+  const writer = await openDataFileWriter({ store: objects, tempDir: join(folder, 'tmp'), jobsAtOnce: 2 })
+  owner.after(async () => writer[Symbol.asyncDispose]())
+  const log = openMemoryLog()
+  const places = { store, objects, warehouse }
+  const heard = new Map<AnnouncementName, unknown[]>()
+  let made = 0
+
+  return {
+    pg, store, objects, log, warehouse,
+    async place({ partitions = 1, definition = DEFINITION } = {}) {
+      const tenant = await makeTenant(places, `t${(made += 1)}`)
+      const topic = rawTopic(tenant.id)
+      const [first] = await pg.sql('admin').query<{ topic_id: string }>(
+        'SELECT topic_id FROM source_partitions WHERE topic = $1', [topic],
+      )
+      const topicId = first?.topic_id ?? randomUUID()
+      await pg.sql('admin').query(
+        `INSERT INTO source_partitions (topic_id, partition, topic, tenant_id)
+         SELECT $1, p, $2, $3 FROM generate_series(0, $4::int - 1) p ON CONFLICT DO NOTHING`,
+        [topicId, topic, tenant.id, partitions],
+      )
+      log.addTopic({ name: topic, topicId, partitions })
+      return addDataset({ tenantId: tenant.id, tenantSlug: tenant.slug, topic }, 'events', definition)
+    },
+    addDataset: (place, slug, definition = DEFINITION) => addDataset(place, slug, definition),
+    async start({ limits, point, lake = (real: FlushLake) => real, record = (real: FlushRecord) => real, now } = {}) {
+      const ingest = startIngest({
+        join: () => openMembership(store, { worker: `w-${uuidv7()}`, leaseSeconds: limits?.leaseSeconds ?? LIMITS.leaseSeconds }),
+        reader: log.reader(),
+        admin: log.admin,
+        bindings: openBindings(store, { maxAgeMs: 2_000 }),
+        lake: lake(openFlushLake(store, objects, writer, { keepSnapshots: 100, keepMs: 3_600_000, now: Date.now })),
+        record: record(openFlushRecord(store)),
+        adopt: openAdoptTopic(store),
+        limits: { ...LIMITS, ...limits },
+        ...(point === undefined ? {} : { point }),
+        ...(now === undefined ? {} : { now }),
+      })
+      owner.after(async () => void (await ingest.stop(0)))
+      return ingest
+    },
+    heard<N extends AnnouncementName>(name: N): Announcements[N][] {
+      let list = heard.get(name) as Announcements[N][] | undefined
+      if (list === undefined) {
+        const fresh: Announcements[N][] = []
+        const stop = listen(name, (said) => void fresh.push(said))
+        owner.after(() => stop())
+        heard.set(name, fresh)
+        list = fresh
+      }
+      return list
+    },
+    async rows(place) {
+      const location = await store.asTenant(place.tenantId, (sql) => pointerOf(sql, place.dataset.namespace, place.dataset.slug))
+      if (location === undefined) throw new Error('the table is not in the catalog')
+      const plan = await planScan(objects, await loadTable(objects, location))
+      if (plan === undefined || plan.files.length === 0) return []
+      const paths = await Promise.all(plan.files.map((file) => objects.localCopy(file.location)))
+      await using duck = await openDuckDb({ tempDir: folder })
+      const connection = await duck.connect()
+      try {
+        const result = await connection.runAndReadAll(`SELECT * FROM ${readParquetSql(plan.schema, paths)}`)
+        return result.getRowObjectsJson() as Array<Record<string, unknown>>
+      } finally {
+        connection.closeSync()
+      }
+    },
+    async letters(place) {
+      return pg.sql('admin').query(
+        `SELECT dataset_id, topic, partition, source_offset::int AS offset, event_id, reason, pointer, error, key, value, headers
+         FROM dead_letters WHERE tenant_id = $1 ORDER BY topic, partition, source_offset`, [place.tenantId],
+      )
+    },
+  }
+
+  async function addDataset(place: Omit<Place, 'dataset'>, slug: string, definition: unknown): Promise<Place> {
+    const schema = await makeSchema({ store }, place.tenantId, definition)
+    const dataset = await makeDataset(places, place.tenantId, slug, schema.uri)
+    return { ...place, dataset: { id: dataset.id, slug, schemaId: dataset.schema_id, namespace: dataset.namespace } }
+  }
+}
+
+/** A record as collect would have published it. */
+export function recordOf(place: Place, data: Record<string, unknown>, over: { id?: string; headers?: Record<string, string>; value?: string } = {}): LogRecord {
+  const id = over.id ?? uuidv7()
+  return {
+    key: id,
+    value: over.value ?? JSON.stringify({ dataset: place.dataset.slug, event_id: id, data }),
+    headers: {
+      [RECORD_HEADERS.dataset]: place.dataset.id,
+      [RECORD_HEADERS.schema]: place.dataset.schemaId,
+      [RECORD_HEADERS.receivedAt]: '2026-03-04T05:06:07.123456Z',
+      [RECORD_HEADERS.traceparent]: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
+      ...over.headers,
+    },
+  }
+}
+
+export const at = (day: number): string => `2026-03-${String(day).padStart(2, '0')}T01:02:03Z`
+
+/** Throws where the ingest's books do not balance. */
+export function assertBalanced(ingest: Pick<Ingest, 'tally'>): void {
+  const missing = imbalance(ingest.tally)
+  if (missing !== 0) throw new Error(`The tally is off by ${missing}: ${JSON.stringify(ingest.tally)}`)
+}
