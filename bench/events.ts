@@ -51,12 +51,13 @@ const KINDS = ['view', 'click', 'purchase', 'search'] as const
 const COUNTRIES = ['DE', 'FR', 'IT', 'ES', 'PL', 'NL', 'AT', 'CH', 'SE', 'NO'] as const
 const AGENTS = Array.from(
   { length: 40 },
-  (_, at) => `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.${at} (KHTML, like Gecko) Chrome/1${at % 60}.0 Safari/537.36`,
+  (_, at) =>
+    `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.${at} (KHTML, like Gecko) Chrome/1${at % 60}.0 Safari/537.36`,
 )
 
 /** Deterministic: the same `at` gives the same event, so that a run can be repeated. */
 export function eventAt(at: number, dataset: string): string {
-  const hex = (at * 2_654_435_761 % 4_294_967_296).toString(16).padStart(8, '0')
+  const hex = ((at * 2_654_435_761) % 4_294_967_296).toString(16).padStart(8, '0')
   const timestamp = new Date(1_790_000_000_000 + (at % 86_400_000)).toISOString()
   const data = {
     timestamp,

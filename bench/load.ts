@@ -41,8 +41,7 @@ function requestAt(at: number): Buffer {
   )
 }
 
-const done = () =>
-  performance.now() >= endsAt || (settings.total > 0 && sent >= settings.total)
+const done = () => performance.now() >= endsAt || (settings.total > 0 && sent >= settings.total)
 
 function drive(socket: Socket): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -62,7 +61,7 @@ function drive(socket: Socket): Promise<void> {
           return
         }
       }
-      const request = requests[(sent / settings.perRequest) % POOL | 0]
+      const request = requests[((sent / settings.perRequest) % POOL) | 0]
       sent += settings.perRequest
       askedAt = performance.now()
       if (request !== undefined) socket.write(request)
@@ -104,7 +103,13 @@ latencies.sort((a, b) => a - b)
 const percentile = (p: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * p))] ?? 0
 process.stdout.write(
   `${JSON.stringify({
-    sent, accepted, refused, lastRefusal, tookSeconds,
-    perSecond: accepted / tookSeconds, p50Ms: percentile(0.5), p99Ms: percentile(0.99),
+    sent,
+    accepted,
+    refused,
+    lastRefusal,
+    tookSeconds,
+    perSecond: accepted / tookSeconds,
+    p50Ms: percentile(0.5),
+    p99Ms: percentile(0.99),
   })}\n`,
 )

@@ -53,7 +53,10 @@ async function measureCeilings(): Promise<void> {
   const port = Number((await server.first)['port'])
   const common = { core: '1', port, tenant: 'none', dataset: 'bench', connections: 32, seconds }
   await load({ ...common, seconds: 2, perRequest: 1 })
-  for (const [name, perRequest] of [['single', 1], ['batch', 500]] as const) {
+  for (const [name, perRequest] of [
+    ['single', 1],
+    ['batch', 500],
+  ] as const) {
     const { result, cpuUs } = await cpuPerEvent(
       { fastify: server.child.pid ?? 0 },
       () => load({ ...common, perRequest, connections: perRequest === 1 ? 32 : 8 }),
@@ -82,20 +85,34 @@ async function measureCollect(system: System, place: Place, perRequest: 1 | 500)
   pinAll(system, 'api')
   const pids = pidsOf(system)
   const connections = perRequest === 1 ? 32 : 8
-  const plan = { core: '1', port: system.apiPort, tenant: place.tenantId, dataset: place.dataset, connections, perRequest }
+  const plan = {
+    core: '1',
+    port: system.apiPort,
+    tenant: place.tenantId,
+    dataset: place.dataset,
+    connections,
+    perRequest,
+  }
   await load({ ...plan, seconds: 3 })
   // The worker drains meanwhile in real life; here it is stopped, so that core 1 is the load's,
   // the bus's and Postgres's, as the target says.
   const worker = pids['worker']
   if (worker !== undefined) process.kill(worker, 'SIGSTOP')
-  const { result, cpuUs } = await cpuPerEvent(pids, () => load({ ...plan, seconds }), (answer) => answer.accepted)
+  const { result, cpuUs } = await cpuPerEvent(
+    pids,
+    () => load({ ...plan, seconds }),
+    (answer) => answer.accepted,
+  )
   if (worker !== undefined) process.kill(worker, 'SIGCONT')
   const ceiling = ceilings[perRequest === 1 ? 'fastify-single' : 'fastify-batch']
   figures.push({
     what: perRequest === 1 ? 'collect, one event a request' : 'collect, NDJSON of 500',
     measured: `${rate(result.perSecond)}, api ${us(cpuUs['api'])}, bus ${us(cpuUs['bus'])}, p50 ${ms(result.p50Ms)}, p99 ${ms(result.p99Ms)}`,
     target: perRequest === 1 ? '>= 20,000/s, <= 42 µs, p99 <= 15 ms' : '>= 100,000/s, <= 9 µs',
-    ceiling: ceiling === undefined ? '' : `${Math.round((100 * result.perSecond) / (ceiling['perSecond'] ?? 1))} % of bare Fastify`,
+    ceiling:
+      ceiling === undefined
+        ? ''
+        : `${Math.round((100 * result.perSecond) / (ceiling['perSecond'] ?? 1))} % of bare Fastify`,
     note: `${connections} connections; api on core 0, load + bus + postgres on core 1; refused ${result.refused} ${result.lastRefusal.slice(-200)}`,
   })
 }
@@ -103,17 +120,28 @@ async function measureCollect(system: System, place: Place, perRequest: 1 | 500)
 async function measureDrain(system: System, place: Place): Promise<void> {
   const pids = pidsOf(system)
   for (const pid of Object.values(pids)) pin(pid, '0,1')
-  await until('the worker to have caught up', async () => {
-    const before = await committedRows(place, system)
-    await sleep(6_000)
-    return (await committedRows(place, system)) === before
-  }, 300_000, 10)
+  await until(
+    'the worker to have caught up',
+    async () => {
+      const before = await committedRows(place, system)
+      await sleep(6_000)
+      return (await committedRows(place, system)) === before
+    },
+    300_000,
+    10,
+  )
   const worker = pids['worker'] ?? 0
   process.kill(worker, 'SIGSTOP')
   const before = await committedRows(place, system)
   const sent = await load({
-    core: '1', port: system.apiPort, tenant: place.tenantId, dataset: place.dataset,
-    connections: 8, perRequest: 500, seconds: 120, total: events,
+    core: '1',
+    port: system.apiPort,
+    tenant: place.tenantId,
+    dataset: place.dataset,
+    connections: 8,
+    perRequest: 500,
+    seconds: 120,
+    total: events,
   })
   pinAll(system, 'worker')
   const startedAt = performance.now()
@@ -121,7 +149,12 @@ async function measureDrain(system: System, place: Place): Promise<void> {
     pids,
     async () => {
       process.kill(worker, 'SIGCONT')
-      await until('all to be committed', async () => (await committedRows(place, system)) >= before + sent.accepted, 300_000, 100)
+      await until(
+        'all to be committed',
+        async () => (await committedRows(place, system)) >= before + sent.accepted,
+        300_000,
+        100,
+      )
       return (performance.now() - startedAt) / 1_000
     },
     () => sent.accepted,
@@ -146,8 +179,14 @@ async function measureFreshness(): Promise<void> {
   await using system = await bootPulse({})
   const place = await makePlace(system.baseUrl, SCHEMA)
   const loading = load({
-    core: '0,1', port: system.apiPort, tenant: place.tenantId, dataset: place.dataset,
-    connections: 8, perRequest: 20, seconds: 30, rate: 2_000,
+    core: '0,1',
+    port: system.apiPort,
+    tenant: place.tenantId,
+    dataset: place.dataset,
+    connections: 8,
+    perRequest: 20,
+    seconds: 30,
+    rate: 2_000,
   })
   const samples: number[] = []
   const endsAt = Date.now() + 28_000
@@ -157,15 +196,26 @@ async function measureFreshness(): Promise<void> {
     const response = await fetch(`${system.baseUrl}/v1/collect`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-tenant-id': place.tenantId },
-      body: JSON.stringify({ dataset: place.dataset, data: { timestamp: '2189-01-01T00:00:00Z', kind: 'view', quantity: samples.length } }),
+      body: JSON.stringify({
+        dataset: place.dataset,
+        data: { timestamp: '2189-01-01T00:00:00Z', kind: 'view', quantity: samples.length },
+      }),
     })
     const id = ((await response.json()) as { results: { event_id: string }[] }).results[0]?.event_id
-    await until('the probe to be in the preview', async () => {
-      const preview = await fetch(`${system.baseUrl}/v1/datasets/${place.dataset}/preview?limit=50&columns=_event_id,timestamp`, {
-        headers: { 'x-tenant-id': place.tenantId },
-      })
-      return ((await preview.json()) as { rows?: { _event_id: string }[] }).rows?.some((row) => row._event_id === id)
-    }, 30_000, 20)
+    await until(
+      'the probe to be in the preview',
+      async () => {
+        const preview = await fetch(
+          `${system.baseUrl}/v1/datasets/${place.dataset}/preview?limit=50&columns=_event_id,timestamp`,
+          {
+            headers: { 'x-tenant-id': place.tenantId },
+          },
+        )
+        return ((await preview.json()) as { rows?: { _event_id: string }[] }).rows?.some((row) => row._event_id === id)
+      },
+      30_000,
+      20,
+    )
     samples.push(performance.now() - askedAt)
   }
   const sent = await loading

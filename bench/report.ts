@@ -13,7 +13,11 @@ export function table(figures: readonly Figure[]): string {
   const rows = [Object.fromEntries(COLUMNS.map((name) => [name, name])) as unknown as Figure, ...figures]
   const widths = COLUMNS.map((name) => Math.max(...rows.map((row) => (row[name] ?? '').length)))
   return rows
-    .map((row) => COLUMNS.map((name, at) => (row[name] ?? '').padEnd(widths[at] ?? 0)).join('  ').trimEnd())
+    .map((row) =>
+      COLUMNS.map((name, at) => (row[name] ?? '').padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n')
 }
 

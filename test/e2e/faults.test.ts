@@ -9,7 +9,7 @@ import { chance } from '../kit/seed.ts'
 import { bootPulse, type Member } from '../kit/system.ts'
 import { until } from '../kit/until.ts'
 
-const FAULTS = Number(process.env['PULSE_TEST_FAULTS'] ?? 50)
+const FAULTS = Number(process.env['TEST_FAULTS'] ?? 50)
 
 const DEFINITION = {
   type: 'object',
@@ -23,7 +23,7 @@ const DEFINITION = {
 
 test(`kill -9 of every process, ${FAULTS} times at random moments under load, loses nothing and doubles nothing`, async (t) => {
   const luck = chance()
-  t.diagnostic(`seed ${luck.seed} (PULSE_TEST_SEED repeats it)`)
+  t.diagnostic(`seed ${luck.seed} (TEST_SEED repeats it)`)
   await using system = await bootPulse({ PULSE_FLUSH_SECONDS: '0.3', PULSE_LEASE_SECONDS: '3' })
   const place = await makePlace(system.baseUrl, DEFINITION)
   const stop = new AbortController()
@@ -46,7 +46,17 @@ test(`kill -9 of every process, ${FAULTS} times at random moments under load, lo
   const injected: Record<string, number> = {}
   for (let fault = 0; fault < FAULTS; fault += 1) {
     await sleep(luck.between(50, 900))
-    const target = luck.pick<Member | 'all'>(['worker', 'worker', 'worker', 'worker', 'api', 'bus', 'bus', 'postgres', 'all'])
+    const target = luck.pick<Member | 'all'>([
+      'worker',
+      'worker',
+      'worker',
+      'worker',
+      'api',
+      'bus',
+      'bus',
+      'postgres',
+      'all',
+    ])
     injected[target] = (injected[target] ?? 0) + 1
     if (target === 'all') {
       await system.kill9All()

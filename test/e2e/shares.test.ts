@@ -101,7 +101,7 @@ async function settle(system: System, clients: ReadonlyMap<Place, Client>, conte
 
 test('shares move between two workers that are added, killed and paused beyond their lease, without loss or double', async (t) => {
   const luck = chance()
-  t.diagnostic(`seed ${luck.seed} (PULSE_TEST_SEED repeats it)`)
+  t.diagnostic(`seed ${luck.seed} (TEST_SEED repeats it)`)
   await using system = await bootPulse({ PULSE_FLUSH_SECONDS: '0.3', PULSE_LEASE_SECONDS: String(LEASE_SECONDS) })
   const places: Place[] = []
   for (let tenant = 0; tenant < 6; tenant += 1) places.push(await makePlace(system.baseUrl, DEFINITION))

@@ -1,6 +1,6 @@
 /**
  * Chance that can be repeated: mulberry32, a 32-bit generator good enough for choosing faults. A
- * test prints its seed; `PULSE_TEST_SEED` gives it back.
+ * test prints its seed; `TEST_SEED` gives it back.
  */
 export interface Chance {
   readonly seed: number
@@ -10,7 +10,7 @@ export interface Chance {
   pick<T>(from: readonly T[]): T
 }
 
-export function chance(seed = Number(process.env['PULSE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))): Chance {
+export function chance(seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))): Chance {
   let state = seed >>> 0
   const next = () => {
     state = (state + 0x6d2b79f5) >>> 0

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,6 +48,7 @@ export async function freePort(): Promise<number> {
 
 export async function bootPulse(extra: Readonly<Record<string, string>> = {}): Promise<System> {
   const dataDir = mkdtempSync(join(tmpdir(), 'pulse-e2e-'))
+  chmodSync(dataDir, 0o755) // run as root, Postgres runs as somebody else, who must get in
   const env: Record<string, string> = {
     PULSE_DATA_DIR: join(dataDir, 'data'),
     PULSE_API_PORT: String(await freePort()),
@@ -85,13 +86,17 @@ export async function bootPulse(extra: Readonly<Record<string, string>> = {}): P
     await until(
       'the system to be ready',
       async () => {
-        if (started.exitCode !== null) throw new Error(`pulse start ended with ${started.exitCode}:\n${printed}`)
+        if (started.exitCode !== null) return 'ended'
         const response = await fetch(`${baseUrl}/ready`, { signal: AbortSignal.timeout(2_000) })
         return response.status === 200
       },
       60_000,
       25,
-    ).catch((error: unknown) => {
+    )
+      .then((how) => {
+        if (how === 'ended') throw new Error(`pulse start ended with ${started.exitCode}`)
+      })
+      .catch((error: unknown) => {
       throw new Error(`${error instanceof Error ? error.message : String(error)}\n${printed}`)
     })
     readyMs = performance.now() - startedAt
