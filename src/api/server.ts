@@ -19,7 +19,7 @@ import { addReferenceRoutes } from './routes/reference.ts'
 import { addTenantRoutes } from './routes/tenants.ts'
 import { requireTenant } from './tenant-hook.ts'
 import { addUnmatched } from './unmatched.ts'
-import { compileForRoute } from './validation.ts'
+import { addBodyRequirement, compileForRoute } from './validation.ts'
 
 export interface ServerPlaces extends DatasetPlaces, TenantPlaces {
   readonly bindings: Bindings
@@ -89,6 +89,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   })
   app.setErrorHandler(sendProblem)
   addUnmatched(app)
+  addBodyRequirement(app)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

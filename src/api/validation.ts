@@ -1,5 +1,5 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
-import type { FastifySchemaCompiler } from 'fastify'
+import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import { isUuid } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 import { faultsOf } from './problem-document.ts'
@@ -33,3 +33,13 @@ export const compileForRoute: FastifySchemaCompiler<object> = ({ schema, httpPar
 }
 
 const cut = (text: string): string => (text.length > 500 ? `${text.slice(0, 500)} …` : text)
+
+/** Gives every route that validates a body the check that there is one. Call before routes are added. */
+export function addBodyRequirement(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    if (route.schema?.body === undefined || route.validatorCompiler !== undefined) return
+    route.preValidation = (request, _reply, done) => {
+      done(request.bodyBytes === undefined ? new Problem('malformed', 'The request has no body: send a JSON object.') : undefined)
+    }
+  })
+}

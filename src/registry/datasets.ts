@@ -70,8 +70,8 @@ interface Plan {
 export async function createDataset(places: DatasetPlaces, tenantId: string, wanted: NewDataset): Promise<Dataset> {
   const plan = await planDataset(places, tenantId, wanted)
   await openIntent(places.store, { flushId: plan.flushId, tenantId, worker: places.owner, locations: [plan.location] })
-  const { metadataLocation } = await writeTable(places, plan, wanted)
   try {
+    const { metadataLocation } = await writeTable(places, plan, wanted)
     return await places.store.asTenant(tenantId, (sql) =>
       insertDataset(sql, { tenantId, warehouse: places.warehouse, wanted, plan, metadataLocation }),
     )
