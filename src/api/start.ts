@@ -103,9 +103,12 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
     drain()
     stop.abort()
     const closed = app.close()
+    // An answer that was under way leaves its connection open for the next request; nobody takes one any more.
+    const idle = setInterval(() => app.server.closeIdleConnections(), 50)
     await within(closed, settings.drainSeconds * 1000)
     app.server.closeAllConnections()
     await closed
+    clearInterval(idle)
     await canary
     await places.disposeAsync()
     announce('api.stopped', {})
