@@ -22,7 +22,7 @@ const MAX_SENDS = 4
 /** With this much waiting a send goes out at once, otherwise after the linger (while others are in flight). */
 const FULL_RECORDS = 1000
 const FULL_BYTES = 512 * 1024
-const LINGER_MS = 1
+const LINGER_MS = 2
 const RETRY_MS = 50
 
 /** One call of `publish`. */

@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer'
-import { open, mkdir, readdir, unlink, type FileHandle } from 'node:fs/promises'
+import fs from 'node:fs'
+import { mkdir, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
 /** One open file of the journal. All positions are explicit, so that reads and the one writer never share a cursor. */
 export interface JournalFile {
@@ -33,44 +35,61 @@ export function folderFiles(folder: string): FileLayer {
       await mkdir(folder, { recursive: true })
       return readdir(folder)
     },
-    open: async (name) => journalFile(await open(join(folder, name), 'r+')),
-    create: async (name) => journalFile(await open(join(folder, name), 'wx+')),
+    open: async (name) => journalFile(await openFile(join(folder, name), 'r+')),
+    create: async (name) => journalFile(await openFile(join(folder, name), 'wx+')),
     remove: (name) => unlink(join(folder, name)),
     async syncFolder() {
-      const handle = await open(folder, 'r')
+      const fd = await openFile(folder, 'r')
       try {
-        await handle.sync()
+        await syncFile(fd)
       } finally {
-        await handle.close()
+        await closeFile(fd)
       }
     },
   }
 }
 
-function journalFile(handle: FileHandle): JournalFile {
+const openFile = promisify(fs.open) as (path: string, flags: string) => Promise<number>
+const closeFile = promisify(fs.close)
+const syncFile = promisify(fs.fsync)
+const syncData = promisify(fs.fdatasync)
+const cutFile = promisify(fs.ftruncate)
+
+function journalFile(fd: number): JournalFile {
   return {
-    async write(bytes, position) {
-      let done = 0
-      while (done < bytes.length) {
-        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done)
-        if (bytesWritten === 0) throw new Error('the file system wrote nothing')
-        done += bytesWritten
-      }
-    },
+    // Synchronous on purpose: the bytes go into the page cache (15 us for a group of single events), where a turn through
+    // the thread pool costs 40 us of CPU and another wait. The wait that matters, the sync, is not on this thread.
+    write: (bytes, position) =>
+      Promise.try(() => {
+        let done = 0
+        while (done < bytes.length) {
+          const wrote = fs.writeSync(fd, bytes, done, bytes.length - done, position + done)
+          if (wrote === 0) throw new Error('the file system wrote nothing')
+          done += wrote
+        }
+      }),
     async read(position, length) {
       const bytes = Buffer.allocUnsafe(length)
       let done = 0
       while (done < length) {
-        const { bytesRead } = await handle.read(bytes, done, length - done, position + done)
+        const { bytesRead } = await readFile(fd, bytes, done, length - done, position + done)
         if (bytesRead === 0) break
         done += bytesRead
       }
       return bytes.subarray(0, done)
     },
     // Size and data, not times: half the cost of fsync where the file does not grow, the same promise.
-    sync: () => handle.datasync(),
-    truncate: (length) => handle.truncate(length),
-    size: async () => (await handle.stat()).size,
-    close: () => handle.close(),
+    sync: () => syncData(fd),
+    truncate: (length) => cutFile(fd, length),
+    size: () => Promise.try(() => fs.fstatSync(fd).size),
+    close: () => closeFile(fd),
   }
 }
+
+const readFile = promisify(fs.read) as (
+  fd: number,
+  bytes: Buffer,
+  at: number,
+  length: number,
+  position: number,
+) => Promise<{ bytesRead: number }>
