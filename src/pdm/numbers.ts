@@ -49,12 +49,12 @@ function whyNot(type: DraftType, literal: string): string | undefined {
     case 'int':
       return whyNotWhole(literal, value, shown)
     case 'double':
-      if (Math.abs(value) > EXACT && !keptByDouble(literal))
+      if (Math.abs(value) >= EXACT && !keptByDouble(literal))
         return `${shown} would be rounded to ${value}: declare an integer, or send it as text`
       return undefined
     case 'json':
       if (/^-?\d+$/.test(literal)) return undefined
-      if (Math.abs(value) > EXACT && !keptByDouble(literal))
+      if (Math.abs(value) >= EXACT && !keptByDouble(literal))
         return `${shown} would be rounded to ${value}: send it as text`
       return undefined
     default:

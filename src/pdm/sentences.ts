@@ -4,8 +4,16 @@ import { NUMBER_FORMATS } from './formats.ts'
 import { RANGE } from './numbers.ts'
 import { below } from './pointer.ts'
 
+/** `[precision, scale]` where ajv says it (its verbose mode). */
+const decimalSentence = (schema: unknown): string => {
+  const [precision, scale] = Array.isArray(schema) ? (schema as number[]) : []
+  const size =
+    precision === undefined ? '' : `, of at most ${precision} digits, ${String(scale)} of them after the point`
+  return `must be a decimal written as text${size}, as in "12.50"`
+}
+
 /** What ajv found, as a fault: where, which rule, and a sentence's end that says what must be. */
-export function faultOf({ instancePath, keyword, params, schema, data }: ErrorObject): Fault {
+export function faultOf({ instancePath, keyword, params, schema }: ErrorObject): Fault {
   const p = params as Record<string, unknown>
   const at = (message: string, pointer = instancePath, rule = keyword): Fault => ({ pointer, keyword: rule, message })
   switch (keyword) {
@@ -23,9 +31,7 @@ export function faultOf({ instancePath, keyword, params, schema, data }: ErrorOb
     case 'format':
       return formatFault(String(p['format']), at)
     case 'decimal':
-      return at(
-        `must be a decimal as text, of at most ${(schema as number[])[0]} digits, ${(schema as number[])[1]} of them after the point`,
-      )
+      return at(decimalSentence(schema))
     case 'enum':
       return at(`must be one of ${shorten(JSON.stringify(p['allowedValues']), 200)}`)
     case 'const':
@@ -67,7 +73,7 @@ export function faultOf({ instancePath, keyword, params, schema, data }: ErrorOb
     case 'false schema':
       return at('is not allowed')
     default:
-      return at(`does not fit "${keyword}" (it is ${typeof data})`)
+      return at(`does not fit "${keyword}"`)
   }
 }
 

@@ -67,6 +67,7 @@ function compile(schema: SchemaObject, ownProperties: boolean, allErrors: boolea
   const ajv = new Ajv2020({
     strict: false,
     allErrors,
+    verbose: allErrors,
     ownProperties,
     formats: FORMATS,
     messages: false,

@@ -56,7 +56,12 @@ test('whatever the door accepts is stored with equal values, for schemas and eve
     if (lines.length === 0) continue
     const job = {
       tableLocation: `file://${folder}/t${index}`,
-      schema: design.schema, shape: design.shape, dayFieldId: design.dayFieldId, fileTag: uuidv7(), lines, maxOpenFiles: 16,
+      schema: design.schema,
+      shape: design.shape,
+      dayFieldId: design.dayFieldId,
+      fileTag: uuidv7(),
+      lines,
+      maxOpenFiles: 16,
     }
     const files = await writer.write(job).catch((error: Error & { line?: number }) => {
       const line = error.line === undefined ? '' : String(taken[error.line]?.data)
@@ -64,7 +69,9 @@ test('whatever the door accepts is stored with equal values, for schemas and eve
     })
     const list = files.map((file) => `'${fileURLToPath(file.location)}'`).join(',')
     const reader = await connection.runAndReadAll(`SELECT * FROM read_parquet([${list}], hive_partitioning=false)`)
-    const rows = new Map(reader.getRowObjects().map((row) => [String(row['_event_id']), row as Record<string, unknown>]))
+    const rows = new Map(
+      reader.getRowObjects().map((row) => [String(row['_event_id']), row as Record<string, unknown>]),
+    )
     assert.equal(rows.size, taken.length, 'every accepted event is a row')
     for (const { id, data } of taken) {
       const row = rows.get(id)
@@ -90,7 +97,9 @@ test('whatever the door accepts is stored with equal values, for schemas and eve
 /** A line as the worker writes it. */
 function lineOf(id: string, value: Buffer, named: ReadonlySet<string> | undefined): Buffer {
   const members = named === undefined ? [] : membersOf(value, ['data']).filter((member) => !named.has(member.key))
-  const text = members.map(({ key, start, end }) => `${JSON.stringify(key)}:${value.toString('utf8', start, end)}`).join(',')
+  const text = members
+    .map(({ key, start, end }) => `${JSON.stringify(key)}:${value.toString('utf8', start, end)}`)
+    .join(',')
   const extra = members.length === 0 ? null : Buffer.from(JSON.stringify(`{${text}}`))
   const middle = lineMiddle('2026-11-25T08:00:00.000000Z', 'pulse.t.events.raw', 0)
   const line = Buffer.alloc(lineBytes(middle, extra, value))
