@@ -19,9 +19,13 @@ export interface LakeRows {
 /** The newest metadata file of a local table whose current snapshot is the one named. */
 function metadataOf(tableLocation: string, snapshotId: string): string {
   const folder = join(fileURLToPath(tableLocation), 'metadata')
-  for (const name of readdirSync(folder).filter((file) => file.endsWith('.metadata.json')).sort().reverse()) {
+  for (const name of readdirSync(folder)
+    .filter((file) => file.endsWith('.metadata.json'))
+    .sort()
+    .reverse()) {
     const text = readFileSync(join(folder, name), 'utf8')
-    if (new RegExp(`"current-snapshot-id"\\s*:\\s*${snapshotId}\\b`).test(text)) return `${tableLocation}/metadata/${name}`
+    if (new RegExp(`"current-snapshot-id"\\s*:\\s*${snapshotId}\\b`).test(text))
+      return `${tableLocation}/metadata/${name}`
   }
   throw new Error(`No metadata file of ${tableLocation} has the current snapshot ${snapshotId}.`)
 }
@@ -54,7 +58,7 @@ export async function readLake(
             await connection.runAndReadAll(
               `SELECT ${columns} FROM read_parquet([${list}], hive_partitioning=false, union_by_name=true)`,
             )
-          ).getRowObjectsJson()
+          ).getRowObjects()
     return {
       snapshotId,
       totalRows: Number(body['rows']),
