@@ -4,7 +4,7 @@ import { bufferLetter, bufferRow, laneOf, openFor, type IngestBuffer, type Lane 
 import { canonicalId } from './event-id.ts'
 import { extraOf } from './extra.ts'
 import { copyHeaders, isTime, openHeaderReader, readHeaders, type HeaderReader } from './headers.ts'
-import { judge, refuseUnread, type Refusal } from './judge.ts'
+import { judge, refuseUnread, type JudgeLimits, type Refusal } from './judge.ts'
 import { lineBytes, lineMiddle } from './line.ts'
 import type { Resolution, Resolver } from './resolve.ts'
 import type { OddRecord, Segment } from './segment.ts'
@@ -17,6 +17,7 @@ export interface Consumer {
   readonly buffer: IngestBuffer
   readonly resolver: Resolver
   readonly busTrusted: boolean
+  readonly judgeLimits: JudgeLimits
   /** The most that a parked dataset keeps in memory: what comes after is forgotten, and read again later. */
   readonly parkedBytes: number
   /** Memory of the record before; one per consumer, because runs never interleave within a call. */
@@ -116,7 +117,7 @@ export function consumeRun(
     const found = resolution as Resolution
     const idText = id.toString('latin1')
     let refusal = refuseUnread(value)
-    if (refusal === null && !(consumer.busTrusted && found.named)) refusal = judge(value, idText, found.binding)
+    if (refusal === null && !(consumer.busTrusted && found.named)) refusal = judge(value, idText, found.binding, consumer.judgeLimits)
     if (refusal !== null) {
       letter(buffer, into, source, resolution, record, headers, refusal, nowMs)
       continue

@@ -11,7 +11,10 @@ export interface HeaderReader {
   schemaId: string
   receivedAt: string
   traceparent: string
-  /** False where the record's headers are not exactly the four of Pulse in their order. */
+  /** Whether the ids were given in lower case. */
+  datasetExact: boolean
+  schemaExact: boolean
+  /** False where the record's headers are not exactly the four of Pulse in their order and spelling. */
   usual: boolean
   readonly last: { dataset: Buffer; schema: Buffer; receivedAt: Buffer; traceparent: Buffer }
 }
@@ -28,6 +31,8 @@ export function openHeaderReader(): HeaderReader {
     schemaId: '',
     receivedAt: '',
     traceparent: '',
+    datasetExact: true,
+    schemaExact: true,
     usual: true,
     last: { dataset: NONE, schema: NONE, receivedAt: NONE, traceparent: NONE },
   }
@@ -50,6 +55,7 @@ export function readHeaders(reader: HeaderReader, record: FetchedRecord): void {
         usual &&= i === 0
         if (!value.equals(last.dataset)) {
           reader.datasetId = value.toString('latin1').toLowerCase()
+          reader.datasetExact = value.toString('latin1') === reader.datasetId
           last.dataset = Buffer.from(value)
         }
         continue
@@ -59,6 +65,7 @@ export function readHeaders(reader: HeaderReader, record: FetchedRecord): void {
         usual &&= i === 1
         if (!value.equals(last.schema)) {
           reader.schemaId = value.toString('latin1').toLowerCase()
+          reader.schemaExact = value.toString('latin1') === reader.schemaId
           last.schema = Buffer.from(value)
         }
         continue
@@ -85,7 +92,7 @@ export function readHeaders(reader: HeaderReader, record: FetchedRecord): void {
     usual = false
   }
   if (seen !== 15) forgetAbsent(reader, seen)
-  reader.usual = usual && seen === 15
+  reader.usual = usual && seen === 15 && reader.datasetExact && reader.schemaExact
 }
 
 function forgetAbsent(reader: HeaderReader, seen: number): void {

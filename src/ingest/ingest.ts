@@ -24,6 +24,8 @@ export interface IngestLimits {
   readonly readerGraceSeconds: number
   readonly leaseSeconds: number
   readonly busTrusted: boolean
+  readonly collectMaxEventBytes: number
+  readonly collectMaxDepth: number
 }
 
 export interface IngestParts {
@@ -107,6 +109,7 @@ export function startIngest(parts: IngestParts): Ingest {
     buffer,
     resolver: openResolver(parts.bindings),
     busTrusted: limits.busTrusted,
+    judgeLimits: { maxEventBytes: limits.collectMaxEventBytes, maxDepth: limits.collectMaxDepth },
     parkedBytes,
   })
   const membership = memberLoop(

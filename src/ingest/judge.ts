@@ -1,5 +1,5 @@
-import { isUtf8 } from 'node:buffer'
 import type { DeadLetterReason } from '../event/index.ts'
+import { judge as judgeEvent } from '../pdm/index.ts'
 import type { Binding } from '../registry/index.ts'
 
 /** Why a record cannot become a row, in the words of a dead letter. */
@@ -28,39 +28,24 @@ export function refuseUnread(value: Buffer | null): Refusal | null {
   return null
 }
 
-const MEMBERS = new Set(['dataset', 'event_id', 'data'])
-
-/**
- * Judges an event that nobody has judged against this schema version: the same rules as collect's,
- * so that a record from another producer gets the verdict that the API would have given.
- */
-export function judge(value: Buffer, eventId: string, binding: Binding): Refusal | null {
-  if (!isUtf8(value)) return malformed('The event is not UTF-8.')
-  let event: unknown
-  try {
-    event = JSON.parse(value.toString())
-  } catch (error) {
-    return malformed(`The event is not JSON: ${(error as Error).message}`)
-  }
-  if (typeof event !== 'object' || event === null || Array.isArray(event)) {
-    return malformed('The event is not a JSON object.')
-  }
-  const members = event as { readonly [member: string]: unknown }
-  for (const member of Object.keys(members)) {
-    if (!MEMBERS.has(member)) {
-      return invalid(`/${escape(member)}`, `An event has dataset, event_id and data; "${member}" is none of them.`)
-    }
-  }
-  const named = members['event_id']
-  if (named !== undefined && (typeof named !== 'string' || named.toLowerCase() !== eventId)) {
-    return invalid('/event_id', 'The event_id is not the record key, which is the event id.')
-  }
-  if (!Object.hasOwn(members, 'data')) return invalid('/data', 'The event has no data.')
-  const faults = binding.validate(members['data'])
-  const fault = faults?.[0]
-  return fault === undefined ? null : invalid(`/data${fault.pointer}`, fault.message)
+/** What the API's collect allows an event, for records that it has not seen. */
+export interface JudgeLimits {
+  readonly maxEventBytes: number
+  readonly maxDepth: number
 }
 
-const malformed = (error: string): Refusal => ({ reason: 'malformed', pointer: '', error })
-const invalid = (pointer: string, error: string): Refusal => ({ reason: 'invalid', pointer, error })
-const escape = (member: string): string => member.replaceAll('~', '~0').replaceAll('/', '~1')
+/**
+ * Judges an event that nobody has judged against this schema version: by the same rules as collect,
+ * so that a record from another producer gets the verdict that the API would have given. An id
+ * inside the event must be the record's key.
+ */
+export function judge(value: Buffer, eventId: string, binding: Binding, limits: JudgeLimits): Refusal | null {
+  const judgement = judgeEvent(value, binding.validate, limits)
+  if (judgement.kind === 'refused') {
+    const [fault] = judgement.faults
+    return { reason: judgement.reason, pointer: fault?.pointer ?? '', error: fault?.message ?? 'The event is not valid.' }
+  }
+  const named = judgement.event.eventId
+  if (named === undefined || named.toLowerCase() === eventId) return null
+  return { reason: 'invalid', pointer: '/event_id', error: 'The event_id is not the record key, which is the event id.' }
+}

@@ -10,7 +10,8 @@ import {
 import {
   loadTable, openDataFileWriter, openDuckDb, openObjectStore, planScan, pointerOf, readParquetSql, type ObjectStore,
 } from '../../src/lake/index.ts'
-import { openBindings } from '../../src/registry/index.ts'
+import { Problem } from '../../src/problems/index.ts'
+import { openBindings, type Bindings } from '../../src/registry/index.ts'
 import { openStore, type Store } from '../../src/store/index.ts'
 import { listen, type AnnouncementName, type Announcements } from '../../src/telemetry/index.ts'
 import { openMemoryLog, type LogRecord, type MemoryLog } from './memory-log.ts'
@@ -39,6 +40,8 @@ export interface Carriage {
   heard<N extends AnnouncementName>(name: N): Announcements[N][]
   rows(place: Place): Promise<Array<Record<string, unknown>>>
   letters(place: Place): Promise<Array<Record<string, unknown>>>
+  /** The fault that a store answers with while Postgres is away. */
+  away(): Problem
 }
 
 export interface Start {
@@ -47,11 +50,14 @@ export interface Start {
   readonly lake?: (lake: FlushLake) => FlushLake
   readonly record?: (record: FlushRecord) => FlushRecord
   readonly now?: () => number
+  readonly bindings?: (bindings: Bindings) => IngestParts['bindings']
 }
 
 export const LIMITS: IngestLimits = {
   flushSeconds: 0.1, flushRows: 10_000, flushMaxRows: 200_000, flushMaxFiles: 64, bufferBytes: 64 << 20,
   commitsPerSecond: 1_000, parkSeconds: 600, readerGraceSeconds: 300, leaseSeconds: 6, busTrusted: true,
+  collectMaxEventBytes: 1 << 20,
+  collectMaxDepth: 64,
 }
 
 const DEFINITION = {
@@ -97,12 +103,12 @@ export async function openCarriage(owner: Owner): Promise<Carriage> {
       return addDataset({ tenantId: tenant.id, tenantSlug: tenant.slug, topic }, 'events', definition)
     },
     addDataset: (place, slug, definition = DEFINITION) => addDataset(place, slug, definition),
-    async start({ limits, point, lake = (real: FlushLake) => real, record = (real: FlushRecord) => real, now } = {}) {
+    async start({ limits, point, lake = (real: FlushLake) => real, record = (real: FlushRecord) => real, bindings = (real: Bindings) => real, now } = {}) {
       const ingest = startIngest({
         join: () => openMembership(store, { worker: `w-${uuidv7()}`, leaseSeconds: limits?.leaseSeconds ?? LIMITS.leaseSeconds }),
         reader: log.reader(),
         admin: log.admin,
-        bindings: openBindings(store, { maxAgeMs: 2_000 }),
+        bindings: bindings(openBindings(store, { maxAgeMs: 2_000 })),
         lake: lake(openFlushLake(store, objects, writer, { keepSnapshots: 100, keepMs: 3_600_000, now: Date.now })),
         record: record(openFlushRecord(store)),
         adopt: openAdoptTopic(store),
@@ -139,6 +145,7 @@ export async function openCarriage(owner: Owner): Promise<Carriage> {
         connection.closeSync()
       }
     },
+    away: () => new Problem('dependency_away', 'away on purpose'),
     async letters(place) {
       return pg.sql('admin').query(
         `SELECT dataset_id, topic, partition, source_offset::int AS offset, event_id, reason, pointer, error, key, value, headers
