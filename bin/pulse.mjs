@@ -41,13 +41,20 @@ if (isOldEnough(process.versions.node)) {
   const node = pinnedNode()
   if (node === undefined) {
     process.stderr.write(
-      'Pulse needs Node ' + LEAST.join('.') + ' or newer, and this is ' + process.versions.node +
-        ': install a newer Node, or run "npm install" in ' + root + ', which brings one on Linux.\n',
+      'Pulse needs Node ' +
+        LEAST.join('.') +
+        ' or newer, and this is ' +
+        process.versions.node +
+        ': install a newer Node, or run "npm install" in ' +
+        root +
+        ', which brings one on Linux.\n',
     )
     process.exitCode = 1
   } else {
     // The channel's only use: the other one stops when this one is gone.
-    const other = spawn(node, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+    const other = spawn(node, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), {
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    })
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
       process.on(signal, function () {
         other.kill(signal)

@@ -7,17 +7,25 @@ import { reachable, readLiveRunFile, runDemo } from './start/index.ts'
 export async function demoCommand(write: (text: string) => void): Promise<number> {
   const { settings } = readSettings()
   const run = await readLiveRunFile(settings.dataDir)
-  const portOf = (name: string, which: string): number | undefined => run?.processes.find((running) => running.name === name)?.ports[which]
+  const portOf = (name: string, which: string): number | undefined =>
+    run?.processes.find((running) => running.name === name)?.ports[which]
   const host = reachable(settings.host)
   const s3 =
-    settings.s3AccessKey === undefined || settings.s3SecretKey === undefined ? {} : { accessKey: settings.s3AccessKey, secretKey: settings.s3SecretKey }
+    settings.s3AccessKey === undefined || settings.s3SecretKey === undefined
+      ? {}
+      : { accessKey: settings.s3AccessKey, secretKey: settings.s3SecretKey }
   return runDemo({
     apiUrl: `http://${host}:${portOf('api', 'api') ?? settings.apiPort}`,
     metricsUrl: `http://${host}:${portOf('worker', 'metrics') ?? settings.workerMetricsPort}/metrics`,
     objects: openObjectStore({
       warehouse: settings.warehouse,
       cacheDir: join(settings.dataDir, 'cache', 'demo'),
-      s3: { region: settings.s3Region, pathStyle: settings.s3PathStyle, ...(settings.s3Endpoint === undefined ? {} : { endpoint: settings.s3Endpoint }), ...s3 },
+      s3: {
+        region: settings.s3Region,
+        pathStyle: settings.s3PathStyle,
+        ...(settings.s3Endpoint === undefined ? {} : { endpoint: settings.s3Endpoint }),
+        ...s3,
+      },
     }),
     write,
   })

@@ -38,13 +38,18 @@ interface Given {
 /** Reads the command line and runs it. Resolves when there is nothing more to say; long-running commands keep the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   const pulse = new Command('pulse')
-    .description('Pulse, a multi-tenant event platform: an HTTP API and a worker that carries events into Apache Iceberg, exactly once.')
+    .description(
+      'Pulse, a multi-tenant event platform: an HTTP API and a worker that carries events into Apache Iceberg, exactly once.',
+    )
     .addHelpText('after', () => `\n${settingsHelp()}`)
   pulse
     .command('start')
     .description('run everything: Postgres and bus (embedded where none is set), API, worker')
     .action(() => ending(async () => (await import('./start/index.ts')).start(loadedOrExit(), write)))
-  for (const [name, says] of [['api', 'run the API alone'], ['worker', 'run a worker alone (any number, anywhere)']] as const) {
+  for (const [name, says] of [
+    ['api', 'run the API alone'],
+    ['worker', 'run a worker alone (any number, anywhere)'],
+  ] as const) {
     pulse
       .command(name)
       .description(says)

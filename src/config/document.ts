@@ -6,12 +6,15 @@ const defaultOf = (setting: Setting<unknown>): string => setting.fallback ?? 'no
 /** docs/reference/settings.md, whole. A test holds the file to it. */
 export function settingsDocument(): string {
   const parts = GROUPS.map((group) => {
-    const rows = names.filter((name) => SETTINGS[name].group === group).map((name) => {
-      const setting: Setting<unknown> = SETTINGS[name]
-      const fallback = setting.fallback === undefined ? 'not set' : `\`${setting.fallback}\``
-      const embedded = setting.embedded === undefined ? '' : ` (\`pulse start\` with the embedded bus: \`${setting.embedded}\`)`
-      return `| \`${name}\` | ${setting.kind.says}${setting.secret ? '; secret' : ''} | ${fallback}${embedded} | ${setting.doc} |`
-    })
+    const rows = names
+      .filter((name) => SETTINGS[name].group === group)
+      .map((name) => {
+        const setting: Setting<unknown> = SETTINGS[name]
+        const fallback = setting.fallback === undefined ? 'not set' : `\`${setting.fallback}\``
+        const embedded =
+          setting.embedded === undefined ? '' : ` (\`pulse start\` with the embedded bus: \`${setting.embedded}\`)`
+        return `| \`${name}\` | ${setting.kind.says}${setting.secret ? '; secret' : ''} | ${fallback}${embedded} | ${setting.doc} |`
+      })
     return `## ${group}\n\n| name | value | default | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`
   })
   return `<!-- Generated from source by \`npm run check -- --write\`. Edit the source, not this page. -->
@@ -29,10 +32,12 @@ export function settingsHelp(): string {
   const lines = GROUPS.flatMap((group) => [
     '',
     `${group}:`,
-    ...names.filter((name) => SETTINGS[name].group === group).map((name) => {
-      const setting: Setting<unknown> = SETTINGS[name]
-      return `  ${name.padEnd(34)} ${setting.doc.replaceAll('`', '')} [${defaultOf(setting)}${setting.embedded === undefined ? '' : `; embedded ${setting.embedded}`}]`
-    }),
+    ...names
+      .filter((name) => SETTINGS[name].group === group)
+      .map((name) => {
+        const setting: Setting<unknown> = SETTINGS[name]
+        return `  ${name.padEnd(34)} ${setting.doc.replaceAll('`', '')} [${defaultOf(setting)}${setting.embedded === undefined ? '' : `; embedded ${setting.embedded}`}]`
+      }),
   ])
   return `Settings (environment variables; a secret also as NAME_FILE):\n${lines.join('\n')}\n`
 }

@@ -12,11 +12,13 @@ const number = (says: string, min: number, max: number, isFit: (value: number) =
   says: `${says}, ${min} to ${max}`,
   read(text) {
     const value = Number(text)
-    if (text.trim() === '' || !isFit(value) || value < min || value > max) throw new Error(`must be ${says} from ${min} to ${max}, not "${text}"`)
+    if (text.trim() === '' || !isFit(value) || value < min || value > max)
+      throw new Error(`must be ${says} from ${min} to ${max}, not "${text}"`)
     return value
   },
 })
-export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER): Kind<number> => number('a whole number', min, max, Number.isSafeInteger)
+export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER): Kind<number> =>
+  number('a whole number', min, max, Number.isSafeInteger)
 export const decimal = (min: number, max: number): Kind<number> => number('a number', min, max, Number.isFinite)
 export const port: Kind<number> = { ...whole(0, 65_535), says: 'a port; 0 = any free one' }
 
@@ -26,7 +28,8 @@ export const oneOf = <const C extends string>(...choices: readonly C[]): Kind<C>
   says: choices.map((choice) => `\`${choice}\``).join(' or '),
   read(given) {
     const found = choices.find((choice) => choice === given)
-    if (found === undefined) throw new Error(`must be ${choices.map((choice) => `"${choice}"`).join(' or ')}, not "${given}"`)
+    if (found === undefined)
+      throw new Error(`must be ${choices.map((choice) => `"${choice}"`).join(' or ')}, not "${given}"`)
     return found
   },
 })
@@ -60,7 +63,8 @@ export const webUrl: Kind<string> = {
   says: 'a URL, `http://…` or `https://…`',
   read(given) {
     const url = URL.parse(given)
-    if (url === null || !/^https?:$/.test(url.protocol)) throw new Error(`must be a URL that begins with http:// or https://, not "${given}"`)
+    if (url === null || !/^https?:$/.test(url.protocol))
+      throw new Error(`must be a URL that begins with http:// or https://, not "${given}"`)
     return given.replace(/\/+$/, '')
   },
 }
@@ -69,9 +73,13 @@ export const webUrl: Kind<string> = {
 export const brokers: Kind<readonly string[]> = {
   says: '`host:port`, separated by commas',
   read(given) {
-    const list = given.split(',').map((broker) => broker.trim()).filter((broker) => broker !== '')
+    const list = given
+      .split(',')
+      .map((broker) => broker.trim())
+      .filter((broker) => broker !== '')
     const odd = list.find((broker) => !/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/.test(broker))
-    if (odd !== undefined || list.length === 0) throw new Error(`must be host:port, separated by commas; "${odd ?? given}" is not`)
+    if (odd !== undefined || list.length === 0)
+      throw new Error(`must be host:port, separated by commas; "${odd ?? given}" is not`)
     return Object.freeze(list)
   },
 }
@@ -81,7 +89,8 @@ export const warehouse: Kind<string> = {
   says: '`s3://bucket/prefix` or a folder',
   read(given) {
     if (/^s3:\/\/[a-z0-9][a-z0-9.-]+(\/|$)/.test(given)) return given.replace(/\/+$/, '')
-    if (/^[a-z0-9+]+:\/\//i.test(given) && !given.startsWith('file:///')) throw new Error(`must be s3://bucket/prefix or a folder, not "${given}"`)
+    if (/^[a-z0-9+]+:\/\//i.test(given) && !given.startsWith('file:///'))
+      throw new Error(`must be s3://bucket/prefix or a folder, not "${given}"`)
     if (given.startsWith('file:///')) return given.replace(/\/+$/, '')
     return pathToFileURL(isAbsolute(given) ? given : resolve(given)).href.replace(/\/+$/, '')
   },

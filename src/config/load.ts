@@ -70,12 +70,19 @@ function textOf(name: SettingName, setting: Setting<unknown>, env: Environment):
 /** Values that are fine alone and wrong together. */
 function together(settings: Settings): string[] {
   const faults: string[] = []
-  if (settings.flushMaxRows < settings.flushRows) faults.push('PULSE_FLUSH_MAX_ROWS must not be below PULSE_FLUSH_ROWS.')
-  if (settings.collectMaxEventBytes > settings.collectMaxBodyBytes) faults.push('PULSE_COLLECT_MAX_EVENT_BYTES must not be above PULSE_COLLECT_MAX_BODY_BYTES.')
-  if ((settings.topicMinInsync ?? 1) > (settings.topicReplication ?? Infinity)) faults.push('PULSE_TOPIC_MIN_INSYNC must not be above PULSE_TOPIC_REPLICATION.')
-  const sasl = [settings.kafkaSaslMechanism, settings.kafkaSaslUsername, settings.kafkaSaslPassword].filter((part) => part !== undefined)
-  if (sasl.length !== 0 && sasl.length !== 3) faults.push('PULSE_KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD must be set together.')
-  if ((settings.s3AccessKey === undefined) !== (settings.s3SecretKey === undefined)) faults.push('PULSE_S3_ACCESS_KEY and PULSE_S3_SECRET_KEY must be set together.')
+  if (settings.flushMaxRows < settings.flushRows)
+    faults.push('PULSE_FLUSH_MAX_ROWS must not be below PULSE_FLUSH_ROWS.')
+  if (settings.collectMaxEventBytes > settings.collectMaxBodyBytes)
+    faults.push('PULSE_COLLECT_MAX_EVENT_BYTES must not be above PULSE_COLLECT_MAX_BODY_BYTES.')
+  if ((settings.topicMinInsync ?? 1) > (settings.topicReplication ?? Infinity))
+    faults.push('PULSE_TOPIC_MIN_INSYNC must not be above PULSE_TOPIC_REPLICATION.')
+  const sasl = [settings.kafkaSaslMechanism, settings.kafkaSaslUsername, settings.kafkaSaslPassword].filter(
+    (part) => part !== undefined,
+  )
+  if (sasl.length !== 0 && sasl.length !== 3)
+    faults.push('PULSE_KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD must be set together.')
+  if ((settings.s3AccessKey === undefined) !== (settings.s3SecretKey === undefined))
+    faults.push('PULSE_S3_ACCESS_KEY and PULSE_S3_SECRET_KEY must be set together.')
   return faults
 }
 
@@ -88,5 +95,7 @@ function unknownVariables(env: Environment): string[] {
 
 /** The environment for a child process: this one's with `more` on top; `undefined` takes a variable out. */
 export function environmentWith(more: Environment): Record<string, string> {
-  return Object.fromEntries(Object.entries({ ...process.env, ...more }).filter((entry): entry is [string, string] => entry[1] !== undefined))
+  return Object.fromEntries(
+    Object.entries({ ...process.env, ...more }).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
 }

@@ -1,11 +1,34 @@
-import { brokers, decimal, file, flag, folder, oneOf, port, postgresUrl, text, warehouse, webUrl, whole, type Kind } from './kinds.ts'
+import {
+  brokers,
+  decimal,
+  file,
+  flag,
+  folder,
+  oneOf,
+  port,
+  postgresUrl,
+  text,
+  warehouse,
+  webUrl,
+  whole,
+  type Kind,
+} from './kinds.ts'
 
 /**
  * Every setting that Pulse has, once. The type, the defaults, the validation, `--help`, the page
  * docs/reference/settings.md and what is redacted all come from this table.
  */
 
-export const GROUPS = ['Places', 'Ports', 'The bus', 'The lake', 'Collect', 'The worker', 'Upkeep', 'Telemetry'] as const
+export const GROUPS = [
+  'Places',
+  'Ports',
+  'The bus',
+  'The lake',
+  'Collect',
+  'The worker',
+  'Upkeep',
+  'Telemetry',
+] as const
 export type Group = (typeof GROUPS)[number]
 
 export interface Setting<T> {
@@ -34,71 +57,224 @@ const MIB = 1024 * 1024
 const bytes = (mib: number): string => String(mib * MIB)
 
 export const SETTINGS = {
-  PULSE_DATA_DIR: given('Places', folder, '.pulse', 'Where the embedded places keep their data, with secrets, logs and `run.json`.'),
-  PULSE_HOST: given('Places', text, '127.0.0.1', 'The address that the API, the worker\'s ports and the embedded bus listen on.'),
-  PULSE_DATABASE_URL: optional('Places', postgresUrl, 'The system of record, as role `pulse_app`. Not set: `pulse start` runs an embedded PostgreSQL.', { secret: true }),
-  PULSE_ADMIN_DATABASE_URL: optional('Places', postgresUrl, 'The same database as role `pulse`: migrations, seeds and role management only.', { secret: true }),
-  PULSE_DATABASE_POOL_SIZE: given('Places', whole(1, 1000), '10', 'Connections to Postgres that one process holds at most.'),
+  PULSE_DATA_DIR: given(
+    'Places',
+    folder,
+    '.pulse',
+    'Where the embedded places keep their data, with secrets, logs and `run.json`.',
+  ),
+  PULSE_HOST: given(
+    'Places',
+    text,
+    '127.0.0.1',
+    "The address that the API, the worker's ports and the embedded bus listen on.",
+  ),
+  PULSE_DATABASE_URL: optional(
+    'Places',
+    postgresUrl,
+    'The system of record, as role `pulse_app`. Not set: `pulse start` runs an embedded PostgreSQL.',
+    { secret: true },
+  ),
+  PULSE_ADMIN_DATABASE_URL: optional(
+    'Places',
+    postgresUrl,
+    'The same database as role `pulse`: migrations, seeds and role management only.',
+    { secret: true },
+  ),
+  PULSE_DATABASE_POOL_SIZE: given(
+    'Places',
+    whole(1, 1000),
+    '10',
+    'Connections to Postgres that one process holds at most.',
+  ),
   PULSE_KAFKA_BROKERS: optional('Places', brokers, 'The event bus. Not set: `pulse start` runs the embedded bus.'),
   PULSE_WAREHOUSE: optional('Places', warehouse, 'The lake. Not set: the folder `warehouse` in the data folder.'),
-  PULSE_AUTH: given('Places', oneOf('open'), 'open', '`open`: who can reach the port names the tenant in `X-Tenant-ID`. (`keys` comes with API keys.)'),
+  PULSE_AUTH: given(
+    'Places',
+    oneOf('open'),
+    'open',
+    '`open`: who can reach the port names the tenant in `X-Tenant-ID`. (`keys` comes with API keys.)',
+  ),
 
   PULSE_API_PORT: given('Ports', port, '8000', 'The API.'),
-  PULSE_WORKER_METRICS_PORT: given('Ports', port, '9100', 'The worker\'s `/metrics`.'),
-  PULSE_WORKER_HEALTH_PORT: given('Ports', port, '9101', 'The worker\'s `/healthz`, `/livez`, `/startupz`.'),
+  PULSE_WORKER_METRICS_PORT: given('Ports', port, '9100', "The worker's `/metrics`."),
+  PULSE_WORKER_HEALTH_PORT: given('Ports', port, '9101', "The worker's `/healthz`, `/livez`, `/startupz`."),
   PULSE_BUS_PORT: given('Ports', port, '0', 'The embedded bus.'),
   PULSE_POSTGRES_PORT: given('Ports', port, '0', 'The embedded PostgreSQL.'),
 
-  PULSE_KAFKA_SASL_MECHANISM: optional('The bus', oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'), 'How to log in to the brokers.'),
+  PULSE_KAFKA_SASL_MECHANISM: optional(
+    'The bus',
+    oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
+    'How to log in to the brokers.',
+  ),
   PULSE_KAFKA_SASL_USERNAME: optional('The bus', text, 'With `PULSE_KAFKA_SASL_MECHANISM`.'),
   PULSE_KAFKA_SASL_PASSWORD: optional('The bus', text, 'With `PULSE_KAFKA_SASL_MECHANISM`.', { secret: true }),
   PULSE_KAFKA_TLS: given('The bus', flag, 'false', 'Speak TLS to the brokers.'),
-  PULSE_KAFKA_TLS_CA_FILE: optional('The bus', file, 'Certificates to trust instead of the system\'s, PEM.'),
-  PULSE_KAFKA_TLS_CERT_FILE: optional('The bus', file, 'The client\'s certificate, PEM.'),
-  PULSE_KAFKA_TLS_KEY_FILE: optional('The bus', file, 'The client\'s key, PEM.'),
-  PULSE_KAFKA_TLS_VERIFY: given('The bus', flag, 'true', 'Whether the brokers\' certificates are checked.'),
-  PULSE_TOPIC_PARTITIONS: given('The bus', whole(1, 10_000), '1', 'Partitions of a new tenant\'s topic of events.'),
-  PULSE_TOPIC_REPLICATION: optional('The bus', whole(1, 32_767), 'Replicas of a new topic. Not set: the brokers\' default.'),
-  PULSE_TOPIC_MIN_INSYNC: optional('The bus', whole(1, 32_767), '`min.insync.replicas` of a new topic. Not set: the brokers\' default.'),
-  PULSE_BUS_TRUSTED: given('The bus', flag, 'true', 'Nobody but Pulse writes to the bus. `false`: the worker validates every record itself.'),
-  PULSE_PUBLISH_TIMEOUT_MS: given('The bus', whole(100, 600_000), '5000', 'How long a request waits for the bus to acknowledge.'),
-  PULSE_BUS_RETENTION_HOURS: given('The bus', decimal(0, 87_600), '24', 'Records settled longer than this are deleted. What is not settled is never removed.', { embedded: '1' }),
-  PULSE_BUS_MAX_BYTES: given('The bus', whole(16 * MIB), bytes(10_240), 'The embedded bus refuses to take more than this (a storage error, never a false acknowledgement).'),
+  PULSE_KAFKA_TLS_CA_FILE: optional('The bus', file, "Certificates to trust instead of the system's, PEM."),
+  PULSE_KAFKA_TLS_CERT_FILE: optional('The bus', file, "The client's certificate, PEM."),
+  PULSE_KAFKA_TLS_KEY_FILE: optional('The bus', file, "The client's key, PEM."),
+  PULSE_KAFKA_TLS_VERIFY: given('The bus', flag, 'true', "Whether the brokers' certificates are checked."),
+  PULSE_TOPIC_PARTITIONS: given('The bus', whole(1, 10_000), '1', "Partitions of a new tenant's topic of events."),
+  PULSE_TOPIC_REPLICATION: optional(
+    'The bus',
+    whole(1, 32_767),
+    "Replicas of a new topic. Not set: the brokers' default.",
+  ),
+  PULSE_TOPIC_MIN_INSYNC: optional(
+    'The bus',
+    whole(1, 32_767),
+    "`min.insync.replicas` of a new topic. Not set: the brokers' default.",
+  ),
+  PULSE_BUS_TRUSTED: given(
+    'The bus',
+    flag,
+    'true',
+    'Nobody but Pulse writes to the bus. `false`: the worker validates every record itself.',
+  ),
+  PULSE_PUBLISH_TIMEOUT_MS: given(
+    'The bus',
+    whole(100, 600_000),
+    '5000',
+    'How long a request waits for the bus to acknowledge.',
+  ),
+  PULSE_BUS_RETENTION_HOURS: given(
+    'The bus',
+    decimal(0, 87_600),
+    '24',
+    'Records settled longer than this are deleted. What is not settled is never removed.',
+    { embedded: '1' },
+  ),
+  PULSE_BUS_MAX_BYTES: given(
+    'The bus',
+    whole(16 * MIB),
+    bytes(10_240),
+    'The embedded bus refuses to take more than this (a storage error, never a false acknowledgement).',
+  ),
 
   PULSE_S3_ENDPOINT: optional('The lake', webUrl, 'An S3 service other than AWS.'),
-  PULSE_S3_REGION: given('The lake', text, 'us-east-1', 'The bucket\'s region.'),
-  PULSE_S3_ACCESS_KEY: optional('The lake', text, 'Not set: the environment\'s own credentials.', { secret: true }),
+  PULSE_S3_REGION: given('The lake', text, 'us-east-1', "The bucket's region."),
+  PULSE_S3_ACCESS_KEY: optional('The lake', text, "Not set: the environment's own credentials.", { secret: true }),
   PULSE_S3_SECRET_KEY: optional('The lake', text, 'With `PULSE_S3_ACCESS_KEY`.', { secret: true }),
-  PULSE_S3_PATH_STYLE: given('The lake', flag, 'true', 'Buckets in the path (MinIO and most others) instead of the host name.'),
+  PULSE_S3_PATH_STYLE: given(
+    'The lake',
+    flag,
+    'true',
+    'Buckets in the path (MinIO and most others) instead of the host name.',
+  ),
 
-  PULSE_COLLECT_MAX_BODY_BYTES: given('Collect', whole(1024, 1024 * MIB), bytes(16), 'A request\'s body, unpacked.'),
+  PULSE_COLLECT_MAX_BODY_BYTES: given('Collect', whole(1024, 1024 * MIB), bytes(16), "A request's body, unpacked."),
   PULSE_COLLECT_MAX_EVENT_BYTES: given('Collect', whole(256, 64 * MIB), bytes(1), 'One event.'),
   PULSE_COLLECT_MAX_EVENTS: given('Collect', whole(1, 1_000_000), '10000', 'Events in one request.'),
   PULSE_COLLECT_MAX_DEPTH: given('Collect', whole(4, 1000), '64', 'Nesting depth of an event.'),
-  PULSE_COLLECT_MAX_PENDING_BYTES: given('Collect', whole(MIB), bytes(128), 'Accepted bodies that wait for the bus; above it requests are answered 503 `overloaded`.'),
-  PULSE_COLLECT_BODY_TIMEOUT_MS: given('Collect', whole(100, 600_000), '30000', 'How long a request\'s body may take to arrive.'),
+  PULSE_COLLECT_MAX_PENDING_BYTES: given(
+    'Collect',
+    whole(MIB),
+    bytes(128),
+    'Accepted bodies that wait for the bus; above it requests are answered 503 `overloaded`.',
+  ),
+  PULSE_COLLECT_BODY_TIMEOUT_MS: given(
+    'Collect',
+    whole(100, 600_000),
+    '30000',
+    "How long a request's body may take to arrive.",
+  ),
 
-  PULSE_FLUSH_SECONDS: given('The worker', decimal(0.05, 86_400), '30', 'A dataset is flushed this long after its first buffered record …', { embedded: '2' }),
+  PULSE_FLUSH_SECONDS: given(
+    'The worker',
+    decimal(0.05, 86_400),
+    '30',
+    'A dataset is flushed this long after its first buffered record …',
+    { embedded: '2' },
+  ),
   PULSE_FLUSH_ROWS: given('The worker', whole(1, 10_000_000), '10000', '… or at this many rows, whichever is first.'),
-  PULSE_FLUSH_MAX_ROWS: given('The worker', whole(1, 10_000_000), '200000', 'The most rows of one dataset that one flush takes: a backlog makes larger files, not more commits.'),
-  PULSE_FLUSH_MAX_FILES: given('The worker', whole(1, 10_000), '64', 'Data files (one a day) that are open at once while writing.'),
-  PULSE_BUFFER_BYTES: given('The worker', whole(MIB), bytes(128), 'What a worker buffers at most; above it, it stops fetching.'),
-  PULSE_COMMITS_PER_SECOND: given('The worker', decimal(0.1, 10_000), '20', 'The commits that many idle tenants share; their flush intervals widen to keep it.'),
-  PULSE_LEASE_SECONDS: given('The worker', decimal(0.5, 3600), '6', 'A worker that was not heard of for this long loses its partitions.'),
-  PULSE_DRAIN_SECONDS: given('The worker', decimal(0, 3600), '8', 'How long a stopping process may take to finish what it holds.'),
-  PULSE_PARK_SECONDS: given('The worker', decimal(0, 86_400), '600', 'A dataset whose table stays broken this long has its records dead-lettered (`table_unavailable`).'),
-  PULSE_DEDUP_DAYS: given('The worker', decimal(0.0001, 3650), '7', 'A repeated event id is recognised for at least this long.'),
+  PULSE_FLUSH_MAX_ROWS: given(
+    'The worker',
+    whole(1, 10_000_000),
+    '200000',
+    'The most rows of one dataset that one flush takes: a backlog makes larger files, not more commits.',
+  ),
+  PULSE_FLUSH_MAX_FILES: given(
+    'The worker',
+    whole(1, 10_000),
+    '64',
+    'Data files (one a day) that are open at once while writing.',
+  ),
+  PULSE_BUFFER_BYTES: given(
+    'The worker',
+    whole(MIB),
+    bytes(128),
+    'What a worker buffers at most; above it, it stops fetching.',
+  ),
+  PULSE_COMMITS_PER_SECOND: given(
+    'The worker',
+    decimal(0.1, 10_000),
+    '20',
+    'The commits that many idle tenants share; their flush intervals widen to keep it.',
+  ),
+  PULSE_LEASE_SECONDS: given(
+    'The worker',
+    decimal(0.5, 3600),
+    '6',
+    'A worker that was not heard of for this long loses its partitions.',
+  ),
+  PULSE_DRAIN_SECONDS: given(
+    'The worker',
+    decimal(0, 3600),
+    '8',
+    'How long a stopping process may take to finish what it holds.',
+  ),
+  PULSE_PARK_SECONDS: given(
+    'The worker',
+    decimal(0, 86_400),
+    '600',
+    'A dataset whose table stays broken this long has its records dead-lettered (`table_unavailable`).',
+  ),
+  PULSE_DEDUP_DAYS: given(
+    'The worker',
+    whole(1, 3650),
+    '7',
+    'A repeated event id is recognised for at least this long.',
+  ),
 
   PULSE_DEAD_LETTER_DAYS: given('Upkeep', whole(1, 3650), '30', 'How long dead letters are kept.'),
   PULSE_SNAPSHOTS_KEEP: given('Upkeep', whole(1, 100_000), '100', 'Snapshots of a table that are kept at most …'),
-  PULSE_SNAPSHOT_SECONDS: given('Upkeep', decimal(0, 31_536_000), '3600', '… and for how long. The current one always stays.'),
-  PULSE_READER_GRACE_SECONDS: given('Upkeep', decimal(0, 31_536_000), '300', 'Files that no snapshot reaches any more are deleted after this long, so that readers can finish.'),
+  PULSE_SNAPSHOT_SECONDS: given(
+    'Upkeep',
+    decimal(0, 31_536_000),
+    '3600',
+    '… and for how long. The current one always stays.',
+  ),
+  PULSE_READER_GRACE_SECONDS: given(
+    'Upkeep',
+    decimal(0, 31_536_000),
+    '300',
+    'Files that no snapshot reaches any more are deleted after this long, so that readers can finish.',
+  ),
 
   PULSE_TELEMETRY: given('Telemetry', oneOf('on', 'off'), 'on', '`off` for benchmarks: no metrics, no log lines.'),
-  PULSE_LOG_LEVEL: given('Telemetry', oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace'), 'info', 'What is logged, as JSON lines on standard output.'),
-  PULSE_OTLP_ENDPOINT: optional('Telemetry', webUrl, 'Where spans are sent. Nothing reads it yet: traces come with the next version.'),
-  PULSE_TRACES_PER_SECOND: given('Telemetry', decimal(0, 100_000), '20', 'Requests sampled per second and API process. Nothing reads it yet, see above.'),
-  PULSE_CANARY_SECONDS: given('Telemetry', decimal(0, 86_400), '30', 'How often the canary sends an event. Nothing reads it yet, see above.'),
+  PULSE_LOG_LEVEL: given(
+    'Telemetry',
+    oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace'),
+    'info',
+    'What is logged, as JSON lines on standard output.',
+  ),
+  PULSE_OTLP_ENDPOINT: optional(
+    'Telemetry',
+    webUrl,
+    'Where spans are sent. Nothing reads it yet: traces come with the next version.',
+  ),
+  PULSE_TRACES_PER_SECOND: given(
+    'Telemetry',
+    decimal(0, 100_000),
+    '20',
+    'Requests sampled per second and API process. Nothing reads it yet, see above.',
+  ),
+  PULSE_CANARY_SECONDS: given(
+    'Telemetry',
+    decimal(0, 86_400),
+    '30',
+    'How often the canary sends an event. Nothing reads it yet, see above.',
+  ),
 } as const satisfies Record<`PULSE_${string}`, Setting<unknown>>
 
 export type SettingName = keyof typeof SETTINGS
@@ -119,4 +295,7 @@ export type Settings = Omit<Read, 'kafkaBrokers' | 'warehouse'> & {
 
 /** `PULSE_FLUSH_SECONDS` -> `flushSeconds`. */
 export const keyOf = (name: SettingName): keyof Settings =>
-  name.slice('PULSE_'.length).toLowerCase().replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()) as keyof Settings
+  name
+    .slice('PULSE_'.length)
+    .toLowerCase()
+    .replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()) as keyof Settings

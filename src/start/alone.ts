@@ -8,7 +8,11 @@ import { readLiveRunFile } from './run-file.ts'
  * one of the data folder is taken, if it runs. `needs` names what the command cannot do without.
  * Throws `StartRefused` with a sentence when nothing runs there.
  */
-export async function settingsBeside(needs: { readonly postgres?: boolean; readonly bus?: boolean; readonly admin?: boolean }): Promise<Settings> {
+export async function settingsBeside(needs: {
+  readonly postgres?: boolean
+  readonly bus?: boolean
+  readonly admin?: boolean
+}): Promise<Settings> {
   const { settings } = readSettings()
   const run = await readLiveRunFile(settings.dataDir)
   const portOf = (name: string): number | undefined => run?.processes.find((running) => running.name === name)?.port
@@ -31,7 +35,9 @@ export async function settingsBeside(needs: { readonly postgres?: boolean; reado
     needs.bus === true && beside.kafkaBrokers.length === 0 ? 'PULSE_KAFKA_BROKERS' : undefined,
   ].filter((name) => name !== undefined)
   if (missing.length > 0) {
-    throw new StartRefused(`${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set, and nothing runs on ${settings.dataDir}: set ${missing.length === 1 ? 'it' : 'them'}, or run "pulse start" there first.`)
+    throw new StartRefused(
+      `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set, and nothing runs on ${settings.dataDir}: set ${missing.length === 1 ? 'it' : 'them'}, or run "pulse start" there first.`,
+    )
   }
   return beside
 }

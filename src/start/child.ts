@@ -58,7 +58,11 @@ export function startChild(options: ChildOptions): Child {
     void live.ended.then(async (how) => {
       if (stopping) return
       if (!wasReady) {
-        first.reject(new StartRefused(live.said ?? `The ${options.name} process ended (${how}) before it was ready: see ${options.logPath}.`))
+        first.reject(
+          new StartRefused(
+            live.said ?? `The ${options.name} process ended (${how}) before it was ready: see ${options.logPath}.`,
+          ),
+        )
         return
       }
       if (performance.now() - live.bornMs > HEALTHY_MS) pauseMs = FIRST_PAUSE_MS
@@ -137,5 +141,9 @@ const PORT_SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> 
 }
 
 function pinned(name: string, ports: Readonly<Record<string, number>>): Environment {
-  return Object.fromEntries(Object.entries(PORT_SETTINGS[name] ?? {}).flatMap(([port, setting]) => (ports[port] === undefined ? [] : [[setting, String(ports[port])]])))
+  return Object.fromEntries(
+    Object.entries(PORT_SETTINGS[name] ?? {}).flatMap(([port, setting]) =>
+      ports[port] === undefined ? [] : [[setting, String(ports[port])]],
+    ),
+  )
 }

@@ -23,7 +23,10 @@ export async function openDataDir(dataDir: string): Promise<void> {
     await writeSynced(join(dataDir, 'version'), `${LAYOUT}\n`, 0o644)
   } catch (error) {
     if (error instanceof StartRefused) throw error
-    throw new StartRefused(`The data folder ${dataDir} cannot be written (${(error as Error).message}): set PULSE_DATA_DIR to a folder that can.`, { cause: error })
+    throw new StartRefused(
+      `The data folder ${dataDir} cannot be written (${(error as Error).message}): set PULSE_DATA_DIR to a folder that can.`,
+      { cause: error },
+    )
   }
 }
 
@@ -34,9 +37,14 @@ async function refuseNewer(dataDir: string): Promise<void> {
   })
   if (text === undefined) return
   const layout = Number(text)
-  if (!Number.isInteger(layout)) throw new StartRefused(`The file ${join(dataDir, 'version')} holds no version: is ${dataDir} a data folder of Pulse? Set PULSE_DATA_DIR to one, or to an empty folder.`)
+  if (!Number.isInteger(layout))
+    throw new StartRefused(
+      `The file ${join(dataDir, 'version')} holds no version: is ${dataDir} a data folder of Pulse? Set PULSE_DATA_DIR to one, or to an empty folder.`,
+    )
   if (layout > LAYOUT) {
-    throw new StartRefused(`The data folder ${dataDir} is from a newer Pulse (layout ${layout}, this one knows ${LAYOUT}): start that version, or set PULSE_DATA_DIR to another folder.`)
+    throw new StartRefused(
+      `The data folder ${dataDir} is from a newer Pulse (layout ${layout}, this one knows ${LAYOUT}): start that version, or set PULSE_DATA_DIR to another folder.`,
+    )
   }
 }
 
@@ -47,7 +55,10 @@ export async function secretsOf(dataDir: string): Promise<Secrets> {
     return JSON.parse(await readFile(path, 'utf8')) as Secrets
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw new StartRefused(`${path} cannot be read (${(error as Error).message}): put the right one back, or set PULSE_DATA_DIR to an empty folder.`, { cause: error })
+      throw new StartRefused(
+        `${path} cannot be read (${(error as Error).message}): put the right one back, or set PULSE_DATA_DIR to an empty folder.`,
+        { cause: error },
+      )
     }
   }
   const secrets: Secrets = { admin: randomBytes(24).toString('base64url'), app: randomBytes(24).toString('base64url') }

@@ -9,7 +9,12 @@ const PATIENCE_MS = 3_000
 export const leftoversOf = (run: RunFile): readonly RunningProcess[] =>
   run.processes.filter((left) => {
     const now = identify(left.pid)
-    return left.name !== 'postgres' && now !== undefined && now.began === left.began && now.command.includes(`main.ts ${left.name}`)
+    return (
+      left.name !== 'postgres' &&
+      now !== undefined &&
+      now.began === left.began &&
+      now.command.includes(`main.ts ${left.name}`)
+    )
   })
 
 /** Ends what an earlier start left behind, gently first. Answers the names of what had to be ended. */
@@ -18,7 +23,7 @@ export async function endLeftovers(run: RunFile | undefined, patienceMs = PATIEN
   const ended = leftoversOf(run).map((left) => left.name)
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     for (const left of leftoversOf(run)) signalGroup(left.pid, signal)
-    for (const until = Date.now() + patienceMs; Date.now() < until && leftoversOf(run).length > 0; ) await delay(25)
+    for (const until = Date.now() + patienceMs; Date.now() < until && leftoversOf(run).length > 0;) await delay(25)
   }
   return ended
 }

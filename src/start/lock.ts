@@ -26,7 +26,9 @@ export async function lockDataDir(dataDir: string): Promise<() => Promise<void>>
       const theirs = await textOf(path)
       const pid = holderOf(theirs)
       if (pid !== undefined) {
-        throw new StartRefused(`Pulse already runs on ${dataDir} (process ${pid}): stop that one, or set PULSE_DATA_DIR to another folder.`)
+        throw new StartRefused(
+          `Pulse already runs on ${dataDir} (process ${pid}): stop that one, or set PULSE_DATA_DIR to another folder.`,
+        )
       }
       await takeAway(path, draft, theirs)
     }

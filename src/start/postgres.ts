@@ -38,7 +38,7 @@ export async function keepPostgres(options: PostgresOptions): Promise<PostgresPl
   }
   const { port } = server
   const watch = async (): Promise<void> => {
-    for (let pauseMs = 200; ; ) {
+    for (let pauseMs = 200; ;) {
       const bornMs = performance.now()
       await server.ended
       if (stopping) return

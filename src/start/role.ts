@@ -24,7 +24,11 @@ const STOP_SLACK_MS = 3_000
  * the process that started it with a channel is gone. A supervised process loads its code first and waits for its
  * settings, so that it is ready soon after Postgres and the bus are. Never returns.
  */
-export async function serveRole(load: () => Promise<Role>, settingsAlone: () => Promise<Settings>, given: { readonly supervised?: true } = {}): Promise<never> {
+export async function serveRole(
+  load: () => Promise<Role>,
+  settingsAlone: () => Promise<Settings>,
+  given: { readonly supervised?: true } = {},
+): Promise<never> {
   const supervisor = given.supervised === true ? supervised() : undefined
   let running: Running | undefined
   let stopping = false
@@ -33,7 +37,10 @@ export async function serveRole(load: () => Promise<Role>, settingsAlone: () => 
     if (stopping) return
     stopping = true
     setTimeout(() => process.exit(1), drainMs + STOP_SLACK_MS).unref()
-    Promise.resolve(running?.stop()).then(() => process.exit(0), (error: unknown) => fail(error, supervisor))
+    Promise.resolve(running?.stop()).then(
+      () => process.exit(0),
+      (error: unknown) => fail(error, supervisor),
+    )
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)

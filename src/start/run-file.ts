@@ -39,10 +39,16 @@ export async function readLiveRunFile(dataDir: string): Promise<RunFile | undefi
   return run !== undefined && identify(run.pid)?.began === run.began ? run : undefined
 }
 
-export const writeRunFile = (dataDir: string, run: RunFile): Promise<void> => writeSynced(pathOf(dataDir), `${JSON.stringify(run, undefined, 2)}\n`, 0o644)
+export const writeRunFile = (dataDir: string, run: RunFile): Promise<void> =>
+  writeSynced(pathOf(dataDir), `${JSON.stringify(run, undefined, 2)}\n`, 0o644)
 
 /** Describes a process for the file; `undefined` when it is gone already. */
-export function describe(name: RunningProcess['name'], pid: number, port: number, ports: Readonly<Record<string, number>>): RunningProcess | undefined {
+export function describe(
+  name: RunningProcess['name'],
+  pid: number,
+  port: number,
+  ports: Readonly<Record<string, number>>,
+): RunningProcess | undefined {
   const identity = identify(pid)
   return identity === undefined ? undefined : { name, pid, began: identity.began, port, ports }
 }

@@ -2,7 +2,8 @@ import type { Settings } from '../config/index.ts'
 import type { RunningProcess } from './run-file.ts'
 
 /** A host that a client on this machine can name: 0.0.0.0 means all of them. */
-export const reachable = (host: string): string => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host)
+export const reachable = (host: string): string =>
+  host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
 
 export interface SystemView {
   readonly settings: Settings
@@ -22,13 +23,29 @@ export function screen({ settings, processes, embedded, tookMs }: SystemView, no
   const database = URL.parse(settings.databaseUrl ?? '')
   const rows: [string, string][] = [
     ['API', `${api}   docs ${api}/docs, metrics ${api}/metrics/`],
-    ['worker', `http://${host}:${portOf('worker', 'health')}/healthz   metrics http://${host}:${portOf('worker', 'metrics')}/metrics`],
-    ['Postgres', embedded.postgres ? `127.0.0.1:${portOf('postgres')}   embedded (PULSE_DATABASE_URL for your own)` : `${database?.host ?? ''} (PULSE_DATABASE_URL)`],
-    ['bus', embedded.bus ? `${host}:${portOf('bus')}   embedded, for one machine (PULSE_KAFKA_BROKERS for Kafka or Redpanda)` : `${settings.kafkaBrokers.join(', ')} (PULSE_KAFKA_BROKERS)`],
+    [
+      'worker',
+      `http://${host}:${portOf('worker', 'health')}/healthz   metrics http://${host}:${portOf('worker', 'metrics')}/metrics`,
+    ],
+    [
+      'Postgres',
+      embedded.postgres
+        ? `127.0.0.1:${portOf('postgres')}   embedded (PULSE_DATABASE_URL for your own)`
+        : `${database?.host ?? ''} (PULSE_DATABASE_URL)`,
+    ],
+    [
+      'bus',
+      embedded.bus
+        ? `${host}:${portOf('bus')}   embedded, for one machine (PULSE_KAFKA_BROKERS for Kafka or Redpanda)`
+        : `${settings.kafkaBrokers.join(', ')} (PULSE_KAFKA_BROKERS)`,
+    ],
     ['lake', embedded.lake ? `${settings.warehouse}   a folder (PULSE_WAREHOUSE for S3)` : settings.warehouse],
     ['logs', `${settings.dataDir}/logs/`],
   ]
-  const body = JSON.stringify({ slug: `first-${Math.floor(now.getTime() / 1000).toString(36)}`, name: 'My first tenant' })
+  const body = JSON.stringify({
+    slug: `first-${Math.floor(now.getTime() / 1000).toString(36)}`,
+    name: 'My first tenant',
+  })
   return `
 Pulse is ready (${(tookMs / 1000).toFixed(1)} s).
 
@@ -48,12 +65,22 @@ Ctrl-C drains and stops everything; the next start finds all data again.
 
 /** One line for the terminal about a child's log line, if it tells of an error; the rest is in the log file. */
 export function errorLine(name: string, line: string): string | undefined {
-  if (!line.startsWith('{')) return /\b(Error|FATAL|PANIC)\b/.test(line) ? `${name}: ${line.trim().slice(0, 300)}` : undefined
+  if (!line.startsWith('{'))
+    return /\b(Error|FATAL|PANIC)\b/.test(line) ? `${name}: ${line.trim().slice(0, 300)}` : undefined
   try {
-    const said = JSON.parse(line) as { level?: number | string; msg?: string; message?: string; event?: string; detail?: string }
+    const said = JSON.parse(line) as {
+      level?: number | string
+      msg?: string
+      message?: string
+      event?: string
+      detail?: string
+    }
     const isError = typeof said.level === 'number' ? said.level >= 50 : said.level === 'error' || said.level === 'fatal'
     if (!isError) return undefined
-    return `${name}: ${[said.msg ?? said.message ?? said.event, said.detail].filter((part) => part !== undefined).join(': ').slice(0, 300)}`
+    return `${name}: ${[said.msg ?? said.message ?? said.event, said.detail]
+      .filter((part) => part !== undefined)
+      .join(': ')
+      .slice(0, 300)}`
   } catch {
     return undefined
   }

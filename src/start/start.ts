@@ -10,7 +10,11 @@ const SECOND_SIGNAL_MS = 1_500
  * `pulse start`: the whole system, until Ctrl-C or SIGTERM. Answers the exit code: 0 after an
  * orderly stop, 1 with one sentence when it could not start.
  */
-export async function start(loaded: Loaded, write: (text: string) => void, now: () => Date = () => new Date()): Promise<number> {
+export async function start(
+  loaded: Loaded,
+  write: (text: string) => void,
+  now: () => Date = () => new Date(),
+): Promise<number> {
   const say = (line: string): void => write(`${now().toISOString().slice(11, 19)} ${line}\n`)
   const asked = Promise.withResolvers<string>()
   let askedMs = Infinity
@@ -30,7 +34,10 @@ export async function start(loaded: Loaded, write: (text: string) => void, now: 
     const first = await Promise.race([starting, asked.promise])
     if (typeof first === 'string') {
       write('Stopping before everything was up …\n')
-      await starting.then((up) => up.stop(), () => {})
+      await starting.then(
+        (up) => up.stop(),
+        () => {},
+      )
       return 130
     }
     system = first

@@ -26,12 +26,17 @@ export interface System {
 export async function startSystem({ settings, given }: Loaded, say: (line: string) => void): Promise<System> {
   const startedMs = performance.now()
   const { dataDir } = settings
-  const embedded = { postgres: settings.databaseUrl === undefined, bus: settings.kafkaBrokers.length === 0, lake: !given.has('PULSE_WAREHOUSE') }
+  const embedded = {
+    postgres: settings.databaseUrl === undefined,
+    bus: settings.kafkaBrokers.length === 0,
+    lake: !given.has('PULSE_WAREHOUSE'),
+  }
   await openDataDir(dataDir)
   const unlock = await lockDataDir(dataDir)
   const undo: (() => Promise<void>)[] = [unlock] // last in, first out
   const stop = async (): Promise<void> => {
-    for (let act = undo.pop(); act !== undefined; act = undo.pop()) await act().catch((error: unknown) => say(`while stopping: ${(error as Error).message}`))
+    for (let act = undo.pop(); act !== undefined; act = undo.pop())
+      await act().catch((error: unknown) => say(`while stopping: ${(error as Error).message}`))
   }
   try {
     const before = await readRunFile(dataDir)
@@ -42,12 +47,24 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
     const processes = new Map<RunningProcess['name'], RunningProcess>()
     const supervisor = identify(process.pid)
     let writing = Promise.resolve()
-    const note = (name: RunningProcess['name'], pid: number, port: number, ports: Readonly<Record<string, number>>): void => {
+    const note = (
+      name: RunningProcess['name'],
+      pid: number,
+      port: number,
+      ports: Readonly<Record<string, number>>,
+    ): void => {
       const running = describe(name, pid, port, ports)
       if (running === undefined) return
       processes.set(name, running)
-      const run = { pid: process.pid, began: supervisor?.began ?? '', startedAt: new Date().toISOString(), processes: [...processes.values()] }
-      writing = writing.then(() => writeRunFile(dataDir, run)).catch((error: unknown) => say(`run.json: ${(error as Error).message}`))
+      const run = {
+        pid: process.pid,
+        began: supervisor?.began ?? '',
+        startedAt: new Date().toISOString(),
+        processes: [...processes.values()],
+      }
+      writing = writing
+        .then(() => writeRunFile(dataDir, run))
+        .catch((error: unknown) => say(`run.json: ${(error as Error).message}`))
     }
     undo.push(async () => {
       await writing
@@ -72,7 +89,8 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
       return made
     }
     const graceMs = settings.drainSeconds * 1000 + 4_000
-    const wantedPort = (name: RunningProcess['name']): number | undefined => before?.processes.find((left) => left.name === name)?.port
+    const wantedPort = (name: RunningProcess['name']): number | undefined =>
+      before?.processes.find((left) => left.name === name)?.port
 
     // Stopping goes the other way round: API, worker, bus, Postgres.
     let postgresUp: Promise<PostgresPlace | undefined> = Promise.resolve(undefined)
@@ -101,12 +119,20 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
     const env: Environment = {
       PULSE_DATA_DIR: dataDir,
       ...(postgres === undefined ? {} : { PULSE_DATABASE_URL: postgres.url }),
-      ...(embedded.bus ? { PULSE_KAFKA_BROKERS: `${reachable(settings.host)}:${(busPorts as Record<string, number>)['bus'] ?? busPort}`, ...embeddedDefaults(given) } : {}),
+      ...(embedded.bus
+        ? {
+            PULSE_KAFKA_BROKERS: `${reachable(settings.host)}:${(busPorts as Record<string, number>)['bus'] ?? busPort}`,
+            ...embeddedDefaults(given),
+          }
+        : {}),
     }
     await allOrFirstFault([api.go(env), worker.go(env)] as const)
     await untilReady(`http://${reachable(settings.host)}:${processes.get('api')?.port}/ready`)
     await writing
-    return { view: { settings, processes: [...processes.values()], embedded, tookMs: performance.now() - startedMs }, stop }
+    return {
+      view: { settings, processes: [...processes.values()], embedded, tookMs: performance.now() - startedMs },
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error
@@ -119,15 +145,22 @@ function embeddedDefaults(given: ReadonlySet<SettingName>): Environment {
   return Object.fromEntries(
     names.flatMap((name) => {
       const setting = SETTINGS[name]
-      return 'embedded' in setting && setting.embedded !== undefined && !given.has(name) ? [[name, setting.embedded]] : []
+      return 'embedded' in setting && setting.embedded !== undefined && !given.has(name)
+        ? [[name, setting.embedded]]
+        : []
     }),
   )
 }
 
-async function migrateOwn(adminUrl: string | undefined, appUrl: string | undefined, leaseSeconds: number): Promise<undefined> {
+async function migrateOwn(
+  adminUrl: string | undefined,
+  appUrl: string | undefined,
+  leaseSeconds: number,
+): Promise<undefined> {
   if (adminUrl === undefined) return undefined // whoever runs that database migrates it; the API and the worker say so if not
   const app = URL.parse(appUrl ?? '')
-  const password = app?.username === 'pulse_app' && app.password !== '' ? { appPassword: decodeURIComponent(app.password) } : {}
+  const password =
+    app?.username === 'pulse_app' && app.password !== '' ? { appPassword: decodeURIComponent(app.password) } : {}
   await migrate(adminUrl, { ...password, leaseSeconds })
   return undefined
 }
@@ -144,19 +177,25 @@ async function refuseTakenPorts(settings: Loaded['settings']): Promise<void> {
     const state = await probePort(port, settings.host)
     if (state === 'free') continue
     if (state === 'EADDRINUSE') throw new StartRefused(takenPort(port, name))
-    if (state === 'EACCES') throw new StartRefused(`Port ${port} may not be used by this user: set ${name} to one above 1023.`)
-    throw new StartRefused(`${settings.host} cannot be listened on (${state}): set PULSE_HOST to an address of this machine, for example 127.0.0.1.`)
+    if (state === 'EACCES')
+      throw new StartRefused(`Port ${port} may not be used by this user: set ${name} to one above 1023.`)
+    throw new StartRefused(
+      `${settings.host} cannot be listened on (${state}): set PULSE_HOST to an address of this machine, for example 127.0.0.1.`,
+    )
   }
 }
 
 /** Like Promise.all, but nothing goes on unseen: the others are waited for as well before the first fault is thrown. */
-async function allOrFirstFault<const T extends readonly unknown[]>(waits: T): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+async function allOrFirstFault<const T extends readonly unknown[]>(
+  waits: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
   let first: { readonly error: unknown } | undefined
   const faulted = new Promise<void>((resolve) => {
-    for (const wait of waits) Promise.resolve(wait).catch((error: unknown) => {
-      first ??= { error }
-      resolve()
-    })
+    for (const wait of waits)
+      Promise.resolve(wait).catch((error: unknown) => {
+        first ??= { error }
+        resolve()
+      })
   })
   await Promise.race([Promise.allSettled(waits), faulted])
   if (first !== undefined) throw first.error

@@ -34,14 +34,21 @@ export function isAway(error: unknown): boolean {
   if (severity === 'FATAL' || severity === 'PANIC') return true
   if (code !== undefined && SQLSTATE.test(code) && severity !== undefined) return /^(08|53|57)/.test(code)
   if (code !== undefined && /^E[A-Z_]+$/.test(code)) return true
-  return /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/.test(error.message)
+  return /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/.test(
+    error.message,
+  )
 }
 
 /** The error as other rooms meet it: `dependency_away` with the cause kept, anything else unchanged. */
 export function translate(error: unknown): unknown {
   if (!isAway(error)) return error
   const { code, message } = error as Error & Reported
-  return away(code === '57014' ? 'Postgres did not finish in time; try again.' : `Postgres cannot be reached (${message}); try again.`, error)
+  return away(
+    code === '57014'
+      ? 'Postgres did not finish in time; try again.'
+      : `Postgres cannot be reached (${message}); try again.`,
+    error,
+  )
 }
 
 export const away = (detail: string, cause?: unknown): Problem =>

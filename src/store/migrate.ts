@@ -12,7 +12,10 @@ const LOCK_WAIT_MS = 60_000
 /** The migrations that this Pulse brings, in order, by name. */
 export async function migrationNames(): Promise<string[]> {
   const files = await readdir(FOLDER)
-  return files.filter((file) => file.endsWith('.sql')).map((file) => basename(file, '.sql')).toSorted()
+  return files
+    .filter((file) => file.endsWith('.sql'))
+    .map((file) => basename(file, '.sql'))
+    .toSorted()
 }
 
 /**
@@ -31,7 +34,9 @@ export async function migrate(adminUrl: string, options: RoleOptions = {}): Prom
   client.on('error', () => {}) // the query under way reports it
   await client.connect()
   try {
-    const { rows: [server] } = await client.query<{ number: number; version: string }>(
+    const {
+      rows: [server],
+    } = await client.query<{ number: number; version: string }>(
       `SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version`,
     )
     if (server !== undefined && server.number < 150_000) {
@@ -41,27 +46,42 @@ export async function migrate(adminUrl: string, options: RoleOptions = {}): Prom
     await refuseNewer(client)
     await ensureRoles(client, options)
     await client.query('GRANT CREATE ON SCHEMA public TO pulse_definer') // ALTER FUNCTION … OWNER TO asks for it
-    try {
-      const ran = await runner({
-        dbClient: client,
-        dir: FOLDER,
-        direction: 'up',
-        migrationsTable: 'pulse_migrations',
-        noLock: true,
-        logger: { info: () => {}, warn: () => {}, error: () => {} },
-      })
-      return ran.map((migration) => migration.name)
-    } finally {
-      await client.query('REVOKE CREATE ON SCHEMA public FROM pulse_definer')
-      await secureDatabase(client)
-    }
+    const ran = await runFiles(client)
+    await client.query('REVOKE CREATE ON SCHEMA public FROM pulse_definer')
+    await secureDatabase(client)
+    return ran
   } finally {
     await client.end()
   }
 }
 
+/** The names of what ran. A file that fails is rolled back whole, named, and nothing after it runs. */
+async function runFiles(client: Client): Promise<string[]> {
+  let current = ''
+  const note = (said: string): void => {
+    current = /^### MIGRATION (.*) \(UP\) ###$/.exec(said)?.[1] ?? current
+  }
+  try {
+    const ran = await runner({
+      dbClient: client,
+      dir: FOLDER,
+      direction: 'up',
+      migrationsTable: 'pulse_migrations',
+      noLock: true,
+      logger: { info: note, warn: () => {}, error: () => {} },
+    })
+    return ran.map((migration) => migration.name)
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {})
+    await client.query('REVOKE CREATE ON SCHEMA public FROM pulse_definer').catch(() => {})
+    throw new Error(`Migration ${current} failed: ${(error as Error).message}`, { cause: error })
+  }
+}
+
 async function refuseNewer(client: Client): Promise<void> {
-  const { rows: [table] } = await client.query<{ found: string | null }>(`SELECT to_regclass('public.pulse_migrations')::text AS found`)
+  const {
+    rows: [table],
+  } = await client.query<{ found: string | null }>(`SELECT to_regclass('public.pulse_migrations')::text AS found`)
   if (table?.found === null || table === undefined) return
   const known = new Set(await migrationNames())
   const { rows } = await client.query<{ name: string }>('SELECT name FROM public.pulse_migrations ORDER BY id')

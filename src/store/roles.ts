@@ -44,7 +44,9 @@ export async function ensureRoles(client: Client, options: RoleOptions): Promise
   if (!bypass.has('pulse_reader')) await client.query('CREATE ROLE pulse_reader NOLOGIN')
   if (!bypass.has('pulse_definer')) await client.query('CREATE ROLE pulse_definer NOLOGIN BYPASSRLS')
   else if (bypass.get('pulse_definer') !== true) {
-    throw new MigrateRefused('The role pulse_definer must have BYPASSRLS: let a superuser run ALTER ROLE pulse_definer BYPASSRLS NOLOGIN.')
+    throw new MigrateRefused(
+      'The role pulse_definer must have BYPASSRLS: let a superuser run ALTER ROLE pulse_definer BYPASSRLS NOLOGIN.',
+    )
   }
   if (!mayCreate) return
   if (self?.super !== true) await client.query('GRANT pulse_definer TO CURRENT_USER')

@@ -16,7 +16,10 @@ export interface Store extends AsyncDisposable {
    * but a connection lost at any moment is `CommitUnknown`, because COMMIT was sent along.
    */
   callAsTenant<R = Record<string, unknown>>(
-    tenantId: string, text: string, values?: readonly unknown[], options?: TransactionOptions,
+    tenantId: string,
+    text: string,
+    values?: readonly unknown[],
+    options?: TransactionOptions,
   ): Promise<R[]>
   /** The same as `asTenant` without a tenant: system tables and SECURITY DEFINER functions only. */
   asSystem<T>(act: (sql: Sql) => Promise<T>, options?: TransactionOptions): Promise<T>
@@ -83,14 +86,20 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     try {
       return await Promise.race([connecting, late])
     } catch (error) {
-      connecting.then((client) => client.release(), () => {})
+      connecting.then(
+        (client) => client.release(),
+        () => {},
+      )
       throw error
     } finally {
       clearTimeout(timer)
     }
   }
 
-  const within = async <T>(run: (client: PoolClient, bounds: Bounds) => Promise<T>, { signal, timeoutMs }: TransactionOptions = {}): Promise<T> => {
+  const within = async <T>(
+    run: (client: PoolClient, bounds: Bounds) => Promise<T>,
+    { signal, timeoutMs }: TransactionOptions = {},
+  ): Promise<T> => {
     signal?.throwIfAborted()
     const deadlineMs = performance.now() + (timeoutMs ?? options.timeoutMs ?? 30_000)
     let client: PoolClient
@@ -109,7 +118,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     }
   }
 
-  const asSystem: Store['asSystem'] = (act, given) => within((client, bounds) => transact(client, '', act, bounds), given)
+  const asSystem: Store['asSystem'] = (act, given) =>
+    within((client, bounds) => transact(client, '', act, bounds), given)
   const store: Store = {
     async asTenant(tenantId, act, given) {
       requireTenant(tenantId)
@@ -133,7 +143,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 function requireTenant(tenantId: string): void {
-  if (!TENANT.test(tenantId)) throw new TypeError('A tenant id (a UUID) is needed to reach tenants\' data.')
+  if (!TENANT.test(tenantId)) throw new TypeError("A tenant id (a UUID) is needed to reach tenants' data.")
 }
 
 async function refuseUnsafe(store: Store, untilMs: number): Promise<void> {
@@ -143,9 +153,16 @@ async function refuseUnsafe(store: Store, untilMs: number): Promise<void> {
     } catch (error) {
       const code = (error as { cause?: { code?: string } }).cause?.code
       if (code === '28P01' || code === '28000' || code === '3D000') {
-        throw new StoreRefused(`Postgres refuses PULSE_DATABASE_URL: ${((error as Error).cause as Error).message}.`, { cause: error })
+        throw new StoreRefused(`Postgres refuses PULSE_DATABASE_URL: ${((error as Error).cause as Error).message}.`, {
+          cause: error,
+        })
       }
-      if (error instanceof StoreRefused || !(error instanceof Error && 'retryAfterSeconds' in error) || performance.now() > untilMs) throw error
+      if (
+        error instanceof StoreRefused ||
+        !(error instanceof Error && 'retryAfterSeconds' in error) ||
+        performance.now() > untilMs
+      )
+        throw error
       await delay(200)
     }
   }
@@ -160,12 +177,17 @@ async function judgeRole(sql: Sql): Promise<void> {
   )
   if (role === undefined) throw new StoreRefused('Postgres did not say which role this is.')
   if (role.stronger !== null) {
-    const how = role.stronger === role.name ? 'is a superuser or has BYPASSRLS' : `may become "${role.stronger}", which is a superuser or has BYPASSRLS`
+    const how =
+      role.stronger === role.name
+        ? 'is a superuser or has BYPASSRLS'
+        : `may become "${role.stronger}", which is a superuser or has BYPASSRLS`
     throw new StoreRefused(
       `The role "${role.name}" of PULSE_DATABASE_URL ${how}, so Postgres would not keep tenants apart: use pulse_app, which "pulse migrate" makes.`,
     )
   }
   if (!role.migrated) {
-    throw new StoreRefused('The database of PULSE_DATABASE_URL has no Pulse tables yet: run "pulse migrate" with PULSE_ADMIN_DATABASE_URL first.')
+    throw new StoreRefused(
+      'The database of PULSE_DATABASE_URL has no Pulse tables yet: run "pulse migrate" with PULSE_ADMIN_DATABASE_URL first.',
+    )
   }
 }

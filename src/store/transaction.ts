@@ -32,14 +32,20 @@ const BIND = `SELECT set_config('app.current_tenant_id', $1, true), set_config('
  * statement does not reject COMMIT, it turns it into ROLLBACK. `client` is released here, or thrown
  * away when its state is not certain.
  */
-export async function transact<T>(client: PoolClient, tenantId: string, act: (sql: Sql) => Promise<T>, bounds: Bounds): Promise<T> {
+export async function transact<T>(
+  client: PoolClient,
+  tenantId: string,
+  act: (sql: Sql) => Promise<T>,
+  bounds: Bounds,
+): Promise<T> {
   const guard = guarded(client, bounds)
   let open = true
   try {
     const opened = begin(client, tenantId, guard.leftMs)
     const sql: Sql = {
       query<R>(text: string, values: readonly unknown[] = []): Promise<R[]> {
-        if (!open) return Promise.reject(new Error('This transaction has ended: query inside of the function that was given.'))
+        if (!open)
+          return Promise.reject(new Error('This transaction has ended: query inside of the function that was given.'))
         const answered = client.query(text, [...values]).then(
           (result) => result.rows as R[],
           (error: unknown) => Promise.reject(guard.fault(error)),
@@ -54,7 +60,10 @@ export async function transact<T>(client: PoolClient, tenantId: string, act: (sq
       await opened
     } catch (error) {
       open = false
-      await client.query('ROLLBACK').then(() => guard.clean(), () => {})
+      await client.query('ROLLBACK').then(
+        () => guard.clean(),
+        () => {},
+      )
       throw guard.fault(error)
     }
     open = false
@@ -72,7 +81,13 @@ export async function transact<T>(client: PoolClient, tenantId: string, act: (sq
  * round trips. A connection that is lost at any moment leaves it open whether it was committed
  * (`CommitUnknown`), because COMMIT had been sent with it.
  */
-export async function transactOnce<R>(client: PoolClient, tenantId: string, text: string, values: readonly unknown[], bounds: Bounds): Promise<R[]> {
+export async function transactOnce<R>(
+  client: PoolClient,
+  tenantId: string,
+  text: string,
+  values: readonly unknown[],
+  bounds: Bounds,
+): Promise<R[]> {
   const guard = guarded(client, bounds)
   try {
     const opened = begin(client, tenantId, guard.leftMs)
@@ -101,12 +116,15 @@ async function settle<A>(answer: Promise<A>, guard: Guard): Promise<A> {
     return await answer
   } catch (error) {
     if (isVerdict(error)) throw translate(error)
-    throw new CommitUnknown('The connection to Postgres was lost before COMMIT was answered.', { cause: guard.cause(error) })
+    throw new CommitUnknown('The connection to Postgres was lost before COMMIT was answered.', {
+      cause: guard.cause(error),
+    })
   }
 }
 
 function requireCommit({ command }: { readonly command: string }): void {
-  if (command !== 'COMMIT') throw new Error('The transaction was rolled back: one of its statements failed and nobody looked at it.')
+  if (command !== 'COMMIT')
+    throw new Error('The transaction was rolled back: one of its statements failed and nobody looked at it.')
 }
 
 interface Guard {

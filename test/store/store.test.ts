@@ -6,27 +6,43 @@ import { withPostgres } from '../kit/postgres.ts'
 
 const A = '0190aaaa-0000-7000-8000-00000000000a'
 
-const open = (url: string, more = {}) => openStore({ url, poolSize: 2, applicationName: 'pulse test', openMs: 1000, ...more })
+const open = (url: string, more = {}) =>
+  openStore({ url, poolSize: 2, applicationName: 'pulse test', openMs: 1000, ...more })
 
 test('a superuser, and a role that may become one, are refused with a sentence', async (t) => {
   const { adminUrl, appUrl, sql } = await withPostgres(t)
-  await assert.rejects(open(adminUrl), (error) => error instanceof StoreRefused && /"pulse".*superuser.*use pulse_app/.test(error.message))
+  await assert.rejects(
+    open(adminUrl),
+    (error) => error instanceof StoreRefused && /"pulse".*superuser.*use pulse_app/.test(error.message),
+  )
   await sql('admin').query(`CREATE ROLE climber_${process.pid} LOGIN PASSWORD 'x' IN ROLE pulse_definer`)
   const climber = Object.assign(new URL(appUrl), { username: `climber_${process.pid}`, password: 'x' }).href
   await sql('admin').query(`GRANT CONNECT ON DATABASE ${new URL(appUrl).pathname.slice(1)} TO climber_${process.pid}`)
-  await assert.rejects(open(climber), (error) => error instanceof StoreRefused && /may become "pulse_definer"/.test(error.message))
+  await assert.rejects(
+    open(climber),
+    (error) => error instanceof StoreRefused && /may become "pulse_definer"/.test(error.message),
+  )
 })
 
 test('a wrong password is refused at once, not taken for an outage', async (t) => {
   const { appUrl } = await withPostgres(t)
   const wrong = Object.assign(new URL(appUrl), { password: 'wrong' }).href
-  await assert.rejects(open(wrong), (error) => error instanceof StoreRefused && /PULSE_DATABASE_URL/.test(error.message))
+  await assert.rejects(
+    open(wrong),
+    (error) => error instanceof StoreRefused && /PULSE_DATABASE_URL/.test(error.message),
+  )
 })
 
 test('a value comes back only when COMMIT answered COMMIT', async (t) => {
   const { appUrl } = await withPostgres(t)
   await using store = await open(appUrl)
-  assert.equal(await store.asTenant(A, async (sql) => (await sql.query<{ id: string }>('SELECT current_tenant_id() AS id'))[0]?.id), A)
+  assert.equal(
+    await store.asTenant(
+      A,
+      async (sql) => (await sql.query<{ id: string }>('SELECT current_tenant_id() AS id'))[0]?.id,
+    ),
+    A,
+  )
   await assert.rejects(
     store.asTenant(A, async (sql) => {
       await sql.query('SELECT 1/0').catch(() => 'looked away')
@@ -34,14 +50,25 @@ test('a value comes back only when COMMIT answered COMMIT', async (t) => {
     }),
     /rolled back/,
   )
-  await assert.rejects(store.asTenant(A, async (sql) => void sql.query('SELECT 1/0')), /rolled back/)
+  await assert.rejects(
+    store.asTenant(A, async (sql) => void sql.query('SELECT 1/0')),
+    /rolled back/,
+  )
 })
 
-test('what the function throws rolls back and is thrown unchanged, with the server\'s own code', async (t) => {
+test("what the function throws rolls back and is thrown unchanged, with the server's own code", async (t) => {
   const { appUrl } = await withPostgres(t)
   await using store = await open(appUrl)
-  await assert.rejects(store.asTenant(A, async () => { throw new RangeError('mine') }), RangeError)
-  await assert.rejects(store.asTenant(A, (sql) => sql.query('SELECT 1/0')), (error) => (error as { code: string }).code === '22012')
+  await assert.rejects(
+    store.asTenant(A, async () => {
+      throw new RangeError('mine')
+    }),
+    RangeError,
+  )
+  await assert.rejects(
+    store.asTenant(A, (sql) => sql.query('SELECT 1/0')),
+    (error) => (error as { code: string }).code === '22012',
+  )
 })
 
 test('a transaction that has ended takes no more statements', async (t) => {
@@ -87,11 +114,22 @@ test('sessions cut by the server are dependency_away with the cause kept, and th
   const { appUrl, sql } = await withPostgres(t)
   const said: string[] = []
   await using store = await open(appUrl, { onAway: () => said.push('away'), onBack: () => said.push('back') })
-  const cut = (): Promise<unknown> => sql('admin').query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pulse test' AND datname = current_database()`)
+  const cut = (): Promise<unknown> =>
+    sql('admin').query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pulse test' AND datname = current_database()`,
+    )
   const waiting = store.asTenant(A, (inner) => inner.query('SELECT pg_sleep(30)'))
-  const failed = assert.rejects(waiting, (error) => error instanceof Problem && error.code === 'dependency_away' && (error.cause as { code?: string }).code === '57P01')
+  const failed = assert.rejects(
+    waiting,
+    (error) =>
+      error instanceof Problem &&
+      error.code === 'dependency_away' &&
+      (error.cause as { code?: string }).code === '57P01',
+  )
   for (;;) {
-    const [busy] = await sql('admin').query<{ n: number }>(`SELECT count(*)::int AS n FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND state = 'active' AND application_name = 'pulse test' AND datname = current_database()`)
+    const [busy] = await sql('admin').query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND state = 'active' AND application_name = 'pulse test' AND datname = current_database()`,
+    )
     if (busy?.n === 1) break
   }
   await cut()
@@ -103,24 +141,33 @@ test('sessions cut by the server are dependency_away with the cause kept, and th
 test('a COMMIT whose answer was lost is CommitUnknown; one that the server refused is not', async (t) => {
   const { appUrl, sql } = await withPostgres(t)
   await using store = await open(appUrl)
-  await sql('admin').query(`CREATE TABLE late (n int UNIQUE DEFERRABLE INITIALLY DEFERRED); GRANT INSERT ON late TO pulse_app;
+  await sql('admin')
+    .query(`CREATE TABLE late (n int UNIQUE DEFERRABLE INITIALLY DEFERRED); GRANT INSERT ON late TO pulse_app;
     CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NULL; END $$;
     CREATE CONSTRAINT TRIGGER hang AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.n = 99) EXECUTE FUNCTION hang()`)
-  await assert.rejects(store.asSystem((inner) => inner.query('INSERT INTO late VALUES (1), (1)')), (error) => (error as { code?: string }).code === '23505')
+  await assert.rejects(
+    store.asSystem((inner) => inner.query('INSERT INTO late VALUES (1), (1)')),
+    (error) => (error as { code?: string }).code === '23505',
+  )
   const stop = new AbortController()
   await assert.rejects(
-    store.asSystem(async (inner) => {
-      await inner.query('INSERT INTO late VALUES (99)')
-      setTimeout(() => stop.abort(new Error('cut')), 50)
-    }, { signal: stop.signal }),
+    store.asSystem(
+      async (inner) => {
+        await inner.query('INSERT INTO late VALUES (99)')
+        setTimeout(() => stop.abort(new Error('cut')), 50)
+      },
+      { signal: stop.signal },
+    ),
     (error) => error instanceof CommitUnknown && (error.cause as Error).message === 'cut',
   )
 })
 
-test('a whole transaction in one round trip commits, fails with the server\'s verdict, or is unknown when cut', async (t) => {
+test("a whole transaction in one round trip commits, fails with the server's verdict, or is unknown when cut", async (t) => {
   const { appUrl, sql } = await withPostgres(t)
   await using store = await open(appUrl)
-  await sql('admin').query('CREATE TABLE notes (who uuid, n int CHECK (n > 0)); GRANT SELECT, INSERT ON notes TO pulse_app')
+  await sql('admin').query(
+    'CREATE TABLE notes (who uuid, n int CHECK (n > 0)); GRANT SELECT, INSERT ON notes TO pulse_app',
+  )
   const insert = 'INSERT INTO notes VALUES (current_tenant_id(), $1) RETURNING who'
   assert.deepEqual(await store.callAsTenant(A, insert, [1]), [{ who: A }])
   await assert.rejects(store.callAsTenant(A, insert, [-1]), (error) => (error as { code?: string }).code === '23514')

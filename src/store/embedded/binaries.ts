@@ -29,7 +29,9 @@ export async function findBinaries(user: ServerUser | undefined, copyDir: string
   const platform = `${process.platform}-${process.arch}`
   const name = PLATFORMS[platform]
   if (name === undefined) {
-    throw new EmbeddedRefused(`There is no embedded PostgreSQL for ${platform}: set PULSE_DATABASE_URL to a PostgreSQL of yours.`)
+    throw new EmbeddedRefused(
+      `There is no embedded PostgreSQL for ${platform}: set PULSE_DATABASE_URL to a PostgreSQL of yours.`,
+    )
   }
   let root: string
   try {
@@ -47,19 +49,34 @@ export async function findBinaries(user: ServerUser | undefined, copyDir: string
 async function copyOnce(root: string, copyDir: string): Promise<string> {
   const version = (JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }).version
   const target = join(copyDir, `postgres-${version}`)
-  if (await stat(target).then(() => true, () => false)) return target
+  if (
+    await stat(target).then(
+      () => true,
+      () => false,
+    )
+  )
+    return target
   const half = `${target}.${process.pid}`
   await cp(root, half, { recursive: true })
   await rename(half, target).catch(async (error: unknown) => {
     await rm(half, { recursive: true, force: true })
-    if (!(await stat(target).then(() => true, () => false))) throw error // another process was first: fine
+    if (
+      !(await stat(target).then(
+        () => true,
+        () => false,
+      ))
+    )
+      throw error // another process was first: fine
   })
   return target
 }
 
 /** Processes may race here: a link that is there already is the one that was wanted. */
 async function makeLinks(root: string): Promise<void> {
-  const links = JSON.parse(await readFile(join(root, 'native/pg-symlinks.json'), 'utf8')) as { source: string; target: string }[]
+  const links = JSON.parse(await readFile(join(root, 'native/pg-symlinks.json'), 'utf8')) as {
+    source: string
+    target: string
+  }[]
   await Promise.all(
     links.map(async ({ source, target }) => {
       try {

@@ -14,14 +14,20 @@ export interface ClusterOptions {
 
 /** The folder `cluster` as a PostgreSQL cluster with superuser `pulse`; true when it was made now. An interrupted making leaves nothing that counts. */
 export async function ensureCluster(cluster: string, options: ClusterOptions): Promise<boolean> {
-  if (await stat(join(cluster, 'PG_VERSION')).then(() => true, () => false)) return false
+  if (
+    await stat(join(cluster, 'PG_VERSION')).then(
+      () => true,
+      () => false,
+    )
+  )
+    return false
   const parent = dirname(cluster)
   if (!canEnter(parent, options.user)) {
     throw new EmbeddedRefused(
       options.user === undefined
         ? `The folder ${parent} cannot be entered: set PULSE_DATA_DIR to a folder of yours.`
         : `PostgreSQL does not run as root, and the user "${options.user.name}" cannot reach ${parent}: ` +
-          'set PULSE_DATA_DIR to a folder whose parents everybody may enter (for example /var/lib/pulse), or do not run as root.',
+            'set PULSE_DATA_DIR to a folder whose parents everybody may enter (for example /var/lib/pulse), or do not run as root.',
     )
   }
   const half = `${cluster}.${process.pid}`
@@ -49,10 +55,20 @@ function initdb(folder: string, passwordFile: string, { binaries, user, durable 
   const child = spawn(
     binaries.initdb,
     [
-      `--pgdata=${folder}`, '--username=pulse', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--encoding=UTF8', '--locale=C',
+      `--pgdata=${folder}`,
+      '--username=pulse',
+      '--auth=scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '--encoding=UTF8',
+      '--locale=C',
       ...(durable ? [] : ['--no-sync']),
     ],
-    { ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }), cwd: '/', stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: '/usr/bin:/bin', TZ: 'UTC' } },
+    {
+      ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
+      cwd: '/',
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: '/usr/bin:/bin', TZ: 'UTC' },
+    },
   )
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
@@ -60,7 +76,12 @@ function initdb(folder: string, passwordFile: string, { binaries, user, durable 
     child.once('error', reject)
     child.once('close', (code, signal) => {
       if (code === 0) resolve()
-      else reject(new EmbeddedRefused(`PostgreSQL could not make its folder ${folder} (initdb ended with ${signal ?? code}): ${said.trim().split('\n').at(-1) ?? ''}`))
+      else
+        reject(
+          new EmbeddedRefused(
+            `PostgreSQL could not make its folder ${folder} (initdb ended with ${signal ?? code}): ${said.trim().split('\n').at(-1) ?? ''}`,
+          ),
+        )
     })
   })
 }

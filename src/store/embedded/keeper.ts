@@ -36,6 +36,11 @@ export function keep(command: readonly string[], { user, cwd, removes }: KeepOpt
     cwd,
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
-    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC', ...(removes === undefined ? {} : { PULSE_KEEPER_REMOVES: removes }) },
+    env: {
+      PATH: '/usr/bin:/bin',
+      LC_ALL: 'C',
+      TZ: 'UTC',
+      ...(removes === undefined ? {} : { PULSE_KEEPER_REMOVES: removes }),
+    },
   })
 }

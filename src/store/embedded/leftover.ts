@@ -4,11 +4,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { EmbeddedRefused } from './binaries.ts'
 import { identify } from './process.ts'
 
-const STEPS = [['SIGINT', 10_000], ['SIGQUIT', 5_000], ['SIGKILL', 5_000]] as const
+const STEPS = [
+  ['SIGINT', 10_000],
+  ['SIGQUIT', 5_000],
+  ['SIGKILL', 5_000],
+] as const
 
 /** The server's own process id, from the file that it keeps in its folder. */
 export async function postmasterOf(cluster: string): Promise<number | undefined> {
-  const first = await readFile(join(cluster, 'postmaster.pid'), 'utf8').then((text) => Number(text.split('\n')[0]), () => undefined)
+  const first = await readFile(join(cluster, 'postmaster.pid'), 'utf8').then(
+    (text) => Number(text.split('\n')[0]),
+    () => undefined,
+  )
   return first !== undefined && first > 0 ? first : undefined
 }
 
@@ -28,8 +35,11 @@ export async function endLeftover(cluster: string): Promise<void> {
     } catch {
       // gone, or not ours to signal: the next look decides
     }
-    for (const until = Date.now() + waitMs; Date.now() < until && isOurs(); ) await delay(25)
+    for (const until = Date.now() + waitMs; Date.now() < until && isOurs();) await delay(25)
   }
-  if (isOurs()) throw new EmbeddedRefused(`An old PostgreSQL (process ${pid}) on ${cluster} cannot be stopped: end it, then start again.`)
+  if (isOurs())
+    throw new EmbeddedRefused(
+      `An old PostgreSQL (process ${pid}) on ${cluster} cannot be stopped: end it, then start again.`,
+    )
   await rm(join(cluster, 'postmaster.pid'), { force: true })
 }

@@ -29,7 +29,10 @@ function fromProc(pid: number): ProcessIdentity | undefined {
 }
 
 function fromPs(pid: number): ProcessIdentity | undefined {
-  const said = spawnSync('ps', ['-o', 'lstart=,stat=,command=', '-p', String(pid)], { encoding: 'utf8', env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' } }).stdout
+  const said = spawnSync('ps', ['-o', 'lstart=,stat=,command=', '-p', String(pid)], {
+    encoding: 'utf8',
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
+  }).stdout
   const parts = /^\s*(\S+ +\S+ +\d+ +[\d:]+ +\d{4}) +(\S+) +(.*)$/m.exec(said)
   if (parts === null || parts[2]?.startsWith('Z') === true) return undefined
   return { pid, began: parts[1] ?? '', command: parts[3] ?? '' }

@@ -60,14 +60,17 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   const created = await ensureCluster(cluster, { binaries, user, durable, adminPassword: options.passwords.admin })
   await endLeftover(cluster)
   for (let attempt = 1; ; attempt++) {
-    const port = options.port === 0 ? await freePort('127.0.0.1', attempt === 1 ? options.wanted : undefined) : options.port
+    const port =
+      options.port === 0 ? await freePort('127.0.0.1', attempt === 1 ? options.wanted : undefined) : options.port
     const command = [binaries.postgres, '-D', cluster, ...serverSettings(port, durable)]
     const child = keep(command, { user, cwd: '/', ...(options.removeAfter === true ? { removes: dataDir } : {}) })
     const outcome = await untilReady(child, options.onLog ?? (() => {}))
     if (outcome === 'ready') return await running(child, cluster, port, created, options)
     if (outcome.includes('could not bind') || outcome.includes('could not create any TCP/IP')) {
       if (options.port === 0 && attempt < PORT_TRIES) continue
-      throw new EmbeddedRefused(`Port ${port} is taken, PostgreSQL cannot listen on it: set PULSE_POSTGRES_PORT to a free one (0 = any).`)
+      throw new EmbeddedRefused(
+        `Port ${port} is taken, PostgreSQL cannot listen on it: set PULSE_POSTGRES_PORT to a free one (0 = any).`,
+      )
     }
     throw new EmbeddedRefused(`PostgreSQL did not start on ${cluster}: ${outcome}`)
   }
@@ -89,7 +92,15 @@ function serverSettings(port: number, durable: boolean): string[] {
     log_timezone: 'UTC',
     log_line_prefix: '%m [%p] ',
     log_checkpoints: 'off',
-    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off', shared_buffers: '32MB' }),
+    ...(durable
+      ? {}
+      : {
+          fsync: 'off',
+          synchronous_commit: 'off',
+          full_page_writes: 'off',
+          autovacuum: 'off',
+          shared_buffers: '32MB',
+        }),
   }
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }
@@ -100,12 +111,18 @@ function untilReady(child: Kept, onLog: (line: string) => void): Promise<string>
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       child.stdin.destroy()
-      reject(new EmbeddedRefused(`PostgreSQL was not ready after ${READY_WAIT_MS / 1000} s: ${lines.at(-1) ?? 'it said nothing'}`))
+      reject(
+        new EmbeddedRefused(
+          `PostgreSQL was not ready after ${READY_WAIT_MS / 1000} s: ${lines.at(-1) ?? 'it said nothing'}`,
+        ),
+      )
     }, READY_WAIT_MS)
     child.once('error', reject)
     child.once('close', () => {
       clearTimeout(timer)
-      resolve(lines.filter((line) => /FATAL|ERROR|WARNING|could not|HINT/.test(line)).join(' ') || lines.slice(-3).join(' '))
+      resolve(
+        lines.filter((line) => /FATAL|ERROR|WARNING|could not|HINT/.test(line)).join(' ') || lines.slice(-3).join(' '),
+      )
     })
     createInterface({ input: child.stderr }).on('line', (line) => {
       lines.push(line)
@@ -119,7 +136,13 @@ function untilReady(child: Kept, onLog: (line: string) => void): Promise<string>
   })
 }
 
-async function running(child: Kept, cluster: string, port: number, created: boolean, options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+async function running(
+  child: Kept,
+  cluster: string,
+  port: number,
+  created: boolean,
+  options: EmbeddedOptions,
+): Promise<EmbeddedPostgres> {
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   child.stdin.on('error', () => {}) // the keeper is gone: `ended` tells
   child.once('exit', () => child.stdin.destroy()) // a keeper that was killed has left its watcher reading

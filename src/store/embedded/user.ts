@@ -14,7 +14,8 @@ export function serverUser(): ServerUser | undefined {
   const accounts = new Map<string, ServerUser>()
   for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
     const [name, , uid, gid] = line.split(':')
-    if (name !== undefined && uid !== undefined && gid !== undefined) accounts.set(name, { name, uid: Number(uid), gid: Number(gid) })
+    if (name !== undefined && uid !== undefined && gid !== undefined)
+      accounts.set(name, { name, uid: Number(uid), gid: Number(gid) })
   }
   return accounts.get('postgres') ?? accounts.get('nobody') ?? { name: 'nobody', uid: 65_534, gid: 65_534 }
 }
