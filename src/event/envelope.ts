@@ -126,13 +126,19 @@ export function readEvent(
   return { kind: 'event', dataset, eventId, data: data as Record<string, unknown>, odd, multiline: found.multiline }
 }
 
+/** Without an id given, none can be answered (`null`); `undefined` says that the client left it out. */
 const unread = (
   code: UnreadEvent['code'],
   pointer: string,
   keyword: string,
   message: string,
-  eventId: string | undefined | null = null,
-): UnreadEvent => ({ kind: 'unread', code, fault: { pointer, keyword, message }, eventId })
+  ...given: [] | [eventId: string | undefined | null]
+): UnreadEvent => ({
+  kind: 'unread',
+  code,
+  fault: { pointer, keyword, message },
+  eventId: given.length === 0 ? null : given[0],
+})
 
 const givenId = (given: unknown): string | undefined | null =>
   given === undefined ? undefined : isUuid(given) ? canonicalUuid(given) : null
