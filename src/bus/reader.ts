@@ -35,8 +35,8 @@ interface Source {
 const PARTITION_BYTES = 1024 * 1024
 /** Between two attempts while nothing can be asked at all. */
 const PAUSE_MS = 100
-/** How long a topic may be looked for before it is reported as unknown: a new one spreads within a second or so. */
-const UNKNOWN_AFTER_MS = 2000
+/** How long a partition may be without topic or leader before it is reported: a new one spreads within a second or so. */
+const PASSES_MS = 2000
 
 /**
  * Reads given partitions from given offsets, straight from their leaders, without a consumer group. Every broker has one
@@ -45,8 +45,8 @@ const UNKNOWN_AFTER_MS = 2000
  */
 export function openReader({ links, topology, lane, nowMs }: ReaderParts): Reader {
   const sources = new Map<string, Source>()
-  /** Since when a topic is missing. */
-  const missing = new Map<string, number>()
+  /** Since when a position is in trouble that may pass. */
+  const troubled = new Map<string, number>()
   let closed = false
 
   function ask(address: string, wants: ReadonlyMap<string, FetchWant>, limits: Limits): Source {
@@ -81,9 +81,11 @@ export function openReader({ links, topology, lane, nowMs }: ReaderParts): Reade
     }
     const wanted = new Map<string, FetchWant>()
     for (const position of positions) wanted.set(positionKey(position.topicId, position.partition), wantOf(position))
+    for (const key of troubled.keys()) if (!wanted.has(key)) troubled.delete(key)
     for (;;) {
       const leaders = await leadersOf(wanted, answer)
-      const leftMs = Math.max(0, deadlineMs - nowMs())
+      // With something to report already, only what is there is asked for.
+      const leftMs = answer.problems.length > 0 ? 0 : Math.max(0, deadlineMs - nowMs())
       const asked = [...leaders].map(([address, wants]) =>
         ask(address, wants, { maxBytes: options.maxBytes, maxWaitMs: Math.ceil(leftMs) }),
       )
@@ -96,7 +98,8 @@ export function openReader({ links, topology, lane, nowMs }: ReaderParts): Reade
       if (answer.partitions.length > 0 || answer.problems.length > 0 || options.signal?.aborted === true) return answer
       if (faults > 0) await afterFault(asked, leaders, faults)
       if (nowMs() >= deadlineMs) return answer
-      if (faults > 0 || asked.length === 0) await pause(Math.min(PAUSE_MS, deadlineMs - nowMs()), options.signal)
+      if (faults > 0 || asked.length === 0 || troubled.size > 0)
+        await pause(Math.min(PAUSE_MS, deadlineMs - nowMs()), options.signal)
     }
   }
 
@@ -134,8 +137,7 @@ export function openReader({ links, topology, lane, nowMs }: ReaderParts): Reade
     if (lost.length === 0) return leaders
     await topology.refresh([...new Set(lost.map(([, want]) => want.topic))])
     for (const [key, want] of lost) {
-      if (place(key, want)) missing.delete(key)
-      else reportLost(key, want, wanted, answer)
+      if (!place(key, want)) reportLost(key, want, wanted, answer)
     }
     return leaders
   }
@@ -149,22 +151,29 @@ export function openReader({ links, topology, lane, nowMs }: ReaderParts): Reade
     const route = topology.known(want.topic)
     if (route !== undefined && route.topicId !== want.topicId) {
       problem(answer, want, 'unknown_topic_id', `Topic ${want.topic} is another one now, with id ${route.topicId}.`)
-    } else if (route !== undefined) {
-      const there = want.partition < route.leaders.length
-      problem(
-        answer,
-        want,
-        'unavailable',
-        there ? 'The partition has no leader.' : `The topic has no partition ${want.partition}.`,
-      )
-    } else {
-      const since = missing.get(key) ?? nowMs()
-      missing.set(key, since)
-      if (nowMs() - since < UNKNOWN_AFTER_MS) return
-      missing.delete(key)
+    } else if (passes(key, want)) {
+      return
+    } else if (route === undefined) {
       problem(answer, want, 'unknown_topic_id', `The bus has no topic ${want.topic}.`)
+    } else {
+      const there = want.partition < route.leaders.length
+      const detail = there ? 'The partition has no leader.' : `The topic has no partition ${want.partition}.`
+      problem(answer, want, 'unavailable', detail)
     }
     wanted.delete(key)
+  }
+
+  /**
+   * A partition whose leader is moving, or that was made a moment ago, is no problem yet: its topic is looked up again and
+   * the fetch goes on, for a while.
+   */
+  function passes(key: string, want: FetchWant): boolean {
+    topology.forget(want.topic)
+    const since = troubled.get(key) ?? nowMs()
+    troubled.set(key, since)
+    if (nowMs() - since < PASSES_MS) return true
+    troubled.delete(key)
+    return false
   }
 
   function take(
@@ -187,18 +196,15 @@ export function openReader({ links, topology, lane, nowMs }: ReaderParts): Reade
     part: FetchedPart,
     answer: { partitions: FetchedPartition[]; problems: FetchProblem[] },
   ): void {
+    const key = positionKey(want.topicId, want.partition)
     if (part.code !== CODE.none) {
       const code = problemOf(part.code)
-      // Another leader, or another topic of the same name: looked up again before the next request.
-      if (code !== 'offset_out_of_range') topology.forget(want.topic)
       const range = code === 'offset_out_of_range' ? ` The log holds ${part.logStart} to ${part.highWatermark}.` : ''
-      return problem(
-        answer,
-        want,
-        code,
-        `The broker answered ${codeName(part.code)} for offset ${want.offset}.${range}`,
-      )
+      if (code !== 'offset_out_of_range' && passes(key, want)) return
+      problem(answer, want, code, `The broker answered ${codeName(part.code)} for offset ${want.offset}.${range}`)
+      return
     }
+    troubled.delete(key)
     if (part.bytes === null || part.bytes.length === 0) return
     const { records, nextOffset, fault } = decodeBatches(part.bytes, want.offset, part.aborted)
     if (nextOffset > want.offset) {

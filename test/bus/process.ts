@@ -29,7 +29,9 @@ export async function withBusProcess(
     })
     child = started
     const lines = createInterface({ input: started.stdout })
-    const ended = once(started, 'exit').then(([code]) => Promise.reject(new Error(`the bus ended with ${String(code)}`)))
+    const ended = once(started, 'exit').then(([code]) =>
+      Promise.reject(new Error(`the bus ended with ${String(code)}`)),
+    )
     const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string]
     ended.catch(() => undefined)
     port = Number(line)

@@ -63,7 +63,13 @@ async function kafkaJars(): Promise<string> {
     await writeFile(join(work, 'pom.xml'), POM)
     const out = join(work, 'libs')
     const maven = await run('mvn', [
-      '-q', '-B', '-f', join(work, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${out}`, '-DincludeScope=runtime',
+      '-q',
+      '-B',
+      '-f',
+      join(work, 'pom.xml'),
+      'dependency:copy-dependencies',
+      `-DoutputDirectory=${out}`,
+      '-DincludeScope=runtime',
     ])
     if (maven.code !== 0) throw new Error(`Maven could not fetch Kafka's jars:\n${maven.stdout}\n${maven.stderr}`)
     // Another test process may have been faster.
@@ -115,13 +121,27 @@ export async function withKafka(
     'transaction.state.log.replication.factor': '1',
     'transaction.state.log.min.isr': '1',
     'auto.create.topics.enable': 'false',
+    // A broker that was killed is let in again after its session: 9 s by default.
+    'broker.session.timeout.ms': '2000',
+    'broker.heartbeat.interval.ms': '500',
     ...properties,
   }
   const file = join(folder, 'server.properties')
-  await writeFile(file, Object.entries(settings).map(([key, value]) => `${key}=${value}\n`).join(''))
+  await writeFile(
+    file,
+    Object.entries(settings)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  )
   const classpath = ['-cp', `${jars}/*`]
   const format = await run('java', [
-    ...classpath, 'kafka.tools.StorageTool', 'format', '-t', 'MkU3OEVBNTcwNTJENDM2Qk', '-c', file,
+    ...classpath,
+    'kafka.tools.StorageTool',
+    'format',
+    '-t',
+    'MkU3OEVBNTcwNTJENDM2Qk',
+    '-c',
+    file,
   ])
   if (format.code !== 0) throw new Error(`Kafka's storage could not be formatted:\n${format.stdout}${format.stderr}`)
   let child: ChildProcess | undefined
@@ -136,7 +156,13 @@ export async function withKafka(
     const deadline = Date.now() + 90_000
     for (;;) {
       if (child.exitCode !== null) throw new Error(`Kafka ended with ${child.exitCode}:\n${log}`)
-      if (await bus.ping(2000).then(() => true, () => false)) return
+      if (
+        await bus.ping(2000).then(
+          () => true,
+          () => false,
+        )
+      )
+        return
       if (Date.now() > deadline) throw new Error(`Kafka did not answer within 90 s:\n${log}`)
       await new Promise((wait) => setTimeout(wait, 100))
     }

@@ -14,6 +14,7 @@ import {
   type Want,
 } from '../fetch-session.ts'
 import type { ReadPlan } from '../read.ts'
+import type { Partition } from '../topics.ts'
 import type { Answer, Call } from './call.ts'
 
 interface Asked {
@@ -172,7 +173,7 @@ function evaluate(
 }
 
 function evaluateWant(engine: Engine, version: number, want: Want, maxBytes: number, first: boolean): Part {
-  const { partition } = want
+  const partition = (want.partition ??= adopt(engine, version, want))
   if (partition === undefined || partition.topic.deleted) {
     const code = version >= 13 ? CODE.unknownTopicId : CODE.unknownTopicOrPartition
     const unknown = partition === undefined && version >= 13 && engine.topicById(want.topicId) !== undefined
@@ -190,6 +191,14 @@ function evaluateWant(engine: Engine, version: number, want: Want, maxBytes: num
   }
   const plan = engine.plan(partition, want.fetchOffset, Math.min(maxBytes, want.maxBytes), first)
   return { want, code: CODE.none, highWatermark, logStart, plan }
+}
+
+/** A partition that did not exist when it was first asked for. */
+function adopt(engine: Engine, version: number, want: Want): Partition | undefined {
+  const topic = version >= 13 ? engine.topicById(want.topicId) : engine.topicByName(want.topicName)
+  const partition = topic?.partitions[want.index]
+  partition?.watchers.add(want)
+  return partition
 }
 
 /** Until a partition of the view is touched, the time is over or the connection has ended. */
