@@ -89,7 +89,6 @@ test('records of two schema versions in one flush are each read with their own m
   const ingest = await carriage.start()
   await until('nine rows', () => ingest.tally.appended === 9)
   assert.deepEqual(await numbers(carriage, place), upTo(9))
-  assert.equal(carriage.heard('worker.flush.committed').length, 0)
   const [row] = await carriage.pg.sql('admin').query('SELECT count(*)::int AS n FROM flushes')
   assert.equal(row?.['n'], 1)
 })
@@ -175,7 +174,7 @@ test('a lake that does not answer costs time and nothing else', async (t) => {
   const carriage = await openCarriage(t)
   const place = await carriage.place()
   carriage.log.append(place.topic, 0, some(place, 10))
-  let faults = 6
+  let faults = 3
   const fail = <T>(act: () => Promise<T>): Promise<T> =>
     (faults -= 1) >= 0 ? Promise.reject(new LakeFault('store_away', 'away on purpose')) : act()
   const ingest = await carriage.start({
@@ -244,7 +243,16 @@ test('a table that another worker moves under a flush is staged again, and both 
   const carriage = await openCarriage(t)
   const place = await carriage.place({ partitions: 4 })
   const committed = carriage.heard('worker.flush.committed')
-  const [one, two] = [await carriage.start(), await carriage.start()]
+  const two = await carriage.start()
+  let waited = false
+  const one = await carriage.start({
+    async point(name) {
+      if (name !== 'flush.before_commit' || waited) return
+      waited = true
+      const before = two.tally.appended
+      await until('the other worker moved the table', () => two.tally.appended > before, 5_000)
+    },
+  })
   await until('both have a share', () => one.facts().owned > 0 && two.facts().owned > 0 && one.facts().owned + two.facts().owned === 4)
   for (let round = 0; round < 12; round += 1) {
     for (let partition = 0; partition < 4; partition += 1) carriage.log.append(place.topic, partition, some(place, 5, round * 20 + partition * 5))
@@ -253,7 +261,7 @@ test('a table that another worker moves under a flush is staged again, and both 
   assertBalanced(one)
   assertBalanced(two)
   assert.deepEqual(await numbers(carriage, place), upTo(240))
-  assert.ok(committed.length >= 12)
+  assert.ok(committed.some((one) => one.attempts > 1))
 })
 
 test('a condemned flush is written again under another name', async (t) => {
