@@ -75,7 +75,9 @@ export async function openMembership(
       // A claim whose answer was lost: nobody reads those, so they are freed and claimed anew.
       const strays = [...seen.mine].filter(([key]) => !owned.has(key)).map(([, of]) => of)
       if (strays.length > 0) await store.asSystem((sql) => free(sql, worker, strays))
-      const lost = [...owned.values()].filter((of) => !isMember || seen.mine.get(keyOf(of))?.generation !== of.generation)
+      const lost = [...owned.values()].filter(
+        (of) => !isMember || seen.mine.get(keyOf(of))?.generation !== of.generation,
+      )
       for (const of of lost) owned.delete(keyOf(of))
       if (!isMember) return { claimed: [], released: [], lost, owned: [], members: seen.members.length }
       const isOurs = (of: SourcePartition): boolean => ownerOf(keyOf(of), seen.members) === worker
@@ -103,8 +105,11 @@ async function join(sql: Sql, worker: string, leaseSeconds: number): Promise<voi
      ON CONFLICT DO NOTHING RETURNING worker`,
     [worker, leaseSeconds],
   )
-  if (joined.length === 0) throw new WorkerNameTaken(`The worker name "${worker}" was a member before: give each start a new one.`)
-  await sql.query(`DELETE FROM public.worker_members WHERE expires_at < clock_timestamp() - $1::interval`, [KEPT_AFTER_END])
+  if (joined.length === 0)
+    throw new WorkerNameTaken(`The worker name "${worker}" was a member before: give each start a new one.`)
+  await sql.query(`DELETE FROM public.worker_members WHERE expires_at < clock_timestamp() - $1::interval`, [
+    KEPT_AFTER_END,
+  ])
 }
 
 async function beat(sql: Sql, worker: string, leaseSeconds: number): Promise<boolean> {
@@ -155,7 +160,12 @@ async function free(sql: Sql, worker: string, partitions: readonly FencedPartiti
              AS given (topic_id, partition, generation) USING (topic_id, partition, generation)
            WHERE s.owner = $1 ORDER BY s.topic_id, s.partition FOR NO KEY UPDATE OF s) AS mine
      WHERE s.topic_id = mine.topic_id AND s.partition = mine.partition`,
-    [worker, partitions.map((of) => of.topicId), partitions.map((of) => of.partition), partitions.map((of) => of.generation)],
+    [
+      worker,
+      partitions.map((of) => of.topicId),
+      partitions.map((of) => of.partition),
+      partitions.map((of) => of.generation),
+    ],
   )
 }
 
@@ -165,7 +175,12 @@ async function free(sql: Sql, worker: string, partitions: readonly FencedPartiti
  */
 async function claim(sql: Sql, worker: string, wanted: readonly SourcePartition[]): Promise<OwnedPartition[]> {
   const claimed = await sql.query<{
-    topic_id: string; partition: number; topic: string; tenant_id: string; generation: string; next_offset: string
+    topic_id: string
+    partition: number
+    topic: string
+    tenant_id: string
+    generation: string
+    next_offset: string
   }>(
     `UPDATE public.source_partitions s SET owner = $1, generation = s.generation + 1
      FROM (SELECT s.topic_id, s.partition FROM public.source_partitions s JOIN unnest($2::uuid[], $3::int[])

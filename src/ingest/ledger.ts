@@ -59,10 +59,9 @@ export async function knownIds(
 ): Promise<Set<string>> {
   if (ids.length === 0) return new Set()
   const packed = packIds(ids, ids.length)
-  const rows = await store.callAsTenant<{ id: string }>(
-    tenantId,
-    'SELECT id FROM public.ledger_known($1, $2) AS id',
-    [datasetNumber, packed],
-  )
+  const rows = await store.callAsTenant<{ id: string }>(tenantId, 'SELECT id FROM public.ledger_known($1, $2) AS id', [
+    datasetNumber,
+    packed,
+  ])
   return new Set(rows.map((row) => row.id))
 }

@@ -139,7 +139,11 @@ export interface CommitOptions {
  * looks in `flushes` first. Rejects with the store's Problem (`dependency_away`) when Postgres
  * stays away too long to know; then offer the same commit later, or give its partitions up.
  */
-export async function commitFlush(store: Store, commit: FlushCommit, options: CommitOptions = {}): Promise<CommitOutcome> {
+export async function commitFlush(
+  store: Store,
+  commit: FlushCommit,
+  options: CommitOptions = {},
+): Promise<CommitOutcome> {
   const values = parametersOf(commit)
   const untilMs = performance.now() + (options.chaseMs ?? CHASE_MS)
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
@@ -148,10 +152,12 @@ export async function commitFlush(store: Store, commit: FlushCommit, options: Co
       if (row === undefined) throw new Error('commit_flush answered nothing.')
       return row.verdict
     } catch (error) {
-      const isPartitionMissing = (error as { code?: string }).code === NO_PARTITION && /no partition/.test((error as Error).message)
+      const isPartitionMissing =
+        (error as { code?: string }).code === NO_PARTITION && /no partition/.test((error as Error).message)
       if (!isPartitionMissing && !isPassing(error)) throw error
       if (options.signal?.aborted === true || performance.now() + pauseMs > untilMs) throw unknown(error)
-      if (isPartitionMissing) await store.asSystem((sql) => sql.query('SELECT public.dead_letters_retain($1)', [KEEP_ALL_DAYS]))
+      if (isPartitionMissing)
+        await store.asSystem((sql) => sql.query('SELECT public.dead_letters_retain($1)', [KEEP_ALL_DAYS]))
       await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: options.signal }).catch(() => {})
     }
   }
@@ -204,7 +210,12 @@ function parametersOf(commit: FlushCommit): unknown[] {
     next_offset: nextOffset.get(`${topicId}/${partition}`) ?? null,
   }))
   const settled = commit.datasets.flatMap((of) =>
-    of.settled.map((at) => ({ topic_id: at.topicId, partition: at.partition, dataset_id: of.datasetId, next_offset: at.nextOffset })),
+    of.settled.map((at) => ({
+      topic_id: at.topicId,
+      partition: at.partition,
+      dataset_id: of.datasetId,
+      next_offset: at.nextOffset,
+    })),
   )
   const expired = [
     ...commit.datasets.flatMap((of) => of.expiredFiles.map((location) => ({ location, after: commit.graceSeconds }))),

@@ -12,7 +12,11 @@ const AT_ONCE = 8
  * the two deletes the file again, which is no error. Answers the files deleted; a fault leaves the
  * rest for the next turn and is thrown at the end.
  */
-export async function expireFiles(store: Store, objects: ObjectStore, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+export async function expireFiles(
+  store: Store,
+  objects: ObjectStore,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<number> {
   const tenants = await store.asSystem((sql) =>
     sql.query<{ tenant_id: string }>('SELECT * FROM public.expired_files_tenants($1)', [TENANTS]),
   )
@@ -35,7 +39,9 @@ export async function expireFiles(store: Store, objects: ObjectStore, options: {
         else fault ??= outcome.reason
       }
     }
-    await store.asTenant(tenantId, (sql) => sql.query('DELETE FROM public.expired_files WHERE location = ANY($1)', [removed]))
+    await store.asTenant(tenantId, (sql) =>
+      sql.query('DELETE FROM public.expired_files WHERE location = ANY($1)', [removed]),
+    )
     files += removed.length
   }
   if (files > 0) announce('upkeep.files.expired', { files })

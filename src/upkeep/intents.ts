@@ -36,17 +36,28 @@ export async function openIntent(store: Store, { flushId, tenantId, worker, loca
  * that the transaction rolls back. (`commit_flush` does the same for flushes.)
  */
 export async function closeIntent(sql: Sql, flushId: string): Promise<void> {
-  const closed = await sql.query('DELETE FROM public.flush_intents WHERE flush_id = $1 AND condemned_at IS NULL RETURNING flush_id', [flushId])
+  const closed = await sql.query(
+    'DELETE FROM public.flush_intents WHERE flush_id = $1 AND condemned_at IS NULL RETURNING flush_id',
+    [flushId],
+  )
   if (closed.length === 1) return
-  throw new IntentCondemned(`The files written under ${flushId} were given up because it took too long; write them again.`)
+  throw new IntentCondemned(
+    `The files written under ${flushId} were given up because it took too long; write them again.`,
+  )
 }
 
 /**
  * For a writer that has stopped and will not commit: the sweeper takes the files at its next turn
  * instead of waiting for the worker's end. The intent's commit is refused from then on.
  */
-export async function abandonIntent(store: Store, { tenantId, flushId }: Pick<Intent, 'tenantId' | 'flushId'>): Promise<void> {
+export async function abandonIntent(
+  store: Store,
+  { tenantId, flushId }: Pick<Intent, 'tenantId' | 'flushId'>,
+): Promise<void> {
   await store.asTenant(tenantId, (sql) =>
-    sql.query('UPDATE public.flush_intents SET condemned_at = coalesce(condemned_at, clock_timestamp()), worker = NULL WHERE flush_id = $1', [flushId]),
+    sql.query(
+      'UPDATE public.flush_intents SET condemned_at = coalesce(condemned_at, clock_timestamp()), worker = NULL WHERE flush_id = $1',
+      [flushId],
+    ),
   )
 }

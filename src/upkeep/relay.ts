@@ -68,7 +68,8 @@ export function openRelay(store: Store, bus: Pick<Bus, 'publisher'>): Relay {
       const work = async (): Promise<void> => {
         for (const source of due) {
           if (signal?.aborted === true) return
-          relayed += await relayOne(source)
+          const some = await relayOne(source) // not `+= await`: that would read the sum before the wait
+          relayed += some
         }
       }
       await Promise.all(Array.from({ length: AT_ONCE }, work))
@@ -84,7 +85,11 @@ export async function relayDeadLetters(store: Store, bus: Pick<Bus, 'publisher'>
   return await relay.turn(worker)
 }
 
-async function relayBatch(store: Store, publisher: Publisher, source: Waiting): Promise<{ relayed: number; failed: number }> {
+async function relayBatch(
+  store: Store,
+  publisher: Publisher,
+  source: Waiting,
+): Promise<{ relayed: number; failed: number }> {
   const { letters, slug } = await nextLetters(store, source)
   if (letters.length === 0) return { relayed: 0, failed: 0 }
   const verdicts = await publisher.publish(letters.map((letter) => copyOf(letter, source)))
@@ -122,19 +127,30 @@ const nextLetters = (store: Store, source: Waiting): Promise<{ letters: Letter[]
     return { letters, slug: tenant?.slug ?? '_unknown' }
   })
 
-async function markRelayed(store: Store, source: Waiting, letters: readonly Letter[], verdicts: readonly PublishVerdict[]): Promise<void> {
+async function markRelayed(
+  store: Store,
+  source: Waiting,
+  letters: readonly Letter[],
+  verdicts: readonly PublishVerdict[],
+): Promise<void> {
   await store.asTenant(source.tenant_id, (sql) =>
     sql.query(
       `UPDATE public.dead_letters d SET relayed_at = clock_timestamp(), relay_refused = m.refused
        FROM unnest($3::bigint[], $4::text[]) AS m (number, refused)
        WHERE d.topic_id = $1 AND d.partition = $2 AND d.relayed_at IS NULL AND d.number = m.number`,
-      [source.topic_id, source.partition, letters.map((letter) => letter.number), letters.map((_, i) => verdicts[i]?.detail ?? null)],
+      [
+        source.topic_id,
+        source.partition,
+        letters.map((letter) => letter.number),
+        letters.map((_, i) => verdicts[i]?.detail ?? null),
+      ],
     ),
   )
 }
 
 const EMPTY = Buffer.alloc(0)
-const bytesOf = (kept: Kept): Buffer => (typeof kept === 'string' ? Buffer.from(kept) : Buffer.from(kept.base64, 'base64'))
+const bytesOf = (kept: Kept): Buffer =>
+  typeof kept === 'string' ? Buffer.from(kept) : Buffer.from(kept.base64, 'base64')
 
 function copyOf(letter: Letter, source: Waiting): OutgoingRecord {
   const added: ReadonlyArray<readonly [string, string]> = [
@@ -146,6 +162,8 @@ function copyOf(letter: Letter, source: Waiting): OutgoingRecord {
     topic: dlqTopic(source.tenant_id),
     key: letter.key ?? EMPTY,
     value: letter.value ?? EMPTY,
-    headers: { entries: [...letter.headers, ...added].map(([name, value]) => [bytesOf(name), bytesOf(value)] as const) },
+    headers: {
+      entries: [...letter.headers, ...added].map(([name, value]) => [bytesOf(name), bytesOf(value)] as const),
+    },
   }
 }

@@ -14,13 +14,17 @@ export async function rotateLedger(store: Store, dedupDays: number): Promise<boo
 
 /** Makes the days ahead of `dead_letters` and drops those older than `keepDays`. Answers the names dropped. */
 export async function retainDeadLetters(store: Store, keepDays: number): Promise<string[]> {
-  const dropped = await store.asSystem((sql) => sql.query<{ name: string }>('SELECT * FROM public.dead_letters_retain($1) AS name', [keepDays]))
+  const dropped = await store.asSystem((sql) =>
+    sql.query<{ name: string }>('SELECT * FROM public.dead_letters_retain($1) AS name', [keepDays]),
+  )
   return dropped.map((row) => row.name)
 }
 
 /** Deletes flushes that nothing names any more, at most `atMost` a call. Answers how many. */
 export async function pruneFlushes(store: Store, keepDays: number, atMost = 10_000): Promise<number> {
-  const [row] = await store.asSystem((sql) => sql.query<{ gone: string }>('SELECT public.flushes_prune($1, $2) AS gone', [keepDays, atMost]))
+  const [row] = await store.asSystem((sql) =>
+    sql.query<{ gone: string }>('SELECT public.flushes_prune($1, $2) AS gone', [keepDays, atMost]),
+  )
   return Number(row?.gone ?? 0)
 }
 
@@ -52,9 +56,15 @@ const PARTITIONS = 500
  * mark of that age, never beyond it. A topic that was re-created under its name has other records at
  * these offsets, so its id is asked first. Answers how many partitions.
  */
-export async function deleteSettledRecords(store: Store, bus: Pick<Bus, 'admin'>, retentionHours: number): Promise<number> {
+export async function deleteSettledRecords(
+  store: Store,
+  bus: Pick<Bus, 'admin'>,
+  retentionHours: number,
+): Promise<number> {
   const due = await settledBefore(store, retentionHours)
-  const topics = new Map((await bus.admin.describeTopics([...new Set(due.map((of) => of.topic))])).map((topic) => [topic.name, topic]))
+  const topics = new Map(
+    (await bus.admin.describeTopics([...new Set(due.map((of) => of.topic))])).map((topic) => [topic.name, topic]),
+  )
   const present = due.filter((of) => topics.get(of.topic)?.topicId === of.topicId)
   const deleted: Due[] = []
   let fault: unknown
@@ -73,7 +83,8 @@ export async function deleteSettledRecords(store: Store, bus: Pick<Bus, 'admin'>
   }
   const absent = due.filter((of) => !present.includes(of)) // nothing of theirs is left to delete
   await noteDeleted(store, [...deleted, ...absent])
-  for (const { topic, partition, beforeOffset } of deleted) announce('upkeep.records.deleted', { topic, partition, beforeOffset })
+  for (const { topic, partition, beforeOffset } of deleted)
+    announce('upkeep.records.deleted', { topic, partition, beforeOffset })
   if (fault !== undefined) throw fault
   return deleted.length
 }

@@ -21,7 +21,10 @@ const BATCH = 100
 export async function sweep(store: Store, objects: ObjectStore, options: SweepOptions = {}): Promise<number> {
   await store.asSystem((sql) => sql.query('SELECT public.intents_condemn($1)', [options.maxAgeSeconds ?? 900]))
   const due = await store.asSystem((sql) =>
-    sql.query<{ flush_id: string; tenant_id: string }>('SELECT * FROM public.intents_to_sweep($1, $2)', [options.againAfterSeconds ?? 60, BATCH]),
+    sql.query<{ flush_id: string; tenant_id: string }>('SELECT * FROM public.intents_to_sweep($1, $2)', [
+      options.againAfterSeconds ?? 60,
+      BATCH,
+    ]),
   )
   const faults: unknown[] = []
   let files = 0

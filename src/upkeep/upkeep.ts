@@ -57,24 +57,39 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   }
 }
 
-function tasksOf({ store, bus, objects, settings, worker }: UpkeepOptions, relay: ReturnType<typeof openRelay>): readonly Task[] {
+function tasksOf(
+  { store, bus, objects, settings, worker }: UpkeepOptions,
+  relay: ReturnType<typeof openRelay>,
+): readonly Task[] {
   const name = typeof worker === 'string' ? () => worker : worker
   const keepFlushesDays = Math.max(settings.deadLetterDays, settings.dedupDays * 2 + 1)
-  const never = <T>(act: (signal: AbortSignal) => Promise<T>) => async (signal: AbortSignal) => {
-    await act(signal)
-    return false
-  }
+  const never =
+    <T>(act: (signal: AbortSignal) => Promise<T>) =>
+    async (signal: AbortSignal) => {
+      await act(signal)
+      return false
+    }
   return [
     { name: 'relay', everySeconds: 1, isForAll: false, act: async (signal) => (await relay.turn(name(), signal)) > 0 },
     { name: 'sweep', everySeconds: 30, isForAll: true, act: never((signal) => sweep(store, objects, { signal })) },
-    { name: 'expire', everySeconds: 15, isForAll: true, act: never((signal) => expireFiles(store, objects, { signal })) },
+    {
+      name: 'expire',
+      everySeconds: 15,
+      isForAll: true,
+      act: never((signal) => expireFiles(store, objects, { signal })),
+    },
     {
       name: 'mark',
       everySeconds: Math.max(60, (settings.busRetentionHours * 3600) / MARKS), // at most some sixty marks a partition
       isForAll: true,
       act: never(() => markSettled(store)),
     },
-    { name: 'forget', everySeconds: 60, isForAll: true, act: never(() => deleteSettledRecords(store, bus, settings.busRetentionHours)) },
+    {
+      name: 'forget',
+      everySeconds: 60,
+      isForAll: true,
+      act: never(() => deleteSettledRecords(store, bus, settings.busRetentionHours)),
+    },
     {
       name: 'retain',
       everySeconds: 600,
@@ -92,11 +107,16 @@ async function repeat(store: Store, task: Task, signal: AbortSignal): Promise<vo
   while (!signal.aborted) {
     let hasMore = false
     try {
-      if (!task.isForAll || (await takeTurn(store, task.name, task.everySeconds * 0.9))) hasMore = await task.act(signal)
+      if (!task.isForAll || (await takeTurn(store, task.name, task.everySeconds * 0.9)))
+        hasMore = await task.act(signal)
     } catch (error) {
       // Postgres, bus or lake being away is announced by whoever watches them; anything else is told here.
       if ((error as { code?: string }).code !== 'dependency_away' && !signal.aborted) {
-        announce('process.defect', { where: `upkeep ${task.name}`, detail: (error as Error).message, stack: (error as Error).stack })
+        announce('process.defect', {
+          where: `upkeep ${task.name}`,
+          detail: (error as Error).message,
+          stack: (error as Error).stack,
+        })
       }
     }
     if (!hasMore) await delay(task.everySeconds * 1000, undefined, { signal }).catch(() => {})

@@ -12,13 +12,26 @@ test('the first worker claims everything, with the reading positions and what is
   const at = await ground.partition(tenantId, 3)
   await ground.admin.query('UPDATE source_partitions SET next_offset = 40 WHERE partition = 1')
   const [above, below] = [uuidv7(), uuidv7()]
-  await ground.admin.query('INSERT INTO settled_offsets VALUES ($1, 1, $2, 50), ($1, 1, $3, 39), ($1, 1, $4, 41)', [at.topicId, above, below, NIL_DATASET])
+  await ground.admin.query('INSERT INTO settled_offsets VALUES ($1, 1, $2, 50), ($1, 1, $3, 39), ($1, 1, $4, 41)', [
+    at.topicId,
+    above,
+    below,
+    NIL_DATASET,
+  ])
   const { member, owned } = await ground.worker()
   assert.deepEqual(owned.map((of) => of.partition).toSorted(), [0, 1, 2])
   const one = owned.find((of) => of.partition === 1)
   assert.deepEqual(one, {
-    topicId: at.topicId, topic: at.topic, partition: 1, tenantId, generation: 1, nextOffset: 40,
-    settled: new Map([[above, 50], [NIL_DATASET, 41]]),
+    topicId: at.topicId,
+    topic: at.topic,
+    partition: 1,
+    tenantId,
+    generation: 1,
+    nextOffset: 40,
+    settled: new Map([
+      [above, 50],
+      [NIL_DATASET, 41],
+    ]),
   })
   const again = await member.share()
   assert.deepEqual([again.claimed, again.released, again.lost, again.owned.length, again.members], [[], [], [], 3, 1])
@@ -88,7 +101,9 @@ test('two workers that claim at once never own the same partition', async (t) =>
   const ground = await openGround(t)
   await ground.partition(await ground.tenant(), 60)
   const stores = await Promise.all([ground.openStore(), ground.openStore(), ground.openStore()])
-  const members = await Promise.all(stores.map((store) => openMembership(store, { worker: uuidv7(), leaseSeconds: 30 })))
+  const members = await Promise.all(
+    stores.map((store) => openMembership(store, { worker: uuidv7(), leaseSeconds: 30 })),
+  )
   for (let round = 0; round < 3; round++) {
     const shares = await Promise.all(members.map((member) => member.share()))
     const all = shares.flatMap((share) => share.owned.map((of) => of.partition))
@@ -111,11 +126,17 @@ test('a partition that a late commit of its old owner still holds is left for th
   const held = ground.store.asSystem(async (sql) => {
     await sql.query('SELECT FROM source_partitions WHERE partition = 0 FOR NO KEY UPDATE')
     const { member, owned } = await ground.worker()
-    assert.deepEqual(owned.map((of) => of.partition), [1])
+    assert.deepEqual(
+      owned.map((of) => of.partition),
+      [1],
+    )
     return member
   })
   const member = await held
-  assert.deepEqual((await member.share()).claimed.map((of) => of.partition), [0])
+  assert.deepEqual(
+    (await member.share()).claimed.map((of) => of.partition),
+    [0],
+  )
 })
 
 test('a claim whose answer was lost is freed and claimed anew, with a new generation', async (t) => {

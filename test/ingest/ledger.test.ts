@@ -46,10 +46,19 @@ test('ids are packed as Postgres reads them, in either case, and nothing else is
   const ground = await openGround(t)
   const ids = [randomUUID(), uuidv7(), '00000000-0000-0000-0000-000000000000', 'FFFFFFFF-FFFF-4FFF-BFFF-FFFFFFFFFFFF']
   const [row] = await ground.pg.sql('app').query('SELECT $1::uuid[] AS ids', [packIds(ids, ids.length)])
-  assert.deepEqual(row?.['ids'], ids.map((id) => id.toLowerCase()))
+  assert.deepEqual(
+    row?.['ids'],
+    ids.map((id) => id.toLowerCase()),
+  )
   const [none] = await ground.pg.sql('app').query('SELECT $1::uuid[] AS ids', [packIds([], 0)])
   assert.deepEqual(none?.['ids'], [])
-  for (const bad of ['', 'x'.repeat(36), `${randomUUID().slice(0, 35)}g`, `${randomUUID().slice(0, 35)}é`, `{${randomUUID()}}`]) {
+  for (const bad of [
+    '',
+    'x'.repeat(36),
+    `${randomUUID().slice(0, 35)}g`,
+    `${randomUUID().slice(0, 35)}é`,
+    `{${randomUUID()}}`,
+  ]) {
     assert.throws(() => packIds([bad], 1), TypeError)
   }
   assert.throws(() => packIds([randomUUID()], 2), TypeError)
@@ -110,18 +119,36 @@ test('one id on both sides of a rotation, from two connections at once, is one r
   for (let round = 0; round < 6; round++) {
     await age(ground, 8)
     const id = round % 2 === 0 ? uuidv7() : randomUUID()
-    const commits = await Promise.all(owned.map((source, i) =>
-      flushOf(ground, dataset, { member: worker.member, owned: [source] }, { ids: [id], from: pointer, to: `m-${round}-${i}`, nextOffset: round + 1 })))
-    const [a, b] = await Promise.all([commitFlush(ground.store, commits[0]!), commitFlush(other, commits[1]!), rotate(ground)])
+    const commits = await Promise.all(
+      owned.map((source, i) =>
+        flushOf(
+          ground,
+          dataset,
+          { member: worker.member, owned: [source] },
+          { ids: [id], from: pointer, to: `m-${round}-${i}`, nextOffset: round + 1 },
+        ),
+      ),
+    )
+    const [a, b] = await Promise.all([
+      commitFlush(ground.store, commits[0]!),
+      commitFlush(other, commits[1]!),
+      rotate(ground),
+    ])
     const kinds = [a, b].map((outcome) => outcome.kind).toSorted()
     assert.equal(kinds[0], 'committed')
     assert.equal(kinds[1], 'table_moved')
     const loser = a.kind === 'committed' ? 1 : 0
     pointer = `m-${round}-${1 - loser}`
     // The one that lost stages again on the new table: now the ledger must know the id, in whichever part.
-    const again = await flushOf(ground, dataset, { member: worker.member, owned: [owned[loser]!] }, { ids: [id], from: pointer, nextOffset: round + 1 })
+    const again = await flushOf(
+      ground,
+      dataset,
+      { member: worker.member, owned: [owned[loser]!] },
+      { ids: [id], from: pointer, nextOffset: round + 1 },
+    )
     assert.deepEqual(await commitFlush(loser === 0 ? ground.store : other, again), {
-      kind: 'known_ids', datasets: [{ datasetId: dataset.datasetId, eventIds: [id] }],
+      kind: 'known_ids',
+      datasets: [{ datasetId: dataset.datasetId, eventIds: [id] }],
     })
     assert.equal((await ground.admin.query('SELECT FROM processed_event_ids WHERE event_id = $1', [id])).length, 1)
   }
@@ -138,12 +165,18 @@ test('a rotation waits for the commits under way, and commits wait for it', asyn
       hasRotated = true
       return rows
     })
-    await until('the rotation waits for a lock', async () =>
-      (await ground.admin.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)).length === 1)
+    await until(
+      'the rotation waits for a lock',
+      async () =>
+        (await ground.admin.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)).length === 1,
+    )
     assert.equal(hasRotated, false)
     const committing = add([uuidv7()])
-    await until('the commit waits behind it', async () =>
-      (await ground.admin.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)).length === 2)
+    await until(
+      'the commit waits behind it',
+      async () =>
+        (await ground.admin.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)).length === 2,
+    )
     await client.query('COMMIT')
     assert.equal((await rotating).length, 1)
     assert.equal(await committing, 'committed')
@@ -161,7 +194,8 @@ test('two workers that rotate at once rotate once', async (t) => {
 test('the runtime role can neither shorten the ledger below a day nor touch its parts', async (t) => {
   const { ground } = await prepare(t)
   const app = ground.pg.sql('app')
-  for (const days of [0, -1, null]) await assert.rejects(app.query('SELECT ledger_rotate($1)', [days]), /at least one day/)
+  for (const days of [0, -1, null])
+    await assert.rejects(app.query('SELECT ledger_rotate($1)', [days]), /at least one day/)
   for (const statement of [
     'SELECT ledger_open(9)',
     'SELECT * FROM partitions.processed_event_ids_1',
@@ -175,14 +209,21 @@ test('the runtime role can neither shorten the ledger below a day nor touch its 
     'UPDATE flushes SET worker = NULL',
     'TRUNCATE source_partitions CASCADE',
     'DELETE FROM dead_letters',
-  ]) await assert.rejects(app.query(statement), /permission denied|must be owner/, statement)
+  ])
+    await assert.rejects(app.query(statement), /permission denied|must be owner/, statement)
 })
 
 test('an id in the ledger costs at most 140 bytes with its index', async (t) => {
   const { ground, dataset } = await prepare(t)
   const count = 200_000
   const size = async (): Promise<number> =>
-    Number((await ground.admin.query<{ bytes: string }>(`SELECT pg_total_relation_size('partitions.processed_event_ids_1') AS bytes`))[0]?.bytes)
+    Number(
+      (
+        await ground.admin.query<{ bytes: string }>(
+          `SELECT pg_total_relation_size('partitions.processed_event_ids_1') AS bytes`,
+        )
+      )[0]?.bytes,
+    )
   await withClient(ground, async (app) => {
     for (const make of [uuidv7, randomUUID]) {
       const before = await size()
@@ -190,7 +231,11 @@ test('an id in the ledger costs at most 140 bytes with its index', async (t) => 
         const ids = Array.from({ length: 20_000 }, () => make())
         await app.query('BEGIN')
         await app.query(`SELECT set_config('app.current_tenant_id', $1, true)`, [dataset.tenantId])
-        await app.query('SELECT ledger_add($1, $2, $3, 1)', [dataset.tenantId, dataset.number, packIds(ids, ids.length)])
+        await app.query('SELECT ledger_add($1, $2, $3, 1)', [
+          dataset.tenantId,
+          dataset.number,
+          packIds(ids, ids.length),
+        ])
         await app.query('COMMIT')
       }
       const bytes = ((await size()) - before) / count

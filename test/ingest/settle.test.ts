@@ -38,30 +38,61 @@ test('a commit moves pointer, ledger, totals, dead letters, offsets and expired 
   const source = one(worker.owned)
   const ids = [uuidv7(), uuidv7(), uuidv7()]
   const letters = [letterOf(dataset, source, 4), letterOf(dataset, source, 3)]
-  const commit = await flushOf(ground, dataset, worker, { ids, letters, duplicates: 2, nextOffset: 7, expired: ['file:///old'] })
+  const commit = await flushOf(ground, dataset, worker, {
+    ids,
+    letters,
+    duplicates: 2,
+    nextOffset: 7,
+    expired: ['file:///old'],
+  })
   const outcome = await commitFlush(ground.store, { ...commit, orphans: ['file:///attempt-1'] })
   assert.equal(outcome.kind, 'committed')
 
   const { admin } = ground
-  const table = one(await admin.query('SELECT metadata_location, previous_metadata_location FROM iceberg_catalog.iceberg_tables'))
+  const table = one(
+    await admin.query('SELECT metadata_location, previous_metadata_location FROM iceberg_catalog.iceberg_tables'),
+  )
   assert.deepEqual(table, { metadata_location: `m-${commit.flushId}`, previous_metadata_location: 'm0' })
-  const ledger = await admin.query('SELECT event_id, tenant_id, dataset_number, flush_number::int FROM processed_event_ids ORDER BY 1')
+  const ledger = await admin.query(
+    'SELECT event_id, tenant_id, dataset_number, flush_number::int FROM processed_event_ids ORDER BY 1',
+  )
   const flush_number = outcome.kind === 'committed' ? outcome.flushNumber : 0
-  assert.deepEqual(ledger, ids.toSorted().map((event_id) => ({ event_id, tenant_id: dataset.tenantId, dataset_number: dataset.number, flush_number })))
-  const totals = one(await admin.query(`SELECT flush_id, worker, dataset_id, records::int, rows::int, duplicates::int, dead_letters::int, replayed::int
-    FROM flushes JOIN flush_totals USING (flush_number)`))
+  assert.deepEqual(
+    ledger,
+    ids
+      .toSorted()
+      .map((event_id) => ({ event_id, tenant_id: dataset.tenantId, dataset_number: dataset.number, flush_number })),
+  )
+  const totals = one(
+    await admin.query(`SELECT flush_id, worker, dataset_id, records::int, rows::int, duplicates::int, dead_letters::int, replayed::int
+    FROM flushes JOIN flush_totals USING (flush_number)`),
+  )
   assert.deepEqual(totals, {
-    flush_id: commit.flushId, worker: worker.member.worker, dataset_id: dataset.datasetId,
-    records: 7, rows: 3, duplicates: 2, dead_letters: 2, replayed: 0,
+    flush_id: commit.flushId,
+    worker: worker.member.worker,
+    dataset_id: dataset.datasetId,
+    records: 7,
+    rows: 3,
+    duplicates: 2,
+    dead_letters: 2,
+    replayed: 0,
   })
-  const dead = await admin.query('SELECT source_offset::int, key, value, headers, reason, received_at, flush_number::int FROM dead_letters ORDER BY number')
-  assert.deepEqual(dead.map((row) => row['source_offset']), [3, 4])
+  const dead = await admin.query(
+    'SELECT source_offset::int, key, value, headers, reason, received_at, flush_number::int FROM dead_letters ORDER BY number',
+  )
+  assert.deepEqual(
+    dead.map((row) => row['source_offset']),
+    [3, 4],
+  )
   assert.deepEqual(dead[0]?.['value'], letters[0]?.value)
   assert.deepEqual(dead[0]?.['headers'], letters[0]?.headers)
   assert.equal(one(await admin.query('SELECT next_offset::int FROM settled_offsets'))['next_offset'], 7)
   assert.equal(one(await admin.query('SELECT next_offset::int FROM source_partitions'))['next_offset'], 7)
   const files = await admin.query('SELECT location, not_before > now() AS waits FROM expired_files ORDER BY 1')
-  assert.deepEqual(files, [{ location: 'file:///attempt-1', waits: false }, { location: 'file:///old', waits: true }])
+  assert.deepEqual(files, [
+    { location: 'file:///attempt-1', waits: false },
+    { location: 'file:///old', waits: true },
+  ])
   assert.deepEqual(await admin.query('SELECT * FROM flush_intents'), [])
 })
 
@@ -99,9 +130,17 @@ test("a partition that is not there, or is another tenant's, is refused", async 
   const foreign = both.owned.find((of) => of.tenantId === other.tenantId)
   assert.ok(foreign)
   const sources = [...commit.sources, { topicId: foreign.topicId, partition: 0, generation: foreign.generation }]
-  await refused(ground, { ...commit, sources }, { kind: 'fenced', partitions: [{ topicId: foreign.topicId, partition: 0 }] })
+  await refused(
+    ground,
+    { ...commit, sources },
+    { kind: 'fenced', partitions: [{ topicId: foreign.topicId, partition: 0 }] },
+  )
   const unknown = { topicId: uuidv7(), partition: 3 }
-  await refused(ground, { ...commit, sources: [{ ...unknown, generation: 1 }] }, { kind: 'fenced', partitions: [unknown] })
+  await refused(
+    ground,
+    { ...commit, sources: [{ ...unknown, generation: 1 }] },
+    { kind: 'fenced', partitions: [unknown] },
+  )
 })
 
 test('a table that moved is named with where it is now', async (t) => {
@@ -125,7 +164,12 @@ test("another tenant's dataset has no table here", async (t) => {
   const { ground, dataset, worker } = await prepare(t)
   const other = await ground.dataset(await ground.tenant())
   const commit = await flushOf(ground, dataset, worker, {
-    change: (of) => ({ ...of, datasetId: other.datasetId, datasetNumber: other.number, table: { namespace: other.namespace, name: other.name, from: 'm0', to: 'm1' } }),
+    change: (of) => ({
+      ...of,
+      datasetId: other.datasetId,
+      datasetNumber: other.number,
+      table: { namespace: other.namespace, name: other.name, from: 'm0', to: 'm1' },
+    }),
   })
   await refused(ground, commit, { kind: 'table_moved', tables: [{ datasetId: other.datasetId, current: null }] })
 })
@@ -134,8 +178,16 @@ test('ids that the ledger knows are named, all of them and of every dataset, and
   const { ground, dataset, worker } = await prepare(t)
   const second = await ground.dataset(dataset.tenantId)
   const known = [uuidv7(), uuidv7()]
-  assert.equal((await commitFlush(ground.store, await flushOf(ground, dataset, worker, { ids: known, nextOffset: 2, to: 'm1' }))).kind, 'committed')
-  const mixed = await flushOf(ground, dataset, worker, { ids: [uuidv7(), ...known, uuidv7()], from: 'm1', nextOffset: 6 })
+  assert.equal(
+    (await commitFlush(ground.store, await flushOf(ground, dataset, worker, { ids: known, nextOffset: 2, to: 'm1' })))
+      .kind,
+    'committed',
+  )
+  const mixed = await flushOf(ground, dataset, worker, {
+    ids: [uuidv7(), ...known, uuidv7()],
+    from: 'm1',
+    nextOffset: 6,
+  })
   const other = await flushOf(ground, second, worker, { ids: known, nextOffset: 6 })
   const outcome = { kind: 'known_ids', datasets: [{ datasetId: dataset.datasetId, eventIds: known }] }
   await refused(ground, { ...mixed, datasets: [...other.datasets, ...mixed.datasets] }, outcome)
@@ -159,10 +211,14 @@ test('a condemned intent and one that is not there are refused', async (t) => {
 
 test('settled offsets never go backwards and never lie outside the fence', async (t) => {
   const { ground, dataset, worker } = await prepare(t)
-  assert.equal((await commitFlush(ground.store, await flushOf(ground, dataset, worker, { nextOffset: 10, to: 'm1' }))).kind, 'committed')
+  assert.equal(
+    (await commitFlush(ground.store, await flushOf(ground, dataset, worker, { nextOffset: 10, to: 'm1' }))).kind,
+    'committed',
+  )
   await rejected(ground, await flushOf(ground, dataset, worker, { nextOffset: 9, from: 'm1' }), /backwards/)
   const commit = await flushOf(ground, dataset, worker, {
-    from: 'm1', nextOffset: 12,
+    from: 'm1',
+    nextOffset: 12,
     change: (of) => ({ ...of, settled: [...of.settled, { topicId: uuidv7(), partition: 0, nextOffset: 1 }] }),
   })
   await rejected(ground, commit, /outside its fence/)
@@ -171,18 +227,30 @@ test('settled offsets never go backwards and never lie outside the fence', async
 test('a late, lower reading position leaves the higher one', async (t) => {
   const { ground, dataset, worker } = await prepare(t)
   const second = await ground.dataset(dataset.tenantId)
-  assert.equal((await commitFlush(ground.store, await flushOf(ground, dataset, worker, { nextOffset: 10 }))).kind, 'committed')
-  assert.equal((await commitFlush(ground.store, await flushOf(ground, second, worker, { nextOffset: 6 }))).kind, 'committed')
+  assert.equal(
+    (await commitFlush(ground.store, await flushOf(ground, dataset, worker, { nextOffset: 10 }))).kind,
+    'committed',
+  )
+  assert.equal(
+    (await commitFlush(ground.store, await flushOf(ground, second, worker, { nextOffset: 6 }))).kind,
+    'committed',
+  )
   assert.equal(one(await ground.admin.query('SELECT next_offset::int FROM source_partitions'))['next_offset'], 10)
 })
 
 test('totals that drop a record, and rows without ids or without a table, are refused', async (t) => {
   const { ground, dataset, worker } = await prepare(t)
-  const miscounted = await flushOf(ground, dataset, worker, { change: (of) => ({ ...of, totals: { ...of.totals, records: 5 } }) })
+  const miscounted = await flushOf(ground, dataset, worker, {
+    change: (of) => ({ ...of, totals: { ...of.totals, records: 5 } }),
+  })
   await rejected(ground, miscounted, /nothing_is_dropped/)
-  const more = await flushOf(ground, dataset, worker, { change: (of) => ({ ...of, totals: { ...of.totals, records: 3, rows: 3 } }) })
+  const more = await flushOf(ground, dataset, worker, {
+    change: (of) => ({ ...of, totals: { ...of.totals, records: 3, rows: 3 } }),
+  })
   await rejected(ground, more, /adds 3 rows but names 2 ids/)
-  const { datasets: [named] } = await flushOf(ground, dataset, worker)
+  const {
+    datasets: [named],
+  } = await flushOf(ground, dataset, worker)
   assert.ok(named)
   const { table: _, ...tableless } = named
   await rejected(ground, { ...more, datasets: [tableless] }, /names 2 ids, table/)
@@ -193,7 +261,9 @@ test('a flush without rows settles its records without a table', async (t) => {
   const source = one(worker.owned)
   const letter = { ...letterOf(dataset, source, 0), datasetId: null, reason: 'unknown_dataset' as const }
   const commit = await flushOf(ground, dataset, worker, {
-    ids: [], letters: [letter], change: (of) => ({ ...of, datasetId: NIL_DATASET, datasetNumber: 0 }),
+    ids: [],
+    letters: [letter],
+    change: (of) => ({ ...of, datasetId: NIL_DATASET, datasetNumber: 0 }),
   })
   assert.equal((await commitFlush(ground.store, commit)).kind, 'committed')
   assert.equal(one(await ground.admin.query('SELECT dataset_id FROM settled_offsets'))['dataset_id'], NIL_DATASET)
@@ -205,7 +275,9 @@ test('of two commits for one table one waits and then finds that the table moved
   const { owned } = await worker.member.share()
   assert.equal(owned.length, 2)
   const commits = await Promise.all(
-    owned.map((source) => flushOf(ground, dataset, { member: worker.member, owned: [source] }, { to: `m-${source.topicId}` })),
+    owned.map((source) =>
+      flushOf(ground, dataset, { member: worker.member, owned: [source] }, { to: `m-${source.topicId}` }),
+    ),
   )
   const outcomes = await Promise.all(commits.map((commit) => commitFlush(ground.store, commit)))
   assert.deepEqual(outcomes.map((outcome) => outcome.kind).toSorted(), ['committed', 'table_moved'])
@@ -224,7 +296,11 @@ test('a worker that was asleep while its lease ended cannot commit late, nor hol
   await refused(ground, commit, { kind: 'fenced', partitions: [{ topicId: commit.sources[0]?.topicId, partition: 0 }] })
   assert.equal(await sleeper.member.heartbeat(), false)
   assert.equal((await sleeper.member.share()).lost.length, 1)
-  const [limits] = await ground.pg.sql('app').query(`SELECT current_setting('lock_timeout') AS lock, current_setting('idle_in_transaction_session_timeout') AS idle`)
+  const [limits] = await ground.pg
+    .sql('app')
+    .query(
+      `SELECT current_setting('lock_timeout') AS lock, current_setting('idle_in_transaction_session_timeout') AS idle`,
+    )
   assert.deepEqual(limits, { lock: '2s', idle: '4s' })
 })
 
@@ -264,7 +340,11 @@ test('dead letters keep what no text column can, and one source is one row', asy
     pointer: '/\0',
     value: Buffer.from([0, 0xff, 0xfe, 0x80]),
     key: null,
-    headers: [[Buffer.from('bin'), Buffer.from([0xff, 0])], ['nul', '\0'], ['plain', 'é']] as const,
+    headers: [
+      [Buffer.from('bin'), Buffer.from([0xff, 0])],
+      ['nul', '\0'],
+      ['plain', 'é'],
+    ] as const,
     traceparent: '',
     receivedAt: 'yesterday',
   }
@@ -277,12 +357,18 @@ test('dead letters keep what no text column can, and one source is one row', asy
   assert.equal(row['key'], null)
   assert.equal(row['received_at'], null)
   assert.equal(row['event_id'], 'not a uuid \uFFFD')
-  assert.deepEqual(row['headers'], [['bin', { base64: '/wA=' }], ['nul', { base64: 'AA==' }], ['plain', 'é']])
+  assert.deepEqual(row['headers'], [
+    ['bin', { base64: '/wA=' }],
+    ['nul', { base64: 'AA==' }],
+    ['plain', 'é'],
+  ])
 })
 
 test('a commit that finds no partition for its dead letters makes it and goes on', async (t) => {
   const { ground, dataset, worker } = await prepare(t)
-  const [today] = await ground.admin.query<{ name: string }>(`SELECT 'partitions.dead_letters_' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD') AS name`)
+  const [today] = await ground.admin.query<{ name: string }>(
+    `SELECT 'partitions.dead_letters_' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD') AS name`,
+  )
   await ground.admin.query(`DROP TABLE ${today?.name}`)
   const commit = await flushOf(ground, dataset, worker, { ids: [], letters: [letterOf(dataset, one(worker.owned), 0)] })
   assert.equal((await commitFlush(ground.store, commit)).kind, 'committed')

@@ -4,37 +4,47 @@ import fc from 'fast-check'
 import { ownerOf } from '../../src/ingest/share.ts'
 
 const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 12 })
-const partitions = (count: number): string[] => Array.from({ length: count }, (_, i) => `0190c0de-0000-7000-8000-${String(i).padStart(12, '0')}/0`)
+const partitions = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `0190c0de-0000-7000-8000-${String(i).padStart(12, '0')}/0`)
 
 test('without members there is no owner', () => {
   assert.equal(ownerOf('a/0', []), undefined)
 })
 
 test('the owner is one of the members, whatever the order they are listed in', () => {
-  fc.assert(fc.property(names, fc.string(), (members, partition) => {
-    const owner = ownerOf(partition, members)
-    assert.ok(owner !== undefined && members.includes(owner))
-    assert.equal(ownerOf(partition, members.toReversed()), owner)
-  }))
+  fc.assert(
+    fc.property(names, fc.string(), (members, partition) => {
+      const owner = ownerOf(partition, members)
+      assert.ok(owner !== undefined && members.includes(owner))
+      assert.equal(ownerOf(partition, members.toReversed()), owner)
+    }),
+  )
 })
 
 test('a member that leaves moves only what it had', () => {
-  fc.assert(fc.property(names.filter((all) => all.length > 1), (members) => {
-    const [gone, ...rest] = members as [string, ...string[]]
-    for (const partition of partitions(50)) {
-      const before = ownerOf(partition, members)
-      if (before !== gone) assert.equal(ownerOf(partition, rest), before)
-    }
-  }))
+  fc.assert(
+    fc.property(
+      names.filter((all) => all.length > 1),
+      (members) => {
+        const [gone, ...rest] = members as [string, ...string[]]
+        for (const partition of partitions(50)) {
+          const before = ownerOf(partition, members)
+          if (before !== gone) assert.equal(ownerOf(partition, rest), before)
+        }
+      },
+    ),
+  )
 })
 
 test('a member that joins takes only for itself', () => {
-  fc.assert(fc.property(names, fc.string({ minLength: 13, maxLength: 20 }), (members, newcomer) => {
-    for (const partition of partitions(50)) {
-      const after = ownerOf(partition, [...members, newcomer])
-      if (after !== newcomer) assert.equal(after, ownerOf(partition, members))
-    }
-  }))
+  fc.assert(
+    fc.property(names, fc.string({ minLength: 13, maxLength: 20 }), (members, newcomer) => {
+      for (const partition of partitions(50)) {
+        const after = ownerOf(partition, [...members, newcomer])
+        if (after !== newcomer) assert.equal(after, ownerOf(partition, members))
+      }
+    }),
+  )
 })
 
 test('of 10,000 partitions every member has its part within a fifth', () => {
@@ -46,6 +56,7 @@ test('of 10,000 partitions every member has its part within a fifth', () => {
       shares.set(owner, (shares.get(owner) ?? 0) + 1)
     }
     const fair = 10_000 / count
-    for (const [member, share] of shares) assert.ok(Math.abs(share - fair) < fair / 5, `${member} has ${share} of ${fair}`)
+    for (const [member, share] of shares)
+      assert.ok(Math.abs(share - fair) < fair / 5, `${member} has ${share} of ${fair}`)
   }
 })

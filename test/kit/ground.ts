@@ -50,7 +50,10 @@ export async function openGround(owner: Owner): Promise<Ground> {
     openStore: open,
     async tenant() {
       const id = uuidv7()
-      await admin.query(`INSERT INTO tenants (id, slug, name, status) VALUES ($1, $2, 'T', 'active')`, [id, `t${++made}`])
+      await admin.query(`INSERT INTO tenants (id, slug, name, status) VALUES ($1, $2, 'T', 'active')`, [
+        id,
+        `t${++made}`,
+      ])
       return id
     },
     async dataset(tenantId) {
@@ -62,15 +65,28 @@ export async function openGround(owner: Owner): Promise<Ground> {
          VALUES ($1, $2, $3, $3, $4, 'urn:s', $5, $3, $1) RETURNING number`,
         [datasetId, tenantId, name, SEEDED_CLASS, namespace],
       )
-      await admin.query(`INSERT INTO iceberg_catalog.iceberg_tables VALUES ('pulse', $1, $2, 'm0', NULL, 'TABLE')`, [namespace, name])
-      return { tenantId, datasetId, number: Number(row?.number), namespace, name, location: `file:///lake/${namespace}/${name}` }
+      await admin.query(`INSERT INTO iceberg_catalog.iceberg_tables VALUES ('pulse', $1, $2, 'm0', NULL, 'TABLE')`, [
+        namespace,
+        name,
+      ])
+      return {
+        tenantId,
+        datasetId,
+        number: Number(row?.number),
+        namespace,
+        name,
+        location: `file:///lake/${namespace}/${name}`,
+      }
     },
     async partition(tenantId, count = 1) {
       const at = { topicId: randomUUID(), topic: `pulse.${tenantId}.events.raw`, partition: 0 }
       for (let partition = 0; partition < count; partition++) {
         await store.asSystem((sql) =>
           sql.query('INSERT INTO source_partitions (topic_id, partition, topic, tenant_id) VALUES ($1, $2, $3, $4)', [
-            at.topicId, partition, at.topic, tenantId,
+            at.topicId,
+            partition,
+            at.topic,
+            tenantId,
           ]),
         )
       }
@@ -102,12 +118,22 @@ export async function flushOf(
   const source = from.owned.find((of) => of.tenantId === dataset.tenantId)
   if (source === undefined) throw new Error('The worker owns no partition of that tenant.')
   const flushId = uuidv7()
-  await openIntent(ground.store, { flushId, tenantId: dataset.tenantId, worker: from.member.worker, locations: [dataset.location] })
+  await openIntent(ground.store, {
+    flushId,
+    tenantId: dataset.tenantId,
+    worker: from.member.worker,
+    locations: [dataset.location],
+  })
   const ids = wanted.ids ?? [uuidv7(), uuidv7()]
   const letters = wanted.letters ?? []
   const nextOffset = wanted.nextOffset ?? source.nextOffset + ids.length + letters.length
   const at = { topicId: source.topicId, partition: source.partition }
-  const swap = { namespace: dataset.namespace, name: dataset.name, from: wanted.from ?? 'm0', to: wanted.to ?? `m-${flushId}` }
+  const swap = {
+    namespace: dataset.namespace,
+    name: dataset.name,
+    from: wanted.from ?? 'm0',
+    to: wanted.to ?? `m-${flushId}`,
+  }
   const one: DatasetCommit = {
     datasetId: dataset.datasetId,
     datasetNumber: dataset.number,
@@ -135,7 +161,11 @@ export async function flushOf(
   }
 }
 
-export function letterOf(dataset: GroundDataset, source: { topicId: string; topic: string; partition: number }, offset: number): DeadLetter {
+export function letterOf(
+  dataset: GroundDataset,
+  source: { topicId: string; topic: string; partition: number },
+  offset: number,
+): DeadLetter {
   return {
     datasetId: dataset.datasetId,
     topicId: source.topicId,
@@ -148,7 +178,10 @@ export function letterOf(dataset: GroundDataset, source: { topicId: string; topi
     error: 'must be string',
     key: Buffer.from('key'),
     value: Buffer.from('{"dataset":"d","data":{"a":1}}'),
-    headers: [['pulse-dataset', dataset.datasetId], ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00']],
+    headers: [
+      ['pulse-dataset', dataset.datasetId],
+      ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00'],
+    ],
     traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
     receivedAt: '2026-01-02T03:04:05.123456Z',
   }

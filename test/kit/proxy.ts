@@ -67,7 +67,8 @@ export async function openProxy(owner: Owner, url: string): Promise<PostgresProx
     return new Promise<void>((resolve) => server.close(() => resolve()))
   })
   return {
-    url: Object.assign(new URL(url), { hostname: '127.0.0.1', port: String((server.address() as AddressInfo).port) }).href,
+    url: Object.assign(new URL(url), { hostname: '127.0.0.1', port: String((server.address() as AddressInfo).port) })
+      .href,
     cutNext: (what) => void (next = what),
     get cuts() {
       return cuts

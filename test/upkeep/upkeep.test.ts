@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { dlqTopic, uuidv7 } from '../../src/event/index.ts'
+import { commitFlush } from '../../src/ingest/settle.ts'
+import type { ObjectStore } from '../../src/lake/index.ts'
+import { listen } from '../../src/telemetry/index.ts'
+import { abandonIntent, openIntent, startUpkeep } from '../../src/upkeep/index.ts'
+import { flushOf, letterOf, openGround } from '../kit/ground.ts'
+import { openMemoryBus } from '../kit/memory-bus.ts'
+import { until } from '../kit/until.ts'
+
+const settings = { dedupDays: 7, deadLetterDays: 30, busRetentionHours: 1 }
+
+test('every task is done without anybody asking, a fault in one is told and stops no other, and stopping is prompt', async (t) => {
+  const ground = await openGround(t)
+  const dataset = await ground.dataset(await ground.tenant())
+  await ground.partition(dataset.tenantId)
+  const worker = await ground.worker()
+  const [source] = worker.owned
+  assert.ok(source)
+  const bus = openMemoryBus()
+  await bus.admin.ensureTopics([{ name: dlqTopic(dataset.tenantId), partitions: 1 }])
+  await commitFlush(
+    ground.store,
+    await flushOf(ground, dataset, worker, {
+      letters: [letterOf(dataset, source, 2)],
+      nextOffset: 3,
+      expired: ['file:///old'],
+    }),
+  )
+  await ground.admin.query(`UPDATE expired_files SET not_before = now()`)
+  await ground.admin.query(`UPDATE ledger_epochs SET opened_at = opened_at - interval '8 days'`)
+  const flushId = uuidv7()
+  await openIntent(ground.store, { flushId, tenantId: dataset.tenantId, worker: 'w', locations: [dataset.location] })
+  await abandonIntent(ground.store, { tenantId: dataset.tenantId, flushId })
+  const removed: string[] = []
+  const objects = {
+    remove: async (location: string) => void removed.push(location),
+    list: () => {
+      throw new Error('the lake cannot be listed')
+    },
+  } as unknown as ObjectStore
+  const defects: string[] = []
+  t.after(listen('process.defect', (said) => void defects.push(`${said.where}: ${said.detail}`)))
+
+  const upkeep = startUpkeep({ store: ground.store, bus, objects, settings, worker: () => worker.member.worker })
+  await until('the letter is relayed', () => bus.records.get(dlqTopic(dataset.tenantId))?.length === 1)
+  await until('the file is removed', () => removed.includes('file:///old'))
+  await until('the ledger is rotated', async () => (await ground.admin.query('SELECT FROM ledger_epochs')).length === 2)
+  await until('the marks are set', async () => (await ground.admin.query('SELECT FROM settled_marks')).length === 1)
+  await until('the fault is told', () => defects.length === 1)
+  assert.deepEqual(defects, ['upkeep sweep: the lake cannot be listed'])
+  const stoppedAt = performance.now()
+  await upkeep[Symbol.asyncDispose]()
+  await upkeep.done
+  assert.ok(performance.now() - stoppedAt < 2000)
+})
+
+test('two workers that keep up at once do the common tasks once an interval', async (t) => {
+  const ground = await openGround(t)
+  const dataset = await ground.dataset(await ground.tenant())
+  await ground.admin.query(`INSERT INTO expired_files SELECT 'f' || i, $1, now() FROM generate_series(1, 50) i`, [
+    dataset.tenantId,
+  ])
+  const removed: string[] = []
+  const objects = { remove: async (location: string) => void removed.push(location) } as unknown as ObjectStore
+  const stopping = new AbortController()
+  const both = ['a', 'b'].map((worker) =>
+    startUpkeep({ store: ground.store, bus: openMemoryBus(), objects, settings, worker, signal: stopping.signal }),
+  )
+  await until('all are removed', () => removed.length >= 50)
+  stopping.abort()
+  await Promise.all(both.map((upkeep) => upkeep.done))
+  assert.equal(removed.length, 50)
+})
