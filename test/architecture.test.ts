@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 import { test } from 'node:test'
 
 /**
@@ -95,13 +95,11 @@ const HOMES: readonly {
   },
 ]
 
-/** Source files without a test of their own name, each with the reason. */
+/**
+ * Source files that no test of their own room loads, each with the reason. All others have a test of their
+ * own name, or are run by one of their room's tests through what they belong to.
+ */
 const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
-  'src/telemetry/log-table.ts': 'a table; log.test.ts writes a line for each of its entries',
-  'src/preview/query.ts': 'preview.test.ts runs its statements on real files',
-  'src/preview/engine.ts': 'preview.test.ts runs it',
-  'src/preview/read.ts': 'preview.test.ts runs it',
-  'src/preview/facts.ts': 'preview.test.ts compares them with the table',
   'src/start/demo.ts': 'needs the whole system: test/e2e runs it twice',
   'src/start/demo-answer.ts': 'needs the whole system: test/e2e runs it twice',
   'src/start/demo-client.ts': 'needs the whole system: test/e2e runs it twice',
@@ -133,19 +131,20 @@ interface Import {
   readonly typeOnly: boolean
 }
 
-const imports: readonly Import[] = [...texts].flatMap(([from, text]) =>
-  [
-    ...codeOf(text).matchAll(
-      /\b(import|export)\s+(type\s)?[^'";]*?from\s+['"](\.{1,2}\/[^'"]+)['"]|\bimport\(\s*['"](\.{1,2}\/[^'"]+)['"]/g,
-    ),
-  ].map((found) => ({
+const IMPORT =
+  /\b(?:import|export)\s+(type\s)?[^'";]*?from\s+['"](\.{1,2}\/[^'"]+)['"]|\bimport\(\s*['"](\.{1,2}\/[^'"]+)['"]/g
+
+function importsOf(from: string, text: string): Import[] {
+  return [...codeOf(text).matchAll(IMPORT)].map((found) => ({
     from,
-    to: relative(root, resolve(root, dirname(from), found[3] ?? found[4] ?? ''))
+    to: relative(root, resolve(root, dirname(from), found[2] ?? found[3] ?? ''))
       .split(sep)
       .join('/'),
-    typeOnly: found[2] !== undefined,
-  })),
-)
+    typeOnly: found[1] !== undefined,
+  }))
+}
+
+const imports: readonly Import[] = [...texts].flatMap(([from, text]) => importsOf(from, text))
 
 test('the tree is read: rooms, files and imports are found', () => {
   assert.ok(sources.length > 20 && imports.length > 40, `${sources.length} files, ${imports.length} imports`)
@@ -239,17 +238,51 @@ test('nothing is exported by default, and no class stands where a function would
   )
 })
 
-test('every source file has its test, or a reason why another holds it', () => {
+/** What a file loads, itself and through others. */
+function loadedBy(start: string, graph: ReadonlyMap<string, readonly string[]>): Set<string> {
+  const loaded = new Set<string>()
+  const queue = [start]
+  for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+    if (loaded.has(file)) continue
+    loaded.add(file)
+    queue.push(...(graph.get(file) ?? []))
+  }
+  return loaded
+}
+
+test('every source file is run by a test of its room, or says why not', async () => {
+  const tests = (await filesBelow('test')).filter((path) => path.endsWith('.ts'))
+  const graph = new Map<string, string[]>()
+  for (const { from, to } of imports) graph.set(from, [...(graph.get(from) ?? []), to])
+  for (const path of tests)
+    graph.set(
+      path,
+      importsOf(path, await readFile(join(root, path), 'utf8')).map(({ to }) => to),
+    )
+  const runs = new Map<string, Set<string>>()
+  for (const path of tests.filter((name) => name.endsWith('.test.ts'))) {
+    const room = path.split('/')[1] ?? ''
+    for (const file of loadedBy(path, graph))
+      if (roomOf(file) === room) runs.set(room, (runs.get(room) ?? new Set()).add(file))
+  }
   const without = sources.filter((path) => {
-    if (['index.ts', 'port.ts', 'main.ts'].includes(basename(path)) || path in TESTED_ELSEWHERE) return false
-    return !existsSync(join(root, path.replace(/^src\//, 'test/').replace(/\.ts$/, '.test.ts')))
+    const room = roomOf(path)
+    return room !== undefined && !runs.get(room)?.has(path) && !(path in TESTED_ELSEWHERE)
   })
   assert.deepEqual(without, [])
+  const stale = Object.keys(TESTED_ELSEWHERE).filter(
+    (path) => !texts.has(path) || runs.get(roomOf(path) ?? '')?.has(path),
+  )
+  assert.deepEqual(stale, [], 'exceptions that are none')
 })
 
-test('the list of exceptions names only files that exist and have no test', () => {
-  const stale = Object.keys(TESTED_ELSEWHERE).filter(
-    (path) => !texts.has(path) || existsSync(join(root, path.replace(/^src\//, 'test/').replace(/\.ts$/, '.test.ts'))),
+test('a test that is named after a source file is named after one that exists', async () => {
+  const named = (await filesBelow('test')).filter(
+    (path) => path.endsWith('.test.ts') && sources.some((from) => roomOf(from) === path.split('/')[1]),
   )
-  assert.deepEqual(stale, [])
+  const mirrored = named.filter((path) => texts.has(path.replace(/^test\//, 'src/').replace(/\.test\.ts$/, '.ts')))
+  assert.ok(
+    mirrored.length > named.length / 2,
+    `${mirrored.length} of ${named.length} tests in rooms are named after a file of the room`,
+  )
 })
