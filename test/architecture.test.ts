@@ -86,7 +86,7 @@ const HOMES: readonly {
       'src/event/clock.ts': 'the home',
       'src/event/ids.ts': 'the default of an instant that tests replace',
       'src/bus/embedded/start.ts': 'the default of a clock that tests replace',
-      'src/bus/topology.ts': 'how old what is known of a topic is',
+      'src/bus/client.ts': 'the time that records carry, handed to the publisher',
       'src/worker/run.ts': 'handed to upkeep, which takes its clock from outside',
       'src/start/leftovers.ts': 'patience with a process that ends',
       'src/start/system.ts': 'patience with a process that starts',

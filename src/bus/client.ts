@@ -24,7 +24,13 @@ export function openBus(settings: BusSettings): Bus {
   const opened: AsyncDisposable[] = []
   return {
     publisher() {
-      const publisher = openPublisher({ settings, links: produceLinks, topology, nowMs })
+      const publisher = openPublisher({
+        timeoutMs: settings.publishTimeoutMs,
+        links: produceLinks,
+        topology,
+        nowMs,
+        wallMs: Date.now,
+      })
       opened.push(publisher)
       return publisher
     },

@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
 import { Connection, Writer, type ConnectionOptions, type Reader } from '@platformatic/kafka'
 import { BusUnreachable, type BusSettings } from './port.ts'

@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import { ATTRIBUTE, BATCH_HEAD, batchIntact, placeBatch, readBatchHead, type BatchHead } from '../records/batch.ts'
 import { CODE } from '../wire/codes.ts'
 import { BATCH_FRAME_HEAD, FRAME_HEAD, KIND } from './frames.ts'

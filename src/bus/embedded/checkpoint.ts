@@ -67,7 +67,7 @@ export function checkpointFormat(body: Buffer): number {
 export function applyCheckpoint(state: BusState, body: Buffer, groupOf: (topic: string) => string): void {
   const checkpoint = JSON.parse(body.toString('utf8')) as Checkpoint
   const kept = new Set(checkpoint.topics.map((topic) => topic.no))
-  for (const topic of [...state.topics.values()]) if (!kept.has(topic.no)) dropTopic(state, topic)
+  for (const topic of Array.from(state.topics.values())) if (!kept.has(topic.no)) dropTopic(state, topic)
   state.clusterId = checkpoint.clusterId
   for (const saved of checkpoint.topics) {
     let topic = state.topics.get(saved.no)

@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import { writeBatchBody } from './append.ts'
 import { BATCH_FRAME_HEAD, FRAME_HEAD, KIND } from './frames.ts'
 import type { Entry, Journal } from './journal.ts'
@@ -73,7 +73,7 @@ export function reclaimer(options: ReclaimOptions): Reclaimer {
 
   /** Writes a segment's readable batches again; false where that failed, to be tried at the next pass. */
   async function empty(no: number): Promise<boolean> {
-    for (const topic of [...state.topics.values()]) {
+    for (const topic of Array.from(state.topics.values())) {
       for (const partition of topic.partitions) {
         while (partition.batches.length > 0) {
           const bases = basesIn(partition, no)

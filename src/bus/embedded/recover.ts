@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import { batchIntact, readBatchHead, BATCH_HEAD } from '../records/batch.ts'
 import type { BatchEntry } from './batch-index.ts'
 import { applyCheckpoint, checkpointFormat, JOURNAL_FORMAT } from './checkpoint.ts'

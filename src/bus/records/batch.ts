@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import { crc32c } from '@platformatic/kafka'
 import { readInt64, writeInt64 } from '../wire/writer.ts'
 

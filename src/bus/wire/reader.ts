@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 
 /** A message that ends early or claims a length that it does not have. */
 export class WireFault extends Error {
