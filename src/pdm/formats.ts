@@ -55,7 +55,7 @@ export const NUMBER_FORMATS: ReadonlySet<string> = new Set(['int32', 'int64', 'f
  */
 function fitsFloat(value: number): boolean {
   const kept = Math.fround(value)
-  if (kept === value) return true
+  if (kept === value) return Number.isFinite(value)
   if (!Number.isFinite(kept) || kept === 0) return false
   if (!Number.isInteger(value)) return true
   for (let digits = 1; digits <= 9; digits++) {

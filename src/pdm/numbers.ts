@@ -49,6 +49,7 @@ function whyNot(type: DraftType, literal: string): string | undefined {
     case 'int':
       return whyNotWhole(literal, value, shown)
     case 'double':
+    case 'float':
       if (Math.abs(value) >= EXACT && !keptByDouble(literal))
         return `${shown} would be rounded to ${value}: declare an integer, or send it as text`
       return undefined

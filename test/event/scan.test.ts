@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { countMembers, inspect } from '../../src/event/index.ts'
 
 const look = (text: string, maxDepth = 64) => inspect(Buffer.from(text), 0, Buffer.byteLength(text), maxDepth)
-const RUNS = { numRuns: Number(process.env['PULSE_TEST_RUNS'] ?? 3_000) }
+const RUNS = { numRuns: Number(process.env['TEST_RUNS'] ?? 3_000) }
 
 const depthOf = (value: unknown): number =>
   typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0

@@ -15,8 +15,8 @@ import { designTable } from '../../src/registry/shape.ts'
 import { fieldsDiffer, parseExact, difference } from '../kit/exact.ts'
 import { arbitraryEventFor, arbitrarySchema } from '../kit/generate.ts'
 
-const SCHEMAS = Number(process.env['PULSE_TEST_SCHEMAS'] ?? 40)
-const EVENTS = Number(process.env['PULSE_TEST_EVENTS'] ?? 60)
+const SCHEMAS = Number(process.env['TEST_SCHEMAS'] ?? 30)
+const EVENTS = Number(process.env['TEST_EVENTS'] ?? 60)
 const LIMITS = { maxEventBytes: 1 << 20, maxDepth: 64 }
 
 test('whatever the door accepts is stored with equal values, for schemas and events by chance', async (t) => {

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  columnsOf,
+  compileValidator,
+  compose,
+  composedFrom,
+  type Composition,
+  type Definition,
+} from '../../src/pdm/index.ts'
+import { Problem } from '../../src/problems/index.ts'
+
+const alone = (definition: Definition, more: Partial<Composition> = {}) =>
+  compose({ definition, fieldGroups: [], resolve: () => undefined, ...more })
+const refusal = (act: () => unknown): Problem => {
+  try {
+    act()
+  } catch (error) {
+    assert.ok(error instanceof Problem, String(error))
+    return error
+  }
+  return assert.fail('nothing was refused')
+}
+const object = (properties: Record<string, unknown>, more: Record<string, unknown> = {}): Definition => ({
+  type: 'object',
+  properties,
+  ...more,
+})
+
+test('class, field groups and definition are one schema, closed at every depth', () => {
+  const composed = compose({
+    uri: 'https://test.example/order',
+    definition: object(
+      { lines: { type: 'array', items: object({ sku: { type: 'string' } }) } },
+      { title: 'Order', required: ['lines'] },
+    ),
+    class: {
+      uri: 'https://test.example/class',
+      definition: object(
+        { timestamp: { type: 'string', format: 'date-time' } },
+        { required: ['timestamp'], title: 'Event' },
+      ),
+    },
+    fieldGroups: [
+      {
+        uri: 'https://test.example/group',
+        definition: object({ who: object({ id: { type: 'string' } }) }, { additionalProperties: true }),
+      },
+    ],
+    resolve: () => undefined,
+  })
+  const { schema } = composed
+  assert.deepEqual(Object.keys(schema['properties'] as object), ['timestamp', 'who', 'lines'])
+  assert.deepEqual(
+    [schema['required'], schema['title'], schema['$id']],
+    [['timestamp', 'lines'], 'Order', 'https://test.example/order'],
+  )
+  const validate = compileValidator(
+    alone(object({ who: object({ id: { type: 'string' } }), lines: { type: 'array', items: object({ sku: {} }) } })),
+  )
+  assert.deepEqual(
+    validate({ who: { id: 'a', x: 1 }, lines: [{ sku: 1, y: 2 }], z: 3 })
+      ?.map((fault) => fault.pointer)
+      .toSorted(),
+    ['/lines/0/y', '/who/x', '/z'],
+  )
+})
+
+test('the same parts give the same text, and the text is all that need be kept', () => {
+  const make = () => alone(object({ b: { type: 'string' }, a: object({ x: {} }) }, { required: ['a'] }))
+  assert.equal(make().text, make().text)
+  assert.deepEqual(composedFrom(make().text), make())
+  assert.deepEqual(columnsOf(composedFrom(make().text)), columnsOf(make()))
+})
+
+test("the schema's own word on other properties wins, then the class's, then the field groups'", () => {
+  const parts = (own: object, cls: object, group: object) =>
+    alone(
+      { type: 'object', properties: {}, ...own },
+      { class: { uri: 'c', definition: { ...cls } }, fieldGroups: [{ uri: 'g', definition: { ...group } }] },
+    ).schema['additionalProperties']
+  assert.equal(parts({}, {}, {}), false)
+  assert.equal(parts({}, {}, { additionalProperties: true }), true)
+  assert.equal(parts({}, { additionalProperties: false }, { additionalProperties: true }), false)
+  assert.equal(parts({ additionalProperties: true }, { additionalProperties: false }, {}), true)
+})
+
+test('parts that disagree are refused with both places named', () => {
+  const problem = refusal(() =>
+    alone(object({ who: object({ age: { type: 'string' } }) }), {
+      fieldGroups: [
+        { uri: 'https://test.example/person', definition: object({ who: object({ age: { type: 'integer' } }) }) },
+      ],
+    }),
+  )
+  assert.equal(problem.code, 'composition_conflict')
+  assert.match(
+    problem.message,
+    /field group https:\/\/test\.example\/person and the schema disagree at \/properties\/who\/properties\/age\/type: integer and string/,
+  )
+})
+
+test('a definition may narrow what a part says, and annotations never conflict', () => {
+  const group = {
+    uri: 'g',
+    definition: object({ n: { type: ['number', 'null'], minimum: 0, title: 'N', description: 'theirs' } }),
+  }
+  const { schema } = alone(object({ n: { type: 'integer', minimum: 5, maximum: 9, description: 'ours' } }), {
+    fieldGroups: [group],
+  })
+  assert.deepEqual((schema['properties'] as Record<string, unknown>)['n'], {
+    type: 'integer',
+    minimum: 5,
+    title: 'N',
+    description: 'ours',
+    maximum: 9,
+  })
+})
+
+test('a datatype is put in place wherever it is referred to, with its own parts', () => {
+  const types: Record<string, Definition> = {
+    'https://test.example/geo': object(
+      { lat: { $ref: '#/$defs/degrees' }, lon: { $ref: '#/$defs/degrees' } },
+      { $defs: { degrees: { type: 'number' } } },
+    ),
+    'https://test.example/address': object({ street: { type: 'string' }, at: { $ref: 'https://test.example/geo' } }),
+  }
+  const composed = alone(object({ home: { $ref: 'https://test.example/address', description: 'Where they live' } }), {
+    resolve: (uri) => types[uri],
+  })
+  assert.ok(!composed.text.includes('$ref') && !composed.text.includes('$defs'))
+  const home = columnsOf(composed).columns[0]
+  assert.equal(home?.doc, 'Where they live')
+  assert.deepEqual(home?.type, {
+    struct: [
+      { name: 'street', required: false, type: 'string' },
+      {
+        name: 'at',
+        required: false,
+        type: {
+          struct: [
+            { name: 'lat', required: false, type: 'double' },
+            { name: 'lon', required: false, type: 'double' },
+          ],
+        },
+      },
+    ],
+  })
+  assert.equal(compileValidator(composed)({ home: { at: { lat: 1, lon: 2, alt: 3 } } })?.[0]?.pointer, '/home/at/alt')
+})
+
+test('a reference that cannot be seen, or that leads back to itself, is refused with its place', () => {
+  assert.equal(refusal(() => alone(object({ a: { $ref: 'https://test.example/none' } }))).code, 'reference_not_found')
+  assert.equal(refusal(() => alone(object({ a: { $ref: '#/$defs/none' } }))).code, 'reference_not_found')
+  const types: Record<string, Definition> = {
+    'https://x.example/a': object({ b: { $ref: 'https://x.example/b' } }),
+    'https://x.example/b': object({ a: { $ref: 'https://x.example/a' } }),
+  }
+  const cycle = refusal(() => alone(object({ a: { $ref: 'https://x.example/a' } }), { resolve: (uri) => types[uri] }))
+  assert.equal(cycle.code, 'definition_invalid')
+  assert.match(cycle.message, /refers to itself/)
+})
+
+test('names that every JavaScript object has are names like any other', () => {
+  const composed = alone(
+    object({ constructor: { type: 'string' }, toString: { type: 'integer' } }, { required: ['toString'] }),
+    {
+      fieldGroups: [{ uri: 'g', definition: object({ hasOwnProperty: { type: 'boolean' } }) }],
+    },
+  )
+  const validate = compileValidator(composed)
+  assert.equal(validate({ toString: 1 }), null)
+  assert.equal(validate({})?.[0]?.pointer, '/toString')
+  assert.equal(validate(JSON.parse('{"toString":1,"__proto__":{}}'))?.[0]?.pointer, '/__proto__')
+})
