@@ -68,7 +68,7 @@ export function openPreview(settings: PreviewSettings): Preview {
     pointer: () => pointer(tenantId, binding),
     plan: async (location, snapshotId) => plan(objects, await loadTable(objects, location), snapshotId),
     localCopy: (location) => objects.localCopy(location),
-    rows: (statement, signal) => engine.rows(statement, signal),
+    rows: (statement, render, signal) => engine.rows(statement, render, signal),
   })
 
   return {

@@ -4,7 +4,7 @@ import { isLakeFault, type DataFile, type Field, type Schema, type SnapshotFacts
 import { newestFiles } from './newest.ts'
 import { NEWEST_BY, newestRows, typeText } from './query.ts'
 import { chooseColumns, type PreviewQuestion } from './question.ts'
-import { renderRow, rfc3339, type Json } from './render.ts'
+import { rfc3339, rowRenderer, type Json } from './render.ts'
 
 export interface PreviewAnswer {
   /** The dataset's slug. */
@@ -30,7 +30,7 @@ export interface Outside {
   /** Plans a snapshot, the current one where no id is given. Undefined where the table does not keep that snapshot. */
   plan(metadataLocation: string, snapshotId: string | undefined): Promise<Scan | undefined>
   localCopy(location: string): Promise<string>
-  rows(statement: string, signal: AbortSignal): Promise<DuckDBValue[][]>
+  rows<T>(statement: string, render: (values: readonly DuckDBValue[]) => T, signal: AbortSignal): Promise<T[]>
 }
 
 const ATTEMPTS = 3
@@ -67,31 +67,30 @@ async function readOnce(
   if (scan === undefined) throw unknownSnapshot(asked.snapshotId)
   const columns = chooseColumns(scan.schema, asked.columns)
   const { snapshot } = scan
-  const values =
-    snapshot === undefined || scan.files.length === 0
-      ? []
-      : await readValues(scan, columns, asked.limit, outside, signal)
+  const rows =
+    snapshot === undefined || scan.files.length === 0 ? [] : await readRows(scan, columns, asked, outside, signal)
   return {
     dataset: slug,
     snapshot_id: snapshot === undefined ? null : String(snapshot.id),
     committed_at: snapshot === undefined ? null : rfc3339(BigInt(snapshot.committedAtMs) * 1000n),
     total_rows: snapshot?.totalRows ?? 0,
     columns: columns.map((field) => ({ name: field.name, type: typeText(field.type) })),
-    rows: values.map((row) => renderRow(columns, row, { int64AsString: asked.int64 === 'string' })),
+    rows,
   }
 }
 
-async function readValues(
+async function readRows(
   { schema, files }: Scan,
   columns: readonly Field[],
-  limit: number,
+  { limit, int64 }: PreviewQuestion,
   outside: Outside,
   signal: AbortSignal,
-): Promise<DuckDBValue[][]> {
+): Promise<Record<string, Json>[]> {
   const newestBy = schema.fields.find((field) => field.name === NEWEST_BY)
   const chosen = newestBy === undefined ? files : newestFiles(files, newestBy.id, limit)
   const paths = await Promise.all(chosen.map((file) => outside.localCopy(file.location)))
-  return outside.rows(newestRows(schema, columns, paths, limit), signal)
+  const render = rowRenderer(columns, { int64AsString: int64 === 'string' })
+  return outside.rows(newestRows(schema, columns, paths, limit), render, signal)
 }
 
 function unknownSnapshot(text: string | undefined): Problem {

@@ -1,12 +1,11 @@
-import {
+import type {
   DuckDBDateValue,
-  DuckDBDecimalValue,
   DuckDBListValue,
   DuckDBMapValue,
   DuckDBStructValue,
   DuckDBTimestampTZValue,
   DuckDBTimeValue,
-  type DuckDBValue,
+  DuckDBValue,
 } from '@duckdb/node-api'
 import type { Field, Type } from '../lake/index.ts'
 import { isList, isStruct } from './query.ts'
@@ -17,48 +16,71 @@ export interface RenderOptions {
   readonly int64AsString: boolean
 }
 
-/** One row as JSON, by the columns that were read. Members are set, never assigned: `__proto__` is data. */
-export function renderRow(
+/** Makes one row JSON, by the columns that were read. Members are set, never assigned: `__proto__` is data. */
+export function rowRenderer(
   columns: readonly Field[],
-  values: readonly DuckDBValue[],
   options: RenderOptions,
-): Record<string, Json> {
-  return Object.fromEntries(columns.map((field, at) => [field.name, render(field.type, values[at] ?? null, options)]))
+): (values: readonly DuckDBValue[]) => Record<string, Json> {
+  const members = columns.map((field) => ({ name: field.name, render: rendererOf(field.type, options) }))
+  return (values) => Object.fromEntries(members.map(({ name, render }, at) => [name, render(values[at])]))
 }
 
+type Renderer = (value: DuckDBValue | undefined) => Json
+
 /**
- * A value as JSON: decimals and integers beyond 2^53 as strings (all 64-bit ones on request), times
- * RFC 3339 in UTC with microseconds, uuids as text, lists, structs and maps as JSON, JSON text as the
- * string it is. What JSON has no number for is the string `NaN`, `Infinity` or `-Infinity`.
+ * Makes values of a type JSON: decimals and integers beyond 2^53 as strings (all 64-bit ones on
+ * request), times RFC 3339 in UTC with microseconds, uuids as text, lists, structs and maps as JSON,
+ * JSON text as the string it is. What JSON has no number for is the string `NaN`, `Infinity` or
+ * `-Infinity`. The type is looked at once, not for every value.
  */
-export function render(type: Type, value: DuckDBValue, options: RenderOptions): Json {
-  if (value === null || value === undefined) return null
-  if (typeof value === 'boolean' || typeof value === 'string') return value
-  if (typeof value === 'bigint') return integer(value, type === 'long' && options.int64AsString)
-  if (typeof value === 'number') return type === 'float' ? float32(value) : finite(value)
-  if (value instanceof DuckDBTimestampTZValue) return rfc3339(value.micros)
-  if (value instanceof DuckDBDateValue) return dateText(value.days)
-  if (value instanceof DuckDBTimeValue) return timeText(value.micros)
-  if (value instanceof DuckDBDecimalValue) return value.toString()
-  if (value instanceof DuckDBListValue && isList(type))
-    return value.items.map((item) => render(type.element, item, options))
-  if (value instanceof DuckDBStructValue && isStruct(type)) {
-    return Object.fromEntries(
-      type.fields.map((field) => [field.name, render(field.type, value.entries[field.name] ?? null, options)]),
-    )
+export function rendererOf(type: Type, options: RenderOptions): Renderer {
+  const render = presentRenderer(type, options)
+  return (value) => (value === null || value === undefined ? null : render(value))
+}
+
+function presentRenderer(type: Type, options: RenderOptions): (value: DuckDBValue) => Json {
+  if (isStruct(type)) {
+    const members = type.fields.map((field) => ({ name: field.name, render: rendererOf(field.type, options) }))
+    return (value) => {
+      const { entries } = value as DuckDBStructValue
+      return Object.fromEntries(members.map(({ name, render }) => [name, render(entries[name])]))
+    }
   }
-  if (value instanceof DuckDBMapValue && typeof type === 'object' && type.type === 'map') {
-    return Object.fromEntries(
-      value.entries.map((entry) => [String(entry.key), render(type.value, entry.value, options)]),
-    )
+  if (isList(type)) {
+    const element = rendererOf(type.element, options)
+    return (value) => (value as DuckDBListValue).items.map(element)
   }
-  return String(value)
+  if (typeof type === 'object') {
+    const member = rendererOf(type.value, options)
+    return (value) =>
+      Object.fromEntries((value as DuckDBMapValue).entries.map((entry) => [String(entry.key), member(entry.value)]))
+  }
+  switch (type) {
+    case 'boolean':
+    case 'string':
+    case 'int':
+      return (value) => value as boolean | string | number
+    case 'long':
+      return options.int64AsString ? String : (value) => integer(value as bigint)
+    case 'float':
+      return (value) => float32(value as number)
+    case 'double':
+      return (value) => finite(value as number)
+    case 'timestamptz':
+      return (value) => rfc3339((value as DuckDBTimestampTZValue).micros)
+    case 'date':
+      return (value) => dateText((value as DuckDBDateValue).days)
+    case 'time':
+      return (value) => timeText((value as DuckDBTimeValue).micros)
+    default:
+      return String // uuid and decimal
+  }
 }
 
 const SAFE = 2n ** 53n
 
-function integer(value: bigint, asString: boolean): Json {
-  return asString || value > SAFE || value < -SAFE ? value.toString() : Number(value)
+function integer(value: bigint): Json {
+  return value > SAFE || value < -SAFE ? value.toString() : Number(value)
 }
 
 function finite(value: number): Json {

@@ -68,6 +68,7 @@ async function tell({ apiUrl, metricsUrl, objects, write }: DemoOptions): Promis
     return result
   }
 
+  await openClient(apiUrl).get('/health')
   const quakes = await readEarthquakes()
   const events = quakes.map((quake) => eventOf(quake, DATASET))
   write(`\n${events.length.toLocaleString('en')} earthquakes of one week (USGS, GeoJSON), through ${apiUrl}\n\n`)

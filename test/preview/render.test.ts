@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import type { Type } from '../../src/lake/index.ts'
-import { render, rfc3339, type Json } from '../../src/preview/render.ts'
+import { rendererOf, rfc3339, type Json } from '../../src/preview/render.ts'
 
 const struct = (fields: Record<string, Type>): Type => ({
   type: 'struct',
@@ -57,17 +57,17 @@ async function valueOf(sql: string): Promise<DuckDBValue> {
 
 for (const [sql, type, json] of CASES) {
   test(`${sql} is shown as ${JSON.stringify(json)}`, async () => {
-    assert.deepEqual(render(type, await valueOf(sql), { int64AsString: false }), json)
+    assert.deepEqual(rendererOf(type, { int64AsString: false })(await valueOf(sql)), json)
   })
 }
 
 test('on request every 64-bit integer is a string, at any depth, and a 32-bit one is not', async () => {
-  assert.deepEqual(render(list('long'), await valueOf('[1::BIGINT]'), { int64AsString: true }), ['1'])
-  assert.deepEqual(render('int', await valueOf('1::INTEGER'), { int64AsString: true }), 1)
+  assert.deepEqual(rendererOf(list('long'), { int64AsString: true })(await valueOf('[1::BIGINT]')), ['1'])
+  assert.deepEqual(rendererOf('int', { int64AsString: true })(await valueOf('1::INTEGER')), 1)
 })
 
 test('a key named __proto__ is data', async () => {
-  const shown = render(map('string'), await valueOf("MAP {'__proto__': 'x', 'a': 'y'}"), { int64AsString: false })
+  const shown = rendererOf(map('string'), { int64AsString: false })(await valueOf("MAP {'__proto__': 'x', 'a': 'y'}"))
   assert.equal(JSON.stringify(shown), '{"__proto__":"x","a":"y"}')
 })
 
