@@ -27,8 +27,9 @@ export function unpack(
     )
   }
   if (coding === 'zstd') {
-    // The window is allocated before anything is unpacked, on the sender's word: no larger than the body may be.
-    const windowLog = Math.min(27, Math.max(20, Math.ceil(Math.log2(maxBodyBytes))))
+    // The window is allocated before anything is unpacked, on the sender's word: no larger than the body may be, but
+    // the 8 MiB that every decoder should take (RFC 8878, section 3.1.1.1.2).
+    const windowLog = Math.min(27, Math.max(23, Math.ceil(Math.log2(maxBodyBytes))))
     const params = { [constants.ZSTD_d_windowLogMax]: windowLog }
     return unzstd(body, { maxOutputLength: maxBodyBytes, params }).catch((error: unknown) =>
       refuse(error, 'zstd', maxBodyBytes),
@@ -41,7 +42,8 @@ export function unpack(
 }
 
 function refuse(error: unknown, coding: string, maxBodyBytes: number): never {
-  if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ERR_BUFFER_TOO_LARGE' || code === 'ZSTD_error_frameParameter_windowTooLarge') {
     throw new Problem(
       'too_large',
       `Unpacked, a body may have ${maxBodyBytes} bytes. Send the events in several requests.`,

@@ -1,3 +1,4 @@
+/* oxlint-disable unicorn/no-thenable -- a keyword of JSON Schema */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compileValidator, compose } from '../../src/pdm/index.ts'
