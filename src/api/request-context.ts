@@ -21,8 +21,9 @@ declare module 'fastify' {
 /** Gives a request its ids and the answer their headers. Called once per request, whatever becomes of it. */
 export function identify(request: FastifyRequest, reply: FastifyReply): void {
   request.trace = mintTraceparent()
-  reply.raw.setHeader('x-request-id', request.id)
-  reply.raw.setHeader('traceparent', request.trace.header)
+  // Fastify hands its own headers to writeHead at once; headers set on the raw answer would be merged one by one.
+  void reply.header('x-request-id', request.id)
+  void reply.header('traceparent', request.trace.header)
 }
 
 /** Ids on every answer, and one announcement for every answer. */

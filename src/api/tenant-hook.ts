@@ -34,3 +34,9 @@ export const requireTenant =
     const id = tenantIdOf(request)
     request.tenant = admit(bindings.peekTenant(id) ?? (await bindings.tenant(id)))
   }
+
+/** The id of the tenant that `requireTenant` has found. */
+export function tenantOf(request: FastifyRequest): string {
+  if (request.tenant === undefined) throw new Error('a route that asks for its tenant lacks the hook that finds it')
+  return request.tenant.id
+}

@@ -39,7 +39,11 @@ export function addBodyRequirement(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     if (route.schema?.body === undefined || route.validatorCompiler !== undefined) return
     route.preValidation = (request, _reply, done) => {
-      done(request.bodyBytes === undefined ? new Problem('malformed', 'The request has no body: send a JSON object.') : undefined)
+      done(
+        request.bodyBytes === undefined
+          ? new Problem('malformed', 'The request has no body: send a JSON object.')
+          : undefined,
+      )
     }
   })
 }

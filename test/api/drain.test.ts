@@ -16,16 +16,28 @@ test('draining: what is under way is answered, what is new is refused, then noth
   // A connection that has sent half a request when the drain begins.
   const agent = new Agent({ keepAlive: true })
   const late = new Promise<{ status: number; connection: string | undefined; body: string }>((resolve, reject) => {
-    const half = request({ port: api.port, host: '127.0.0.1', path: '/v1/collect', method: 'POST', agent, headers: { 'x-tenant-id': tenant, 'content-type': 'application/json' } })
+    const half = request({
+      port: api.port,
+      host: '127.0.0.1',
+      path: '/v1/collect',
+      method: 'POST',
+      agent,
+      headers: { 'x-tenant-id': tenant, 'content-type': 'application/json' },
+    })
     half.on('error', reject).on('response', (answer) => {
       let body = ''
-      answer.setEncoding('utf8').on('data', (chunk: string) => (body += chunk)).on('end', () => resolve({ status: answer.statusCode ?? 0, connection: answer.headers.connection, body }))
+      answer
+        .setEncoding('utf8')
+        .on('data', (chunk: string) => (body += chunk))
+        .on('end', () => resolve({ status: answer.statusCode ?? 0, connection: answer.headers.connection, body }))
     })
-    half.on('socket', (socket) => socket.once('connect', () => {
-      const closing = api.running.close()
-      void closing
-      setImmediate(() => half.end(JSON.stringify(EVENT)))
-    }))
+    half.on('socket', (socket) =>
+      socket.once('connect', () => {
+        const closing = api.running.close()
+        void closing
+        setImmediate(() => half.end(JSON.stringify(EVENT)))
+      }),
+    )
   })
   const refused = await late
   assert.equal(refused.status, 503)
@@ -34,7 +46,10 @@ test('draining: what is under way is answered, what is new is refused, then noth
   release()
   assert.equal((await underWay).status, 202)
   await api.running.close()
-  await assert.rejects(new Promise((resolve, reject) => connect(api.port, '127.0.0.1').once('connect', resolve).once('error', reject)), /ECONNREFUSED/)
+  await assert.rejects(
+    new Promise((resolve, reject) => connect(api.port, '127.0.0.1').once('connect', resolve).once('error', reject)),
+    /ECONNREFUSED/,
+  )
   agent.destroy()
 })
 
@@ -42,7 +57,10 @@ test('a drain is bounded: what never ends is cut', async (t) => {
   const api = await withApi(t, { settings: { drainSeconds: 0.3 } })
   const { tenant } = await makeJourney(api)
   const release = api.bus.hold()
-  const stuck = api.ask('POST', '/v1/collect', { tenant, body: EVENT }).then(() => 'answered', () => 'cut')
+  const stuck = api.ask('POST', '/v1/collect', { tenant, body: EVENT }).then(
+    () => 'answered',
+    () => 'cut',
+  )
   await until('the event waits for the bus', () => api.bus.calls.includes('publish'))
   const started = performance.now()
   await api.running.close()

@@ -13,10 +13,25 @@ const faulty = async (name: string): Promise<void> => {
   if (faults[name] === 'away') throw new Error(`${name} is away on purpose`)
   if (faults[name] === 'hang') await never
 }
-const api = await withApi({ after }, {
-  store: (store): Store => ({ ...store, ping: async (ms) => { await faulty('postgres'); return store.ping(ms) } }),
-  objects: (objects): ObjectStore => ({ ...objects, ping: async (ms) => { await faulty('lake'); return objects.ping(ms) } }),
-})
+const api = await withApi(
+  { after },
+  {
+    store: (store): Store => ({
+      ...store,
+      ping: async (ms) => {
+        await faulty('postgres')
+        return store.ping(ms)
+      },
+    }),
+    objects: (objects): ObjectStore => ({
+      ...objects,
+      ping: async (ms) => {
+        await faulty('lake')
+        return objects.ping(ms)
+      },
+    }),
+  },
+)
 const ready = async () => {
   const started = performance.now()
   const { status, body, text } = await api.ask('GET', '/ready')
@@ -31,13 +46,17 @@ test('health answers when the process serves', async () => {
   assert.equal((await api.ask('HEAD', '/health')).status, 200)
 })
 
-test('ready is the founding page\'s answer, letter for letter', async () => {
+test("ready is the founding page's answer, letter for letter", async () => {
   await isReady()
   assert.equal((await ready()).text, '{"status":"ready","checks":{"postgres":true,"kafka":true,"minio":true}}')
 })
 
 for (const fault of ['away', 'hang'] as const) {
-  for (const [place, check] of [['postgres', 'postgres'], ['lake', 'minio'], ['bus', 'kafka']] as const) {
+  for (const [place, check] of [
+    ['postgres', 'postgres'],
+    ['lake', 'minio'],
+    ['bus', 'kafka'],
+  ] as const) {
     test(`when the ${place} is ${fault === 'away' ? 'away' : 'hanging'}, ready says 503 and which, and recovers`, async () => {
       await isReady()
       const said: string[] = []
@@ -45,13 +64,21 @@ for (const fault of ['away', 'hang'] as const) {
         listen('dependency.away', ({ dependency }) => void said.push(`away ${dependency}`)),
         listen('dependency.back', ({ dependency }) => void said.push(`back ${dependency}`)),
       ]
-      const release = place !== 'bus' ? undefined : fault === 'hang' ? api.bus.hold() : (api.bus.setAway(true), () => api.bus.setAway(false))
+      const release =
+        place !== 'bus'
+          ? undefined
+          : fault === 'hang'
+            ? api.bus.hold()
+            : (api.bus.setAway(true), () => api.bus.setAway(false))
       faults[place] = fault
       const answer = await until('not ready', async () => {
         const now = await ready()
         return now.status === 503 ? now : undefined
       })
-      assert.deepEqual(answer.body, { status: 'not_ready', checks: { postgres: true, kafka: true, minio: true, [check]: false } })
+      assert.deepEqual(answer.body, {
+        status: 'not_ready',
+        checks: { postgres: true, kafka: true, minio: true, [check]: false },
+      })
       assert.equal((await api.ask('GET', '/health')).status, 200)
       faults[place] = 'none'
       release?.()

@@ -6,13 +6,18 @@ import { makeJourney, withApi } from '../kit/api-server.ts'
 
 const api = await withApi({ after })
 const { body: document, text } = await api.ask('GET', '/openapi.json')
-type Operation = { requestBody?: { content: Record<string, { schema: object }> }; responses: Record<string, { content: Record<string, { schema: object }> }> }
+type Operation = {
+  requestBody?: { content: Record<string, { schema: object }> }
+  responses: Record<string, { content: Record<string, { schema: object }> }>
+}
 const paths = document['paths'] as Record<string, Record<string, Operation>>
 
 test('the document is OpenAPI 3.1 and names every route that is not itself documentation', () => {
   assert.match(document['openapi'], /^3\.1\./)
-  const hidden = ['/metrics', '/openapi.json', '/docs', '/docs/', '/docs/js/scalar.js']
-  const templates = ROUTE_TEMPLATES.filter((route) => !hidden.includes(route)).map((route) => route.replaceAll(/:(\w+)/g, '{$1}'))
+  const hidden = new Set(['/metrics', '/openapi.json', '/docs', '/docs/', '/docs/js/scalar.js'])
+  const templates = ROUTE_TEMPLATES.filter((route) => !hidden.has(route)).map((route) =>
+    route.replaceAll(/:(\w+)/g, '{$1}'),
+  )
   assert.deepEqual(Object.keys(paths).sort(), templates.sort())
   assert.ok(!text.includes('"nullable"'), '3.1 says null as a type')
 })
@@ -21,8 +26,12 @@ test('every operation says what it answers, problems included', () => {
   for (const [path, operations] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(operations)) {
       const statuses = Object.keys(operation.responses)
-      assert.ok(statuses.some((status) => status.startsWith('2')), `${method} ${path}`)
-      if (path.startsWith('/v1/')) assert.ok(operation.responses['503']?.content['application/problem+json'], `${method} ${path}`)
+      assert.ok(
+        statuses.some((status) => status.startsWith('2')),
+        `${method} ${path}`,
+      )
+      if (path.startsWith('/v1/'))
+        assert.ok(operation.responses['503']?.content['application/problem+json'], `${method} ${path}`)
     }
   }
 })
@@ -52,11 +61,20 @@ test('what the API answers is what the document says', async () => {
   await check('GET', '/ready', '/ready')
   await check('POST', '/v1/collect', '/v1/collect', { dataset: 'events', data: { timestamp: '2026-01-01T00:00:00Z' } })
   await check('POST', '/v1/collect', '/v1/collect', { dataset: 'nothing', data: {} })
-  await check('POST', '/v1/descriptors', '/v1/descriptors', { uri: 'https://test.example/d', title: 'D', schema_uri: schema['uri'], kind: 'identity', pointer: '/user' })
+  await check('POST', '/v1/descriptors', '/v1/descriptors', {
+    uri: 'https://test.example/d',
+    title: 'D',
+    schema_uri: schema['uri'],
+    kind: 'identity',
+    pointer: '/user',
+  })
 })
 
 test('the docs are one page and its script, from here alone', async () => {
-  assert.deepEqual([(await api.ask('GET', '/docs')).status, (await api.ask('GET', '/docs')).headers.get('location')], [308, '/docs/'])
+  assert.deepEqual(
+    [(await api.ask('GET', '/docs')).status, (await api.ask('GET', '/docs')).headers.get('location')],
+    [308, '/docs/'],
+  )
   const page = await api.ask('GET', '/docs/')
   assert.equal(page.status, 200)
   assert.match(page.headers.get('content-type') ?? '', /text\/html/)

@@ -34,9 +34,17 @@ export interface Answer {
 }
 
 export const TEST_SETTINGS: ApiSettings = {
-  host: '127.0.0.1', apiPort: 0, topicPartitions: 1, warehouse: '', drainSeconds: 5,
-  collectMaxBodyBytes: 16 * 1024 * 1024, collectMaxEventBytes: 1024 * 1024, collectMaxEvents: 10_000, collectMaxDepth: 64,
-  collectMaxPendingBytes: 128 * 1024 * 1024, collectBodyTimeoutMs: 30_000,
+  host: '127.0.0.1',
+  apiPort: 0,
+  topicPartitions: 1,
+  warehouse: '',
+  drainSeconds: 5,
+  collectMaxBodyBytes: 16 * 1024 * 1024,
+  collectMaxEventBytes: 1024 * 1024,
+  collectMaxEvents: 10_000,
+  collectMaxDepth: 64,
+  collectMaxPendingBytes: 128 * 1024 * 1024,
+  collectBodyTimeoutMs: 30_000,
 }
 
 /** The API over a real Postgres, a lake in a temporary folder and a bus in memory; all of it goes with `owner`. */
@@ -61,7 +69,11 @@ export async function withApi(
   const objects = options.objects?.(local) ?? local
   const metrics: Telemetry['metrics'] = openMetrics({ plane: 'api', processMetrics: false })
   const running = await startApi({
-    settings: { ...TEST_SETTINGS, warehouse, ...options.settings }, store, bus: options.bus ?? bus, objects, metrics,
+    settings: { ...TEST_SETTINGS, warehouse, ...options.settings },
+    store,
+    bus: options.bus ?? bus,
+    objects,
+    metrics,
   })
   owner.after(() => running.close())
   const url = `http://127.0.0.1:${running.port}`
@@ -85,7 +97,12 @@ export const askerOf =
     })
     const text = await response.text()
     const isJson = /json/.test(response.headers.get('content-type') ?? '')
-    return { status: response.status, headers: response.headers, text, body: isJson && text !== '' ? JSON.parse(text) : {} }
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: isJson && text !== '' ? JSON.parse(text) : {},
+    }
   }
 
 const CLASS = 'https://ns.azothedge.com/pdm/class/interaction-event'
@@ -99,11 +116,30 @@ export async function makeJourney(
   const slug = `t-${process.pid}-${++count}`
   const tenant = await expecting(201, api.ask('POST', '/v1/tenants', { body: { slug, name: slug } }))
   const id = String(tenant['id'])
-  const schema = await expecting(201, api.ask('POST', '/v1/schemas', {
-    tenant: id, body: { uri: `https://test.example/${slug}/${count}`, title: 'Events', class_uri: CLASS, field_group_uris: [], definition },
-  }))
-  await expecting(200, api.ask('PATCH', `/v1/schemas/${String(schema['id'])}`, { tenant: id, body: { status: 'published' } }))
-  const dataset = await expecting(201, api.ask('POST', '/v1/datasets', { tenant: id, body: { slug: 'events', name: 'Events', schema_uri: schema['uri'] } }))
+  const schema = await expecting(
+    201,
+    api.ask('POST', '/v1/schemas', {
+      tenant: id,
+      body: {
+        uri: `https://test.example/${slug}/${count}`,
+        title: 'Events',
+        class_uri: CLASS,
+        field_group_uris: [],
+        definition,
+      },
+    }),
+  )
+  await expecting(
+    200,
+    api.ask('PATCH', `/v1/schemas/${String(schema['id'])}`, { tenant: id, body: { status: 'published' } }),
+  )
+  const dataset = await expecting(
+    201,
+    api.ask('POST', '/v1/datasets', {
+      tenant: id,
+      body: { slug: 'events', name: 'Events', schema_uri: schema['uri'] },
+    }),
+  )
   return { tenant: id, slug, schema, dataset }
 }
 

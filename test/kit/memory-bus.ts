@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { BusUnreachable, type Bus, type OutgoingRecord, type PublishVerdict, type TopicInfo } from '../../src/bus/index.ts'
+import {
+  BusUnreachable,
+  type Bus,
+  type OutgoingRecord,
+  type PublishVerdict,
+  type TopicInfo,
+} from '../../src/bus/index.ts'
 
 export interface MemoryBus extends Bus {
   /** Published records by topic, in order. */
@@ -55,7 +61,9 @@ export function openMemoryBus(): MemoryBus {
   }
 
   const bus: MemoryBus = {
-    records, topics, calls,
+    records,
+    topics,
+    calls,
     failNext: (what, times = 1) => void failing.set(what, times),
     loseAnswerOf: (what, times = 1) => void losing.set(what, times),
     delayBy: (ms) => void (waitMs = ms),

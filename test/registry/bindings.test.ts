@@ -51,7 +51,15 @@ test('a binding has all that collect and ingest ask for', async () => {
   const binding = await bindings.bySlug(tenant.id, 'events')
   assert.ok(binding !== undefined)
   assert.deepEqual(
-    [binding.tenantId, binding.tenantSlug, binding.datasetId, binding.datasetSlug, binding.schemaId, binding.table, binding.keepsExtra],
+    [
+      binding.tenantId,
+      binding.tenantSlug,
+      binding.datasetId,
+      binding.datasetSlug,
+      binding.schemaId,
+      binding.table,
+      binding.keepsExtra,
+    ],
     [tenant.id, 'mine', dataset.id, 'events', schema.id, 'events', false],
   )
   assert.equal(typeof binding.datasetNumber, 'number')
@@ -143,7 +151,10 @@ test('a dataset bound anew is judged by the new schema after the age; records th
   const bindings = openBindings(store, { maxAgeMs: 2000, clock })
   const old = await bindings.bySlug(tenant.id, 'rebound')
   const next = await makeSchema(places, tenant.id, { type: 'object', properties: { added: { type: 'string' } } })
-  await admin(`INSERT INTO dataset_bindings (tenant_id, dataset_id, schema_id, shape) SELECT tenant_id, dataset_id, $2, shape FROM dataset_bindings WHERE dataset_id = $1`, [rebound.id, next.id])
+  await admin(
+    `INSERT INTO dataset_bindings (tenant_id, dataset_id, schema_id, shape) SELECT tenant_id, dataset_id, $2, shape FROM dataset_bindings WHERE dataset_id = $1`,
+    [rebound.id, next.id],
+  )
   await admin('UPDATE pdm_datasets SET schema_id = $2 WHERE id = $1', [rebound.id, next.id])
   clock.ms = 2001
   const current = await bindings.bySlug(tenant.id, 'rebound')
@@ -152,8 +163,16 @@ test('a dataset bound anew is judged by the new schema after the age; records th
   assert.equal(await bindings.byId(tenant.id, rebound.id, schema.id), old)
   const elsewhere = openBindings(store, { maxAgeMs: 2000 })
   assert.equal((await elsewhere.byId(tenant.id, rebound.id, schema.id))?.schemaId, schema.id)
-  assert.equal((await elsewhere.bySlug(tenant.id, 'rebound'))?.schemaId, next.id, 'an old version that was asked for is not taken for the current one')
-  assert.equal((await elsewhere.byId(tenant.id, rebound.id, '01900000-0000-7000-8000-00000000ffff'))?.schemaId, next.id, 'a version never bound is judged by the current one')
+  assert.equal(
+    (await elsewhere.bySlug(tenant.id, 'rebound'))?.schemaId,
+    next.id,
+    'an old version that was asked for is not taken for the current one',
+  )
+  assert.equal(
+    (await elsewhere.byId(tenant.id, rebound.id, '01900000-0000-7000-8000-00000000ffff'))?.schemaId,
+    next.id,
+    'a version never bound is judged by the current one',
+  )
 })
 
 test('while Postgres is away: what is young is still used, then it is a 503 and never an unknown dataset', async () => {
@@ -170,7 +189,11 @@ test('while Postgres is away: what is young is still used, then it is a 503 and 
   await assert.rejects(bindings.bySlug(tenant.id, 'events'), away)
   await assert.rejects(bindings.tenant(tenant.id), away)
   await assert.rejects(bindings.tenant(other.id), away)
-  assert.equal(await bindings.byId(tenant.id, dataset.id, schema.id), binding, 'a version once bound never changes, so the worker may use it')
+  assert.equal(
+    await bindings.byId(tenant.id, dataset.id, schema.id),
+    binding,
+    'a version once bound never changes, so the worker may use it',
+  )
   seen.isAway = false
   assert.equal(await bindings.bySlug(tenant.id, 'events'), binding)
 })

@@ -23,6 +23,7 @@ import {
   PreviewQuery,
 } from '../schemas/datasets.ts'
 import { problems } from '../schemas/wire.ts'
+import { tenantOf } from '../tenant-hook.ts'
 
 const tags = ['datasets']
 /** Tables whose metadata is read at once for a list. */
@@ -58,7 +59,7 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
       },
     },
     async (request, reply) =>
-      reply.code(201).send(documentOf(await createDataset(places, request.tenant!.id, request.body))),
+      reply.code(201).send(documentOf(await createDataset(places, tenantOf(request), request.body))),
   )
   app.get<{ Querystring: Static<typeof DatasetQuery> }>(
     '/v1/datasets',
@@ -70,14 +71,14 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
         response: { 200: DatasetPage, ...problems(400, 401, 403, 503) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { limit = 50, cursor } = request.query
-      const page = await listDatasets(store, request.tenant!.id, { limit, cursor })
+      const page = await listDatasets(store, tenantOf(request), { limit, cursor })
       // One broken table must not hide the others: its facts are null, its own GET says why.
       const items = await eachOf(page.items, FACTS_AT_ONCE, (dataset) =>
-        withFacts(request.tenant!.id, dataset).catch(() => ({ ...documentOf(dataset), ...UNKNOWN_FACTS })),
+        withFacts(tenantOf(request), dataset).catch(() => ({ ...documentOf(dataset), ...UNKNOWN_FACTS })),
       )
-      return { items, next_cursor: page.next_cursor }
+      return reply.send({ items, next_cursor: page.next_cursor })
     },
   )
   app.get<{ Params: { dataset: string } }>(
@@ -89,12 +90,10 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
         response: { 200: DatasetWithFacts, ...problems(400, 401, 403, 404, 503) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { dataset } = request.params
-      return withFacts(
-        request.tenant!.id,
-        found(await getDataset(store, request.tenant!.id, dataset), 'dataset', dataset),
-      )
+      const known = found(await getDataset(store, tenantOf(request), dataset), 'dataset', dataset)
+      return reply.send(await withFacts(tenantOf(request), known))
     },
   )
   app.patch<{ Params: { dataset: string }; Body: Static<typeof PatchDataset> }>(
@@ -107,10 +106,10 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
         response: { 200: DatasetWithFacts, ...problems(400, 401, 403, 404, 413, 415, 422, 503) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { dataset } = request.params
       const { name, schema_uri } = request.body
-      const known = found(await getDataset(store, request.tenant!.id, dataset), 'dataset', dataset)
+      const known = found(await getDataset(store, tenantOf(request), dataset), 'dataset', dataset)
       if (schema_uri !== undefined && schema_uri !== known.schema_uri) {
         throw new Problem(
           'invalid',
@@ -120,10 +119,8 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
           },
         )
       }
-      return withFacts(
-        request.tenant!.id,
-        found(await patchDataset(store, request.tenant!.id, known.id, { name }), 'dataset', dataset),
-      )
+      const patched = found(await patchDataset(store, tenantOf(request), known.id, { name }), 'dataset', dataset)
+      return reply.send(await withFacts(tenantOf(request), patched))
     },
   )
   app.get<{ Params: { dataset: string }; Querystring: Static<typeof PreviewQuery> }>(
@@ -136,16 +133,17 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
         response: { 200: PreviewDocument, ...problems(400, 401, 403, 404, 503) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { limit = 50, columns, snapshot_id, int64 } = request.query
-      return preview.read({
-        tenantId: request.tenant!.id,
+      const answer = await preview.read({
+        tenantId: tenantOf(request),
         dataset: request.params.dataset,
         limit,
         int64,
         columns: columns?.split(','),
         snapshotId: snapshot_id,
       })
+      return reply.send(answer)
     },
   )
 }

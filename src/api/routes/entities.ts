@@ -17,6 +17,7 @@ import { memberText } from '../json-body.ts'
 import { pageText } from '../json-text.ts'
 import { EntityQuery, PatchEntity, entitySchemas } from '../schemas/entities.ts'
 import { problems } from '../schemas/wire.ts'
+import { tenantOf } from '../tenant-hook.ts'
 
 /** The five kinds of the registry, one path for all. */
 export function addEntityRoutes(app: FastifyInstance, store: Store): void {
@@ -43,7 +44,7 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
     },
     async (request, reply) => {
       const wanted = { ...request.body, definition: memberText(request.bodyBytes as Buffer, 'definition') ?? '{}' }
-      return sendText(reply, 201, entityText(await createEntity(store, request.tenant!.id, kind, wanted)))
+      return sendText(reply, 201, entityText(await createEntity(store, tenantOf(request), kind, wanted)))
     },
   )
   app.get<{ Querystring: Static<typeof EntityQuery> }>(
@@ -58,7 +59,7 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
     },
     async (request, reply) => {
       const { limit = 50, ...query } = request.query
-      const { items, next_cursor } = await listEntities(store, request.tenant!.id, kind, { limit, ...query })
+      const { items, next_cursor } = await listEntities(store, tenantOf(request), kind, { limit, ...query })
       return sendText(reply, 200, pageText(items.map(entityText), next_cursor))
     },
   )
@@ -66,7 +67,7 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
     `${path}/:id`,
     { schema: { tags, summary: `Get a ${noun}`, response: { 200: document, ...problems(400, 401, 403, 404, 503) } } },
     async (request, reply) => {
-      const entity = await one(request.params.id, (id) => getEntity(store, request.tenant!.id, kind, id))
+      const entity = await one(request.params.id, (id) => getEntity(store, tenantOf(request), kind, id))
       return sendText(reply, 200, entityText(entity))
     },
   )
@@ -83,7 +84,7 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
     async (request, reply) => {
       const { title, status } = request.body
       const change = { title, status, definition: memberText(request.bodyBytes as Buffer, 'definition') }
-      const entity = await one(request.params.id, (id) => patchEntity(store, request.tenant!.id, { kind, id }, change))
+      const entity = await one(request.params.id, (id) => patchEntity(store, tenantOf(request), { kind, id }, change))
       return sendText(reply, 200, entityText(entity))
     },
   )
@@ -93,7 +94,7 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
       schema: { tags, summary: `Archive a ${noun}`, response: { 200: document, ...problems(400, 401, 403, 404, 503) } },
     },
     async (request, reply) => {
-      const entity = await one(request.params.id, (id) => archiveEntity(store, request.tenant!.id, { kind, id }))
+      const entity = await one(request.params.id, (id) => archiveEntity(store, tenantOf(request), { kind, id }))
       return sendText(reply, 200, entityText(entity))
     },
   )
