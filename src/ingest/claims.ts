@@ -35,6 +35,14 @@ export interface Membership extends AsyncDisposable {
   share(): Promise<Share>
   /** Frees partitions for their new owner (after flushing them). Only those still ours by generation. */
   giveBack(partitions: readonly FencedPartition[]): Promise<void>
+  /**
+   * For a log that was cut back: reading begins again at `nextOffset`, nothing of the partition counts as
+   * settled, and whatever was built on the old offsets is fenced. Answers the partition as newly
+   * claimed, or undefined when it is not ours any more.
+   */
+  rewind(partition: FencedPartition, nextOffset: number): Promise<OwnedPartition | undefined>
+  /** For a topic that is gone or was made anew: its partition is claimed by nobody from now on. */
+  retire(partition: FencedPartition): Promise<void>
   /** Gives everything back and ends the membership. Safe to repeat. */
   leave(): Promise<void>
 }
@@ -92,6 +100,22 @@ export async function openMembership(
       await store.asSystem((sql) => free(sql, worker, partitions))
       for (const of of partitions) if (owned.get(keyOf(of))?.generation === of.generation) owned.delete(keyOf(of))
     },
+    async rewind(partition, nextOffset) {
+      const again = await store.asSystem((sql) => rewind(sql, worker, partition, nextOffset))
+      if (again === undefined) owned.delete(keyOf(partition))
+      else owned.set(keyOf(partition), again)
+      return again
+    },
+    async retire({ topicId, partition, generation }) {
+      await store.asSystem((sql) =>
+        sql.query(
+          `UPDATE public.source_partitions SET owner = NULL, retired_at = clock_timestamp()
+           WHERE topic_id = $1 AND partition = $2 AND owner = $3 AND generation = $4`,
+          [topicId, partition, worker, generation],
+        ),
+      )
+      owned.delete(keyOf({ topicId, partition }))
+    },
     leave,
     [Symbol.asyncDispose]: () => leave().catch(() => {}), // Postgres away: the lease ends by itself
   }
@@ -135,8 +159,8 @@ async function look(sql: Sql, worker: string): Promise<Seen> {
     sql.query<{ topic_id: string; partition: number; generation: string; is_mine: boolean; is_free: boolean }>(
       `SELECT topic_id, partition, generation, coalesce(owner = $1, false) AS is_mine, NOT ${IS_ALIVE} AS is_free
        FROM public.source_partitions s
-       WHERE owner IS NULL OR owner = $1
-          OR owner NOT IN (SELECT worker FROM public.worker_members WHERE expires_at > clock_timestamp())`,
+       WHERE retired_at IS NULL AND (owner IS NULL OR owner = $1
+          OR owner NOT IN (SELECT worker FROM public.worker_members WHERE expires_at > clock_timestamp()))`,
       [worker],
     ),
   ])
@@ -174,18 +198,11 @@ async function free(sql: Sql, worker: string, partitions: readonly FencedPartiti
  * A partition that is locked (a late commit of its old owner) is left for the next call.
  */
 async function claim(sql: Sql, worker: string, wanted: readonly SourcePartition[]): Promise<OwnedPartition[]> {
-  const claimed = await sql.query<{
-    topic_id: string
-    partition: number
-    topic: string
-    tenant_id: string
-    generation: string
-    next_offset: string
-  }>(
+  const claimed = await sql.query<PartitionRow>(
     `UPDATE public.source_partitions s SET owner = $1, generation = s.generation + 1
      FROM (SELECT s.topic_id, s.partition FROM public.source_partitions s JOIN unnest($2::uuid[], $3::int[])
              AS wanted (topic_id, partition) USING (topic_id, partition)
-           WHERE NOT ${IS_ALIVE} ORDER BY s.topic_id, s.partition FOR NO KEY UPDATE OF s SKIP LOCKED) AS free
+           WHERE s.retired_at IS NULL AND NOT ${IS_ALIVE} ORDER BY s.topic_id, s.partition FOR NO KEY UPDATE OF s SKIP LOCKED) AS free
      WHERE s.topic_id = free.topic_id AND s.partition = free.partition
        AND EXISTS (SELECT FROM public.worker_members WHERE worker = $1 AND expires_at > clock_timestamp())
      RETURNING s.topic_id, s.partition, s.topic, s.tenant_id, s.generation, s.next_offset`,
@@ -206,13 +223,46 @@ async function claim(sql: Sql, worker: string, wanted: readonly SourcePartition[
     of.set(row.dataset_id, Number(row.next_offset))
     offsets.set(key, of)
   }
-  return claimed.map((row) => ({
-    topicId: row.topic_id,
-    topic: row.topic,
-    partition: row.partition,
-    tenantId: row.tenant_id,
-    generation: Number(row.generation),
-    nextOffset: Number(row.next_offset),
-    settled: offsets.get(keyOf({ topicId: row.topic_id, partition: row.partition })) ?? new Map(),
-  }))
+  return claimed.map((row) =>
+    ownedOf(row, offsets.get(keyOf({ topicId: row.topic_id, partition: row.partition })) ?? new Map()),
+  )
+}
+
+interface PartitionRow {
+  readonly topic_id: string
+  readonly partition: number
+  readonly topic: string
+  readonly tenant_id: string
+  readonly generation: string
+  readonly next_offset: string
+}
+
+const ownedOf = (row: PartitionRow, settled: ReadonlyMap<string, number>): OwnedPartition => ({
+  topicId: row.topic_id,
+  topic: row.topic,
+  partition: row.partition,
+  tenantId: row.tenant_id,
+  generation: Number(row.generation),
+  nextOffset: Number(row.next_offset),
+  settled,
+})
+
+async function rewind(
+  sql: Sql,
+  worker: string,
+  at: FencedPartition,
+  nextOffset: number,
+): Promise<OwnedPartition | undefined> {
+  const [row] = await sql.query<PartitionRow>(
+    `UPDATE public.source_partitions SET generation = generation + 1, next_offset = $5, deleted_below = 0
+     WHERE topic_id = $1 AND partition = $2 AND owner = $3 AND generation = $4
+     RETURNING topic_id, partition, topic, tenant_id, generation, next_offset`,
+    [at.topicId, at.partition, worker, at.generation, nextOffset],
+  )
+  if (row === undefined) return undefined
+  // The marks too, or the bus would be told to forget what is read again now.
+  for (const table of ['settled_offsets', 'settled_marks']) {
+    await sql.query(`DELETE FROM public.${table} WHERE topic_id = $1 AND partition = $2`, [at.topicId, at.partition])
+  }
+  return ownedOf(row, new Map())
 }

@@ -173,3 +173,41 @@ test('the claim of a successor and a late commit of the old owner never both win
     await next.leave()
   }
 })
+
+test('after a rewind reading begins again, nothing counts as settled, and what was built before is fenced', async (t) => {
+  const ground = await openGround(t)
+  const dataset = await ground.dataset(await ground.tenant())
+  await ground.partition(dataset.tenantId)
+  const worker = await ground.worker()
+  const first = await flushOf(ground, dataset, worker, { nextOffset: 50, to: 'm1' })
+  assert.equal((await commitFlush(ground.store, first)).kind, 'committed')
+  await ground.admin.query('INSERT INTO settled_marks SELECT topic_id, partition, now(), 50 FROM source_partitions')
+  const late = await flushOf(ground, dataset, worker, { nextOffset: 60, from: 'm1' })
+  const [source] = worker.owned
+  assert.ok(source)
+  const again = await worker.member.rewind(source, 3)
+  assert.deepEqual(again, { ...source, generation: 2, nextOffset: 3, settled: new Map() })
+  assert.equal((await commitFlush(ground.store, late)).kind, 'fenced')
+  assert.deepEqual(await ground.admin.query('SELECT FROM settled_marks'), [])
+  const share = await worker.member.share()
+  assert.deepEqual([share.owned, share.lost], [[again], []])
+  const next = await flushOf(ground, dataset, { member: worker.member, owned: [again] }, { nextOffset: 5, from: 'm1' })
+  assert.equal((await commitFlush(ground.store, next)).kind, 'committed')
+  assert.equal(await worker.member.rewind(source, 0), undefined, 'not by the old generation')
+})
+
+test('a retired partition is claimed by nobody', async (t) => {
+  const ground = await openGround(t)
+  await ground.partition(await ground.tenant(), 2)
+  const { member, owned } = await ground.worker()
+  const [gone, kept] = owned
+  assert.ok(gone && kept)
+  await member.retire(gone)
+  assert.deepEqual((await member.share()).owned, [kept])
+  await member.leave()
+  const successor = await ground.worker()
+  assert.deepEqual(
+    successor.owned.map((of) => of.partition),
+    [kept.partition],
+  )
+})

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { Client } from 'pg'
 import { uuidv7 } from '../../src/event/index.ts'
 import { NIL_DATASET, commitFlush, type FlushCommit } from '../../src/ingest/settle.ts'
 import { dump, flushOf, letterOf, openGround, type Ground, type GroundDataset } from '../kit/ground.ts'
 import { openProxy } from '../kit/proxy.ts'
+import { until } from '../kit/until.ts'
 
 type Worker = Awaited<ReturnType<Ground['worker']>>
 
@@ -269,6 +271,41 @@ test('a flush without rows settles its records without a table', async (t) => {
   assert.equal(one(await ground.admin.query('SELECT dataset_id FROM settled_offsets'))['dataset_id'], NIL_DATASET)
 })
 
+/** Holds a table's row of the catalog, until the answered function is called. */
+async function holdTable(ground: Ground, dataset: GroundDataset): Promise<() => Promise<void>> {
+  const client = new Client({ connectionString: ground.pg.adminUrl })
+  await client.connect()
+  await client.query('BEGIN')
+  await client.query('SELECT FROM iceberg_catalog.iceberg_tables WHERE table_name = $1 FOR UPDATE', [dataset.name])
+  return async () => {
+    await client.query('COMMIT')
+    await client.end()
+  }
+}
+
+const untilWaiting = (ground: Ground, count: number): Promise<unknown> =>
+  until(`${count} transactions wait for a lock`, async () => {
+    const waiting = await ground.admin.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )
+    return waiting.length === count
+  })
+
+test('a commit that is under way keeps its partition: the successor claims it afterwards and reads on behind it', async (t) => {
+  const { ground, dataset, worker } = await prepare(t)
+  const commit = await flushOf(ground, dataset, worker, { nextOffset: 9 })
+  const release = await holdTable(ground, dataset)
+  const offered = commitFlush(ground.store, commit)
+  await untilWaiting(ground, 1)
+  await ground.admin.query('UPDATE worker_members SET expires_at = clock_timestamp()')
+  const successor = await ground.worker()
+  assert.deepEqual(successor.owned, [], 'not while it is locked')
+  await release()
+  assert.equal((await offered).kind, 'committed')
+  const [claimed] = (await successor.member.share()).claimed
+  assert.deepEqual([claimed?.nextOffset, claimed?.generation], [9, 2])
+})
+
 test('of two commits for one table one waits and then finds that the table moved', async (t) => {
   const { ground, dataset, worker } = await prepare(t)
   await ground.partition(dataset.tenantId)
@@ -279,7 +316,11 @@ test('of two commits for one table one waits and then finds that the table moved
       flushOf(ground, dataset, { member: worker.member, owned: [source] }, { to: `m-${source.topicId}` }),
     ),
   )
-  const outcomes = await Promise.all(commits.map((commit) => commitFlush(ground.store, commit)))
+  const release = await holdTable(ground, dataset)
+  const offered = commits.map((commit) => commitFlush(ground.store, commit))
+  await untilWaiting(ground, 2)
+  await release()
+  const outcomes = await Promise.all(offered)
   assert.deepEqual(outcomes.map((outcome) => outcome.kind).toSorted(), ['committed', 'table_moved'])
   const winner = commits[outcomes.findIndex((outcome) => outcome.kind === 'committed')]
   const moved = outcomes.find((outcome) => outcome.kind === 'table_moved')

@@ -213,3 +213,17 @@ test('only the owner of a source partition relays its letters', async (t) => {
   const successor = await ground.worker()
   assert.equal(await relayDeadLetters(ground.store, bus, successor.member.worker), 1)
 })
+
+test('the letters of a source that was retired are relayed by whoever comes first', async (t) => {
+  const {
+    ground,
+    bus,
+    datasets: [dataset],
+    worker,
+  } = await prepare(t)
+  const [source] = worker.owned
+  assert.ok(dataset && source)
+  await bury(ground, dataset, worker, [0])
+  await worker.member.retire(source)
+  assert.equal(await relayDeadLetters(ground.store, bus, 'somebody-else'), 1)
+})
