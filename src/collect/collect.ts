@@ -92,8 +92,8 @@ export function openCollect({ bindings, publisher, limits, clock = systemClock }
       body,
       events,
       receivedAt: rfc3339Micros(clock.now()),
-      verdicts: Array.from({ length: events.extents.length }),
-      slugs: Array.from({ length: events.extents.length }),
+      verdicts: [],
+      slugs: [],
       outgoing: [],
       known: new Map(),
     }

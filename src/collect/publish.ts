@@ -9,6 +9,19 @@ const HEADER_NAMES = {
   traceparent: Buffer.from(RECORD_HEADERS.traceparent),
 }
 
+/** Ids recur with every request: their bytes are made once. Bounded, and begun anew when full. */
+const idBytes = new Map<string, Buffer>()
+const MOST_IDS = 4_096
+
+function bytesOfId(id: string): Buffer {
+  let bytes = idBytes.get(id)
+  if (bytes === undefined) {
+    if (idBytes.size >= MOST_IDS) idBytes.clear()
+    idBytes.set(id, (bytes = Buffer.from(id, 'latin1')))
+  }
+  return bytes
+}
+
 /** The headers that all events of a request and a dataset share, encoded once. */
 export const recordHeaders = (from: {
   datasetId: string
@@ -17,8 +30,8 @@ export const recordHeaders = (from: {
   traceparent: string
 }): PreparedHeaders => ({
   entries: [
-    [HEADER_NAMES.dataset, Buffer.from(from.datasetId, 'latin1')],
-    [HEADER_NAMES.schema, Buffer.from(from.schemaId, 'latin1')],
+    [HEADER_NAMES.dataset, bytesOfId(from.datasetId)],
+    [HEADER_NAMES.schema, bytesOfId(from.schemaId)],
     [HEADER_NAMES.receivedAt, Buffer.from(from.receivedAt, 'latin1')],
     [HEADER_NAMES.traceparent, Buffer.from(from.traceparent, 'latin1')],
   ],

@@ -1,6 +1,15 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 
-import { arrayElements, objectMembers, skipSpace, trimEnd, type Encoding, type Extent } from '../event/index.ts'
+import {
+  arrayElements,
+  endOfValue,
+  objectMembers,
+  pointerOf,
+  skipSpace,
+  trimEnd,
+  type Encoding,
+  type Extent,
+} from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 
 /** Where the events of a body lie; `alone` where the body itself is one event. */
@@ -86,42 +95,35 @@ function lines(body: Buffer, maxEvents: number): Extent[] {
   return extents
 }
 
-/** The elements of `{"events": […]}`; undefined where the object has no such member. */
+/** The elements of `{"events": […]}`; undefined where the object has no such member. Each event is passed over once. */
 function wrappedEvents(body: Buffer, start: number, maxEvents: number): readonly Extent[] | undefined {
-  const object = objectMembers(body, start, body.length)
-  if (object === undefined)
-    throw new Problem(
-      'malformed',
-      'The body is not JSON. Send an event, {"events": […]}, or one event a line as application/x-ndjson.',
-    )
-  const named = object.members.filter((member) => member.key === 'events')
-  const [events] = named
-  if (events === undefined) return undefined
-  if (skipSpace(body, object.end, body.length) < body.length)
-    throw new Problem('malformed', 'Something follows the JSON object in the body. Send one object.')
-  if (named.length > 1) throw new Problem('malformed', 'The name "events" stands twice in the body.')
-  const other = object.members.find((member) => member.key !== 'events')
-  if (other !== undefined) {
-    const name = other.key.slice(0, 80)
-    const message = `Beside "events" nothing may stand; "${name}" does.`
-    throw new Problem('invalid', message, {
-      errors: [
-        { pointer: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, keyword: 'additionalProperties', message },
-      ],
-    })
+  let list: ReturnType<typeof arrayElements>
+  const object = objectMembers(body, start, body.length, (key, at) => {
+    if (key !== 'events' || body[at] !== 0x5b) return endOfValue(body, at, body.length)
+    list = arrayElements(body, at, body.length)
+    return list?.end ?? -1
+  })
+  if (object === undefined) throw malformed('The body is not JSON. Send an event, {"events": […]}, or events by lines.')
+  const others = object.members.filter((member) => member.key !== 'events')
+  if (others.length === object.members.length) return undefined
+  if (skipSpace(body, object.end, body.length) < body.length) {
+    throw malformed('Something follows the JSON object in the body. Send one object.')
   }
-  if (body[events.start] !== 0x5b) {
-    throw new Problem('invalid', '"events" is a list of events.', {
-      errors: [{ pointer: '/events', keyword: 'type', message: 'must be array' }],
-    })
+  if (object.members.length - others.length > 1) throw malformed('The name "events" stands twice in the body.')
+  if (others[0] !== undefined) {
+    const name = others[0].key.slice(0, 80)
+    throw invalid(pointerOf([name]), 'additionalProperties', `Beside "events" nothing may stand; "${name}" does.`)
   }
-  const list = arrayElements(body, events.start, events.end)
-  if (list === undefined || list.end !== events.end)
-    throw new Problem('malformed', 'The list of events in the body is not JSON.')
+  if (list === undefined) throw invalid('/events', 'type', '"events" is a list of events.')
   if (list.elements.length === 0) throw new Problem('empty_events', '"events" is empty. Send at least one event.')
   if (list.elements.length > maxEvents) throw tooMany(maxEvents)
   return list.elements
 }
+
+const malformed = (message: string): Problem => new Problem('malformed', message)
+
+const invalid = (pointer: string, keyword: string, message: string): Problem =>
+  new Problem('invalid', message, { errors: [{ pointer, keyword, message }] })
 
 const tooMany = (maxEvents: number): Problem =>
   new Problem('too_large', `A request may carry ${maxEvents} events. Send them in several requests.`)

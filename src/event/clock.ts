@@ -21,9 +21,16 @@ export const systemClock: Clock = {
   },
 }
 
-/** RFC 3339 UTC with six digits: `2026-11-25T08:00:00.123456Z`. */
+let second = Number.NaN
+let secondText = ''
+
+/** RFC 3339 UTC with six digits: `2026-11-25T08:00:00.123456Z`. The second is written once for all that falls into it. */
 export function rfc3339Micros(ms: number): string {
-  const whole = Math.floor(ms)
-  const micros = Math.floor((ms - whole) * 1000)
-  return `${new Date(whole).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`
+  const current = Math.floor(ms / 1000)
+  if (current !== second) {
+    second = current
+    secondText = new Date(current * 1000).toISOString().slice(0, 20)
+  }
+  const micros = Math.min(999_999, Math.round((ms - current * 1000) * 1000))
+  return `${secondText}${String(micros).padStart(6, '0')}Z`
 }

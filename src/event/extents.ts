@@ -31,7 +31,7 @@ export function trimEnd(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /** Just after a value that begins at `at`; -1 where none does. */
-function endOfValue(bytes: Buffer, at: number, end: number): number {
+export function endOfValue(bytes: Buffer, at: number, end: number): number {
   const first = bytes[at]
   if (first === 0x22) return endOfString(bytes, at, end)
   if (first === 0x7b || first === 0x5b) return inspect(bytes, at, end, Number.MAX_SAFE_INTEGER).end
@@ -45,12 +45,13 @@ const isDelimiter = (byte: number): boolean => byte === 0x2c || byte === 0x7d ||
 /**
  * The members of the object that begins at `start`, with the extents of their values as the client
  * wrote them; undefined where it is not an object or its punctuation is wrong. The values themselves
- * are not checked.
+ * are not checked. `endOf` may find the end of a member's value itself (-1: it is broken).
  */
 export function objectMembers(
   bytes: Buffer,
   start: number,
   end: number,
+  endOf: (key: string, at: number) => number = (_key, at) => endOfValue(bytes, at, end),
 ): { members: MemberExtent[]; end: number } | undefined {
   let at = skipSpace(bytes, start, end)
   if (bytes[at] !== 0x7b || at >= end) return undefined
@@ -65,7 +66,7 @@ export function objectMembers(
     at = skipSpace(bytes, name, end)
     if (bytes[at] !== 0x3a) return undefined
     const from = skipSpace(bytes, at + 1, end)
-    const to = from < end ? endOfValue(bytes, from, end) : -1
+    const to = from < end ? endOf(key, from) : -1
     if (to < 0) return undefined
     members.push({ key, start: from, end: to })
     at = skipSpace(bytes, to, end)

@@ -1,6 +1,7 @@
 export { systemClock, rfc3339Micros, type Clock } from './clock.ts'
 export {
   arrayElements,
+  endOfValue,
   membersOf,
   objectMembers,
   onOneLine,
