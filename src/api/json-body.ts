@@ -1,8 +1,8 @@
 import { countMembers, inspect, membersOf, pointerAt, repeatedMember } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 
-/** Nesting of a control-plane body: a definition may nest 64, and lies a few levels below the top. */
-const MAX_DEPTH = 72
+/** Nesting of a body at all; definitions have limits of their own far below, with a sentence of their own. */
+const MAX_DEPTH = 256
 
 /**
  * Reads a control plane's JSON body: what `JSON.parse` would take silently is refused by name.

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { dlqTopic, rawTopic } from '../../src/event/index.ts'
 import { Problem } from '../../src/problems/index.ts'
+import { ensureCanaryTenant } from '../../src/registry/canary.ts'
 import { createTenant, getTenant, listTenants, patchTenant, type TenantPlaces } from '../../src/registry/tenants.ts'
 import { openStore } from '../../src/store/index.ts'
 import { namespaceOf } from '../../src/tenancy/index.ts'
 import { openMemoryBus, type MemoryBus } from '../kit/memory-bus.ts'
 import { withPostgres } from '../kit/postgres.ts'
+import { openProxy } from '../kit/proxy.ts'
 import { until } from '../kit/until.ts'
 
 const postgres = await withPostgres({ after })
@@ -122,4 +124,47 @@ test('a change touches what it names and nothing else', async () => {
   const renamed = await patchTenant(store, tenant.id, { name: 'After', status: 'active' })
   assert.deepEqual([renamed?.name, renamed?.status, JSON.parse(renamed?.metadata ?? '')], ['After', 'active', { a: 1 }])
   assert.equal(await patchTenant(store, '01900000-0000-7000-8000-00000000ffff', { name: 'x' }), undefined)
+})
+
+test('an answer to COMMIT that was lost is looked up: the tenant is finished, and nobody is told that it is taken', async (t) => {
+  const proxy = await openProxy(t, postgres.appUrl)
+  const through = await openStore({ url: proxy.url, poolSize: 2, applicationName: 'test-proxy' })
+  t.after(async () => through[Symbol.asyncDispose]())
+  const bus = openMemoryBus()
+  const cutting = (what: 'answer' | 'request'): TenantPlaces => ({
+    ...placesWith(bus),
+    store: through,
+    admin: {
+      ...bus.admin,
+      async ensureTopics(topics) {
+        const made = await bus.admin.ensureTopics(topics)
+        proxy.cutNext(what)
+        return made
+      },
+    },
+  })
+  const finished = await createTenant(cutting('answer'), { slug: 'answer-lost', name: 'x' })
+  assert.equal(finished.status, 'active')
+  await assert.rejects(
+    createTenant(cutting('request'), { slug: 'commit-lost', name: 'x' }),
+    isProblem('dependency_away'),
+  )
+  assert.equal((await createTenant(placesWith(bus), { slug: 'commit-lost', name: 'x' })).status, 'active')
+  assert.equal(proxy.cuts, 2)
+})
+
+test('the canary tenant is made although the bus is away at first, once, and found by whoever comes later', async () => {
+  const bus = openMemoryBus()
+  bus.failNext('ensureTopics', 2)
+  const failures: unknown[] = []
+  const options = {
+    signal: new AbortController().signal,
+    wait: async () => undefined,
+    said: (error: unknown) => void failures.push(error),
+  }
+  await ensureCanaryTenant(placesWith(bus), options)
+  assert.equal(failures.length, 2)
+  await Promise.all([ensureCanaryTenant(placesWith(bus), options), ensureCanaryTenant(placesWith(bus), options)])
+  assert.equal(failures.length, 2)
+  assert.equal((await listTenants(store, { limit: 1, slug: 'pulse-canary' })).items[0]?.status, 'active')
 })
