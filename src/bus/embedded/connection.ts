@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Socket } from 'node:net'
 import { API, CODE } from '../wire/codes.ts'
-import { WireReader } from '../wire/reader.ts'
+import { WireFault, WireReader } from '../wire/reader.ts'
 import { WireWriter } from '../wire/writer.ts'
 import type { Answer, BrokerView, ConnectionView } from './apis/call.ts'
 import { APIS, versionsAnswer } from './apis/table.ts'
@@ -101,7 +101,8 @@ export function serveConnection(socket: Socket, broker: BrokerView, onDefect: (e
     void run(request, version, flexible, api.handler).then(
       (answer) => respond(answer, flexible, tagged),
       (error: unknown) => {
-        onDefect(error)
+        // A request that is not what it says: the client's fault, and nothing can be answered to it.
+        if (!(error instanceof WireFault)) onDefect(error)
         socket.destroy()
       },
     )

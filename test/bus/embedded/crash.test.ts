@@ -9,7 +9,7 @@ import { withBusProcess } from '../process.ts'
 
 const ROUNDS = Number(process.env['TEST_BUS_KILLS'] ?? 4)
 
-test('whatever was acknowledged is there after kill -9 at any moment, with rotation and deletion under way', async (t) => {
+test('whatever was acknowledged is there after kill -9 at any moment, segments changing under it', async (t) => {
   const random = chance()
   t.diagnostic(`seed ${random.seed}`)
   const server = await withBusProcess(t, { segmentBytes: 200_000 })
