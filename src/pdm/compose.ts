@@ -1,9 +1,10 @@
 import { Problem } from '../problems/index.ts'
 import { close } from './close.ts'
 import { inline, type Resolve } from './inline.ts'
-import { isObject, propertiesOf, type Definition, type Schema, type SchemaObject } from './keywords.ts'
+import { isObject, propertiesOf, subschemas, type Definition, type Schema, type SchemaObject } from './keywords.ts'
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
 import { mergeSchemas, type Origins } from './merge.ts'
+import { below } from './pointer.ts'
 import { compositionOf } from './definition.ts'
 
 /** The effective schema of a dataset: plain JSON Schema 2020-12 without any `$ref`, closed at every depth unless it says otherwise. */
@@ -88,7 +89,37 @@ function checked(schema: SchemaObject): Composed {
       `Composed, the schema has ${properties} properties; it may have ${LIMITS.properties}.`,
     )
   }
+  checkCost(schema, '')
   return { schema, text }
+}
+
+/**
+ * What judging one value may cost: an array of a hundred thousand items pays it for each, and everybody
+ * waits for it.
+ */
+function checkCost(schema: Schema, pointer: string): void {
+  if (!isObject(schema)) return
+  const branches = countBranches(schema)
+  const patterns = isObject(schema['patternProperties']) ? Object.keys(schema['patternProperties']).length : 0
+  const refuse = (what: string, limit: number): never => {
+    throw new Problem(
+      'schema_too_large',
+      `Composed, the schema has ${what} at ${pointer === '' ? 'the top' : pointer}; it may have ${limit}.`,
+    )
+  }
+  if (branches > LIMITS.branches) refuse(`${branches} branches (anyOf, oneOf, then, …)`, LIMITS.branches)
+  if (patterns > LIMITS.patternProperties) refuse(`${patterns} patternProperties`, LIMITS.patternProperties)
+  for (const { steps, schema: sub } of subschemas(schema)) checkCost(sub, below(pointer, ...steps))
+}
+
+const IN_PLACE = new Set(['allOf', 'anyOf', 'oneOf', 'if', 'then', 'else', 'not', 'dependentSchemas'])
+
+function countBranches(schema: SchemaObject): number {
+  let count = 0
+  for (const { steps, schema: sub } of subschemas(schema)) {
+    if (IN_PLACE.has(steps[0] as string)) count += 1 + (isObject(sub) ? countBranches(sub) : 0)
+  }
+  return count
 }
 
 function countProperties(schema: Schema): number {

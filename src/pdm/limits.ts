@@ -12,6 +12,10 @@ export const DEFINITION_LIMITS = {
   properties: 2_000,
   /** Subschemas after references were put in place. */
   nodes: 20_000,
+  /** Branches (`anyOf`, `then`, …) that may judge one value, nested ones included: what an item costs at most. */
+  branches: 64,
+  /** Names in one `patternProperties`: each name of an event is tested against each. */
+  patternProperties: 10,
   patternLength: 1_000,
   propertyNameBytes: 255,
 } as const

@@ -34,6 +34,8 @@ export function faultOf({ instancePath, keyword, params, schema }: ErrorObject):
       return at(decimalSentence(schema))
     case 'enum':
       return at(`must be one of ${shorten(JSON.stringify(p['allowedValues']), 200)}`)
+    case 'among':
+      return at(`must be one of ${shorten(JSON.stringify(schema ?? 'the values listed'), 200)}`, undefined, 'enum')
     case 'const':
       return at(`must be ${shorten(JSON.stringify(p['allowedValue']))}`)
     case 'pattern':

@@ -4,10 +4,11 @@ import type { OddNumber } from '../event/index.ts'
 import type { Fault } from '../problems/index.ts'
 import { columnType } from './columns.ts'
 import type { Composed } from './compose.ts'
-import { EVENT_TIME, fitsDecimal, FORMATS } from './formats.ts'
-import { isObject, mapSubschemas, propertiesOf, subschemas, type Schema, type SchemaObject } from './keywords.ts'
+import { fitsDecimal, FORMATS } from './formats.ts'
+import { isObject, propertiesOf, subschemas, type Schema, type SchemaObject } from './keywords.ts'
 import { misfits, RANGE } from './numbers.ts'
 import { linearRegExp } from './patterns/compile.ts'
+import { prepare } from './prepare.ts'
 import { faultOf } from './sentences.ts'
 import { addUniqueItems } from './unique.ts'
 import type { DraftField } from '../lake/index.ts'
@@ -75,6 +76,7 @@ function compile(schema: SchemaObject, ownProperties: boolean, allErrors: boolea
     validateSchema: false,
     logger: false,
     multipleOfPrecision: 9,
+    inlineRefs: false,
     code: { regExp: linearRegExp as never },
   })
   ajv.addKeyword({
@@ -86,23 +88,16 @@ function compile(schema: SchemaObject, ownProperties: boolean, allErrors: boolea
       (value: string) =>
         fitsDecimal(value, precision, scale),
   })
+  ajv.addKeyword({
+    keyword: 'among',
+    schemaType: 'array',
+    compile: (values: unknown[]) => {
+      const allowed = new Set(values)
+      return (value: unknown) => allowed.has(value)
+    },
+  })
   addUniqueItems(ajv)
   return ajv.compile(schema)
-}
-
-/** The schema as ajv gets it: no annotations, the event's time held to the partition's years, decimals as a keyword. */
-function prepare(schema: SchemaObject): SchemaObject {
-  const prepared = prepareSub(schema) as SchemaObject
-  const { timestamp, ...others } = propertiesOf(prepared)
-  if (!isObject(timestamp) || timestamp['format'] !== 'date-time') return prepared
-  return { ...prepared, properties: { timestamp: { ...timestamp, format: EVENT_TIME }, ...others } }
-}
-
-function prepareSub(schema: Schema): Schema {
-  if (!isObject(schema)) return schema
-  const { format, precision, scale, $id: _id, $schema: _dialect, ...rest } = mapSubschemas(schema, prepareSub)
-  if (format === 'decimal') return { ...rest, decimal: [precision, scale] }
-  return typeof format === 'string' && Object.hasOwn(FORMATS, format) ? { ...rest, format } : rest
 }
 
 function namesInherited(schema: Schema): boolean {

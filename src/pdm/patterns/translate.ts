@@ -4,7 +4,7 @@ import { PatternRefused, type Node } from './parse.ts'
 /** RE2 repeats at most a thousand times. */
 const MOST_REPEATS = 1000
 /** States that the pattern unfolds to: what a character of input costs at most. */
-export const MOST_STATES = 5000
+export const MOST_STATES = 2000
 
 /** The same pattern for RE2: sets written out, so that no shorthand means something else there. */
 export function toRe2(node: Node): string {
