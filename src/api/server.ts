@@ -10,7 +10,7 @@ import { answerBrokenConnection } from './broken-connection.ts'
 import { parseJsonBody } from './json-body.ts'
 import { PROBLEM_TYPE, asProblem, problemText } from './problem-document.ts'
 import type { Readiness } from './readiness.ts'
-import { addRequestContext, identify, newRequestId } from './request-context.ts'
+import { addRequestContext, announceFinished, identify, newRequestId } from './request-context.ts'
 import { addCollectRoute } from './routes/collect.ts'
 import { addDatasetRoutes } from './routes/datasets.ts'
 import { addEntityRoutes } from './routes/entities.ts'
@@ -40,6 +40,7 @@ export interface ApiServer {
 const CONTROL_BODY_BYTES = 1024 * 1024
 const HEADERS_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_MS = 72_000
+const SILENCE_MS = 120_000
 
 /** Assembles the HTTP server; nothing listens yet. */
 export async function openServer(places: ServerPlaces): Promise<ApiServer> {
@@ -53,14 +54,18 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     keepAliveTimeout: KEEP_ALIVE_MS,
+    // Nothing sent or taken for this long: a client that does not read its answer, or is gone without a word.
+    connectionTimeout: SILENCE_MS,
     // The whole request, slow bodies included; collect bounds its own bodies more closely.
     requestTimeout: places.limits.bodyTimeoutMs + HEADERS_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
     routerOptions: { maxParamLength: 1_000 },
     clientErrorHandler: (error, socket) => answerBrokenConnection(error, socket as Socket),
     frameworkErrors: (error, request, reply) => {
+      // No hook runs for a URL that cannot be routed.
       identify(request, reply)
       sendProblem(error, request, reply)
+      announceFinished(request, reply)
     },
   })
   app.setValidatorCompiler(compileForRoute)

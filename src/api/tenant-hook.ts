@@ -1,7 +1,8 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import { canonicalUuid, isUuid } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Bindings, KnownTenant } from '../registry/index.ts'
+import { runWith } from '../tenancy/index.ts'
 
 /** The tenant id that a request names. Throws `tenant_required`, `tenant_malformed`. */
 export function tenantIdOf(request: FastifyRequest): string {
@@ -27,13 +28,29 @@ export function admit(tenant: KnownTenant | undefined): KnownTenant {
   return tenant
 }
 
-/** An onRequest hook: finds the tenant before a body is read. */
-export const requireTenant =
-  (bindings: Pick<Bindings, 'peekTenant' | 'tenant'>) =>
-  async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
+/**
+ * An onRequest hook: finds the tenant before a body is read. What follows runs in the tenant's context,
+ * so that a log line from anywhere below names tenant, request and trace.
+ */
+export function requireTenant(bindings: Pick<Bindings, 'peekTenant' | 'tenant'>): onRequestHookHandler {
+  const find = async (request: FastifyRequest): Promise<KnownTenant> => {
     const id = tenantIdOf(request)
-    request.tenant = admit(bindings.peekTenant(id) ?? (await bindings.tenant(id)))
+    return admit(bindings.peekTenant(id) ?? (await bindings.tenant(id)))
   }
+  return (request, _reply, done) => {
+    const go = (tenant: KnownTenant): void => {
+      request.tenant = tenant
+      const context = {
+        tenantId: tenant.id,
+        tenantSlug: tenant.slug,
+        requestId: request.id,
+        traceId: request.trace.traceId,
+      }
+      runWith(context, done)
+    }
+    find(request).then(go, done)
+  }
+}
 
 /** The id of the tenant that `requireTenant` has found. */
 export function tenantOf(request: FastifyRequest): string {

@@ -155,7 +155,7 @@ async function writeTable(
       tableUuid: plan.tableUuid,
       properties: { 'pulse.dataset': wanted.slug },
       fileTag: plan.flushId,
-      now: places.clock.now(),
+      now: Math.floor(places.clock.now()),
     })
   } catch (error) {
     throw new Problem(
