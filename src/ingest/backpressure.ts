@@ -13,10 +13,13 @@ export interface Room {
   readonly usedBytes: number
 }
 
-/** How many more bytes may be read for a tenant that holds `heldBytes`; 0 = not now. */
+/**
+ * How many more bytes may be read for a tenant that holds `heldBytes`; 0 = not now. They count
+ * on both sides of the threshold: what is read is held, and no longer free.
+ */
 export function roomFor(heldBytes: number, room: Room): number {
   const free = Math.max(0, room.capacityBytes - room.usedBytes)
-  return Math.max(0, Math.min(free, Math.floor(PRESSURE * free - heldBytes)))
+  return Math.max(0, Math.floor((PRESSURE * free - heldBytes) / (1 + PRESSURE)))
 }
 
 /** The most one partition may answer with, so that neither it nor its tenant overfills the buffer. */

@@ -7,7 +7,7 @@ import { rowsOf, settledBy } from './draft.ts'
 import { patiently, type FlushParts } from './flush-parts.ts'
 import { backoffMs, pause } from './patience.ts'
 import type { CommitOutcome, DatasetCommit, FlushCommit } from './settle.ts'
-import { restartOffset, type Source } from './sources.ts'
+import { restartOffset, sourceKey, type Source } from './sources.ts'
 import { move } from './tally.ts'
 import {
   asLeft,
@@ -204,7 +204,10 @@ async function refused(
 ): Promise<void> {
   const lane = written[0]?.draft.taken.lane
   if (outcome.kind === 'fenced') {
-    parts.onFenced(outcome.partitions)
+    // By the claim that the flush was made under: the partition may be ours again under a later one.
+    const fenced = new Set(outcome.partitions.map(sourceKey))
+    const sources = written.flatMap((one) => one.draft.taken.segments.map((segment) => segment.source))
+    parts.onFenced([...new Set(sources)].filter((source) => fenced.has(sourceKey(source))))
     announce('worker.flush.fenced', {
       flushId: context.flushId,
       tenant: lane?.tenantSlug ?? '_unknown',

@@ -14,8 +14,8 @@ import { tenantBuffer } from './buffer.ts'
 import { announceRun, consumeRun, type Consumer, type Counted } from './consume.ts'
 import { announceLost, remedyFor } from './lost.ts'
 import { backoffMs, isAway, pause } from './patience.ts'
-import type { AdoptTopic } from './places.ts'
-import type { Sources } from './shares.ts'
+import type { AdoptTopic, StartOver } from './places.ts'
+import { forgetSource, type Sources } from './shares.ts'
 import { sourceKey, type Source } from './sources.ts'
 
 export interface FetchParts {
@@ -25,6 +25,7 @@ export interface FetchParts {
   readonly consumer: Consumer
   readonly capacityBytes: number
   readonly adopt: AdoptTopic
+  readonly startOver: StartOver
   readonly now: () => number
   readonly random: () => number
   /** Told after every poll, so that what has become due is flushed. */
@@ -80,7 +81,8 @@ function tellFailure(error: unknown): void {
 function positionsOf(parts: FetchParts, turn: number): { positions: SourcePosition[]; heldBack: boolean } {
   const { buffer } = parts.consumer
   const nowMs = parts.now()
-  const room = { capacityBytes: parts.capacityBytes, usedBytes: buffer.bytes }
+  const asked = new Map<string, number>()
+  let usedBytes = buffer.bytes
   const sources = [...parts.sources.byKey.values()]
   const busy = sources.reduce((count, source) => count + (source.busy ? 1 : 0), 0)
   const positions: SourcePosition[] = []
@@ -90,17 +92,24 @@ function positionsOf(parts: FetchParts, turn: number): { positions: SourcePositi
   for (let i = 0; i < sources.length; i += 1) {
     const source = sources[(start + i) % sources.length] as Source
     if (source.leaving || source.gone || source.retryAtMs > nowMs) continue
-    const left = roomFor(tenantBuffer(buffer, source.tenantId).bytes, room)
+    const held = tenantBuffer(buffer, source.tenantId).bytes + (asked.get(source.tenantId) ?? 0)
+    const left = roomFor(held, { capacityBytes: parts.capacityBytes, usedBytes })
     if (left <= 0) {
       heldBack = true
       continue
+    }
+    const maxBytes = fetchBytes(left, source.busy ? busy : busy + 1)
+    // Those that had records last time will fill what they are given; the others mostly answer nothing.
+    if (source.busy) {
+      asked.set(source.tenantId, (asked.get(source.tenantId) ?? 0) + maxBytes)
+      usedBytes += maxBytes
     }
     positions.push({
       topicId: source.topicId,
       topic: source.topic,
       partition: source.partition,
       offset: source.position,
-      maxBytes: fetchBytes(left, source.busy ? busy : busy + 1),
+      maxBytes,
     })
   }
   return { positions, heldBack }
@@ -155,13 +164,15 @@ async function meetProblem(parts: FetchParts, source: Source, problem: FetchProb
     if (remedy.kind === 'wait') return
     if (remedy.kind === 'recreated') await parts.adopt(source.tenantId, remedy.topic)
     if (!source.lost) announceLost(source, remedy)
-    if (remedy.kind !== 'move') {
+    if (remedy.kind === 'move') {
+      source.position = remedy.position
+      source.retryAtMs = 0
+    } else if (remedy.kind === 'cut_back') {
+      await parts.startOver(source, remedy.position)
+      forgetSource(parts.sources, parts.consumer.buffer, source)
+    } else {
       source.lost = true
-      return
     }
-    source.position = remedy.position
-    source.retryAtMs = 0
-    if (remedy.rejudge) source.marks.clear()
   } catch (error) {
     // The bus or Postgres did not answer: the problem comes again with the next poll.
     source.retryAtMs = nowMs + backoffMs(4, parts.random)

@@ -1,7 +1,7 @@
 import type { IngestBuffer, Take } from './buffer.ts'
 import { untilAnswered } from './patience.ts'
 import type { FlushLake, FlushRecord } from './places.ts'
-import type { SourcePartition } from './settle.ts'
+import type { Source } from './sources.ts'
 
 /** Everything that a flush works with: tests put any of it in another's place. */
 export interface FlushParts {
@@ -20,8 +20,8 @@ export interface FlushParts {
   readonly random: () => number
   /** Aborted when the worker has no more time: what is not committed then is left to its intent. */
   readonly signal: AbortSignal
-  /** These partitions are another worker's: forget them. */
-  readonly onFenced: (partitions: readonly SourcePartition[]) => void
+  /** These are another worker's, or our own under a later claim: forget them as they were. */
+  readonly onFenced: (sources: readonly Source[]) => void
   /** The dataset is back: what was forgotten of it is read again. */
   readonly onBack: (taken: Take) => void
   readonly onAway: (error: unknown, retryInMs: number) => void

@@ -8,9 +8,9 @@ import type { FlushParts } from './flush-parts.ts'
 import { openFlushing } from './flushing.ts'
 import { memberLoop, openMember } from './member.ts'
 import { pause } from './patience.ts'
-import type { AdoptTopic, FlushLake, FlushRecord } from './places.ts'
+import type { AdoptTopic, FlushLake, FlushRecord, StartOver } from './places.ts'
 import { openResolver } from './resolve.ts'
-import { forgetAll, forgetSources, openSources, type Sources } from './shares.ts'
+import { forgetAll, forgetSource, openSources, type Sources } from './shares.ts'
 import type { Tally } from './tally.ts'
 
 export interface IngestLimits {
@@ -36,6 +36,7 @@ export interface IngestParts {
   readonly lake: FlushLake
   readonly record: FlushRecord
   readonly adopt: AdoptTopic
+  readonly startOver: StartOver
   readonly limits: IngestLimits
   /** Milliseconds that never step back; only differences count. */
   readonly now?: () => number
@@ -95,7 +96,7 @@ export function startIngest(parts: IngestParts): Ingest {
     now,
     random,
     signal: flushingEnd.signal,
-    onFenced: (partitions) => forgetSources(sources, buffer, partitions),
+    onFenced: (fenced) => fenced.forEach((source) => forgetSource(sources, buffer, source)),
     onBack: rewind,
     onAway: () => {}, // the store announces it
     point: parts.point ?? (() => {}),
@@ -125,6 +126,7 @@ export function startIngest(parts: IngestParts): Ingest {
       consumer,
       capacityBytes: limits.bufferBytes,
       adopt: parts.adopt,
+      startOver: parts.startOver,
       now,
       random,
       onPolled() {

@@ -7,13 +7,9 @@ export type Remedy =
   /** It passes: ask again. */
   | { readonly kind: 'wait' }
   /** Records are gone that nobody read: go on at `position`. */
-  | {
-      readonly kind: 'move'
-      readonly position: number
-      readonly missing: number
-      readonly detail: string
-      readonly rejudge: boolean
-    }
+  | { readonly kind: 'move'; readonly position: number; readonly missing: number; readonly detail: string }
+  /** Offsets are given out a second time: everything from `position` on is judged again, under a new claim. */
+  | { readonly kind: 'cut_back'; readonly position: number; readonly missing: number; readonly detail: string }
   /** The topic was made anew: another source, which begins at its own start. */
   | { readonly kind: 'recreated'; readonly topic: TopicInfo; readonly missing: number; readonly detail: string }
   | { readonly kind: 'deleted'; readonly missing: number; readonly detail: string }
@@ -30,18 +26,16 @@ export function afterOutOfRange(source: Source, log: { readonly earliest: number
       kind: 'move',
       position: log.earliest,
       missing,
-      rejudge: false,
       detail: `${missing} records from offset ${position} on were removed before they were read; reading goes on at ${log.earliest}. Raise the topic's retention.`,
     }
   }
   if (position > log.latest) {
-    // The log was cut back or restored from a copy: offsets are given out a second time. Everything that is there is
-    // judged again, and the ledger knows what is already in the lake.
+    // The log was cut back or restored from a copy. What is settled there says nothing about what will stand there,
+    // so everything is judged again; the ledger knows what is already in the lake.
     return {
-      kind: 'move',
+      kind: 'cut_back',
       position: log.earliest,
       missing: position - log.latest,
-      rejudge: true,
       detail: `The log ends at ${log.latest}, before offset ${position}, which was read already: it was cut back. Everything from ${log.earliest} on is read again.`,
     }
   }
@@ -92,7 +86,7 @@ export function announceLost(source: Source, remedy: Exclude<Remedy, { kind: 'wa
   announce('worker.source.lost', {
     topic: source.topic,
     partition: source.partition,
-    reason: remedy.kind === 'move' ? 'records_missing' : remedy.kind,
+    reason: remedy.kind === 'move' || remedy.kind === 'cut_back' ? 'records_missing' : remedy.kind,
     detail: remedy.detail,
     missing: remedy.missing,
   })

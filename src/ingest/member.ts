@@ -58,7 +58,8 @@ async function live(parts: MemberParts, member: Member, membership: Membership, 
       const share = await membership.share()
       if (until.aborted) break
       member.members = share.members
-      takeShare(parts.sources, parts.buffer, membership.worker, share)
+      const strays = takeShare(parts.sources, parts.buffer, membership.worker, share)
+      if (strays.length > 0) await membership.giveBack(strays)
       member.shared = true
       parts.flushing().tick()
       await giveBack(parts, member, membership)

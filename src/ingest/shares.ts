@@ -2,7 +2,6 @@ import { announce } from '../telemetry/index.ts'
 import { named } from './announce-flush.ts'
 import { dropQueue, type IngestBuffer } from './buffer.ts'
 import type { OwnedPartition, Share } from './claims.ts'
-import type { SourcePartition } from './settle.ts'
 import { openSource, sourceKey, type Source } from './sources.ts'
 
 /** The partitions that this worker reads, by topic id and partition. */
@@ -12,17 +11,31 @@ export interface Sources {
 
 export const openSources = (): Sources => ({ byKey: new Map() })
 
-/** Takes up a share: what was claimed is read from now on, what was lost is forgotten, what is released leaves. */
-export function takeShare(sources: Sources, buffer: IngestBuffer, worker: string, share: Share): void {
-  for (const one of share.lost) forgetIf(sources, buffer, one)
+/**
+ * Takes up a share: what was claimed is read from now on, what was lost is forgotten, what is released
+ * leaves. Answers partitions that are ours in Postgres and that nobody here reads (any more): to be
+ * given back, so that they are claimed anew.
+ */
+export function takeShare(
+  sources: Sources,
+  buffer: IngestBuffer,
+  worker: string,
+  share: Share,
+): readonly OwnedPartition[] {
+  for (const one of share.lost) {
+    const source = sources.byKey.get(sourceKey(one))
+    if (source?.generation === one.generation) forgetSource(sources, buffer, source)
+  }
   for (const one of share.claimed) {
-    forgetSource(sources, buffer, sourceKey(one))
+    const before = sources.byKey.get(sourceKey(one))
+    if (before !== undefined) forgetSource(sources, buffer, before)
     sources.byKey.set(sourceKey(one), openSource(one))
   }
   // What is released may become ours again before it was given back: then it simply stays.
   const leaving = new Set(share.released.map(sourceKey))
   for (const [key, source] of sources.byKey) source.leaving = leaving.has(key)
-  if (share.claimed.length === 0 && share.lost.length === 0) return
+  const strays = share.owned.filter((one) => sources.byKey.get(sourceKey(one))?.generation !== one.generation)
+  if (share.claimed.length === 0 && share.lost.length === 0) return strays
   announce('worker.share.changed', {
     worker,
     owned: sources.byKey.size,
@@ -30,28 +43,21 @@ export function takeShare(sources: Sources, buffer: IngestBuffer, worker: string
     released: share.lost.map(label),
     members: share.members,
   })
+  return strays
 }
 
 const label = (one: OwnedPartition | Source): string => `${one.topic}/${one.partition}`
 
-function forgetIf(sources: Sources, buffer: IngestBuffer, lost: OwnedPartition): void {
-  const source = sources.byKey.get(sourceKey(lost))
-  if (source?.generation === lost.generation) forgetSource(sources, buffer, sourceKey(lost))
-}
-
-/** Another worker's: what is buffered of it is dropped (its owner reads it again), what is in flight will be refused. */
-export function forgetSources(sources: Sources, buffer: IngestBuffer, lost: readonly SourcePartition[]): void {
-  for (const one of lost) forgetSource(sources, buffer, sourceKey(one))
-}
-
 export function forgetAll(sources: Sources, buffer: IngestBuffer): void {
-  for (const key of [...sources.byKey.keys()]) forgetSource(sources, buffer, key)
+  for (const source of [...sources.byKey.values()]) forgetSource(sources, buffer, source)
 }
 
-function forgetSource(sources: Sources, buffer: IngestBuffer, key: string): void {
-  const source = sources.byKey.get(key)
-  if (source === undefined) return
-  sources.byKey.delete(key)
+/**
+ * Another worker's, or ours only under a later claim: what is buffered of it is dropped (its owner
+ * reads it again), what is in flight will be refused.
+ */
+export function forgetSource(sources: Sources, buffer: IngestBuffer, source: Source): void {
+  if (sources.byKey.get(sourceKey(source)) === source) sources.byKey.delete(sourceKey(source))
   source.gone = true
   for (const lane of buffer.tenants.get(source.tenantId)?.lanes.values() ?? []) {
     lane.shed.delete(source)
@@ -96,8 +102,7 @@ export function gaveBack(
   given: readonly Source[],
   members: number,
 ): void {
-  for (const source of given)
-    if (sources.byKey.get(sourceKey(source)) === source) forgetSource(sources, buffer, sourceKey(source))
+for (const source of given) forgetSource(sources, buffer, source)
   announce('worker.share.changed', {
     worker,
     owned: sources.byKey.size,

@@ -9,6 +9,7 @@ import {
   openFlushLake,
   openFlushRecord,
   openMembership,
+  openStartOver,
   startIngest,
   type Ingest,
   type IngestParts,
@@ -139,6 +140,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
     }),
     record: openFlushRecord(store),
     adopt: openAdoptTopic(store),
+    startOver: openStartOver(store),
     limits: settings,
     ...(options.point === undefined ? {} : { point: options.point }),
   })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RECORD_HEADERS, rawTopic, uuidv7 } from '../../src/event/index.ts'
 import {
-  openAdoptTopic, openFlushLake, openFlushRecord, openMembership, startIngest, imbalance,
+  openAdoptTopic, openFlushLake, openFlushRecord, openMembership, openStartOver, startIngest, imbalance,
   type FlushLake, type FlushRecord, type Ingest, type IngestLimits, type IngestParts,
 } from '../../src/ingest/index.ts'
 import {
@@ -112,6 +112,7 @@ export async function openCarriage(owner: Owner): Promise<Carriage> {
         lake: lake(openFlushLake(store, objects, writer, { keepSnapshots: 100, keepMs: 3_600_000, now: Date.now })),
         record: record(openFlushRecord(store)),
         adopt: openAdoptTopic(store),
+        startOver: openStartOver(store),
         limits: { ...LIMITS, ...limits },
         ...(point === undefined ? {} : { point }),
         ...(now === undefined ? {} : { now }),

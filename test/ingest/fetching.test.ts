@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { assertBalanced, at, openCarriage, recordOf, type Carriage, type Place } from '../kit/carriage.ts'
+import { until } from '../kit/until.ts'
+
+const some = (place: Place, count: number, from = 0, more: Record<string, unknown> = {}) =>
+  Array.from({ length: count }, (_, n) => recordOf(place, { timestamp: at(1), n: from + n, ...more }))
+const numbers = async (carriage: Carriage, place: Place): Promise<number[]> =>
+  (await carriage.rows(place)).map((row) => Number(row['n'])).sort((a, b) => a - b)
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
+
+test('records that were removed before they were read are counted by name, and reading goes on', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const lost = carriage.heard('worker.source.lost')
+  carriage.log.append(place.topic, 0, some(place, 10))
+  carriage.log.deleteBelow(place.topic, 0, 4)
+  const ingest = await carriage.start()
+  await until('the rest', () => ingest.tally.appended === 6)
+  assert.deepEqual(lost.map(({ topic, reason, missing }) => ({ topic, reason, missing })), [{ topic: place.topic, reason: 'records_missing', missing: 4 }])
+  assert.deepEqual(await numbers(carriage, place), [4, 5, 6, 7, 8, 9])
+  assertBalanced(ingest)
+})
+
+test('a topic that was made anew is reported and read from its start, as another source', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const lost = carriage.heard('worker.source.lost')
+  const ingest = await carriage.start()
+  carriage.log.append(place.topic, 0, some(place, 5))
+  await until('five rows', () => ingest.tally.appended === 5)
+  carriage.log.removeTopic(place.topic, { name: place.topic, topicId: randomUUID(), partitions: 2 })
+  carriage.log.append(place.topic, 0, some(place, 5, 5))
+  carriage.log.append(place.topic, 1, some(place, 5, 10))
+  await until('ten more', () => ingest.tally.appended === 15)
+  assert.deepEqual(lost.map(({ reason, missing }) => ({ reason, missing })), [{ reason: 'recreated', missing: 0 }])
+  assert.deepEqual(await numbers(carriage, place), upTo(15))
+  assertBalanced(ingest)
+})
+
+test('a log that was cut back is read again from its start, and no offset given out twice is taken for settled', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const lost = carriage.heard('worker.source.lost')
+  const ingest = await carriage.start()
+  carriage.log.append(place.topic, 0, some(place, 10))
+  await until('ten rows', () => ingest.tally.appended === 10)
+  carriage.log.cutAt(place.topic, 0, 4)
+  await until('it was said', () => lost.length > 0)
+  assert.equal(lost[0]?.reason, 'records_missing')
+  assert.equal(lost[0]?.missing, 6)
+  carriage.log.append(place.topic, 0, some(place, 10, 10))
+  await until('ten more', () => ingest.tally.appended === 20)
+  assert.equal(ingest.tally.duplicates, 4, 'what was still there is known to the ledger')
+  assert.deepEqual(await numbers(carriage, place), upTo(20))
+  assertBalanced(ingest)
+  await ingest.stop(5_000)
+  const next = await carriage.start()
+  carriage.log.append(place.topic, 0, some(place, 1, 20))
+  await until('one more', () => next.tally.appended === 1)
+  assert.equal(next.tally.consumed, 1, 'and its successor begins where it ended')
+})
+
+test('a bus that is away is waited for, and an answer that was lost is asked for again', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const [away, back] = [carriage.heard('dependency.away'), carriage.heard('dependency.back')]
+  carriage.log.append(place.topic, 0, some(place, 5))
+  carriage.log.setAway(true)
+  const ingest = await carriage.start()
+  await until('it was said', () => away.length > 0)
+  assert.equal(ingest.tally.consumed, 0)
+  carriage.log.setAway(false)
+  carriage.log.loseNextAnswers(2)
+  await until('five rows', () => ingest.tally.appended === 5)
+  assert.equal(ingest.tally.consumed, 5)
+  assert.deepEqual(away.map((one) => one.dependency), ['kafka'])
+  assert.deepEqual(back.map((one) => one.dependency), ['kafka'])
+})
+
+test('a tenant that floods is held back by its part of the buffer, and another is read meanwhile', async (t) => {
+  const carriage = await openCarriage(t)
+  const [flood, calm] = [await carriage.place(), await carriage.place()]
+  const open = Promise.withResolvers<void>()
+  const bufferBytes = 4 << 20
+  carriage.log.append(flood.topic, 0, some(flood, 2_000, 0, { name: 'x'.repeat(4_000) }))
+  const ingest = await carriage.start({
+    limits: { bufferBytes, flushSeconds: 0.05 },
+    // The flooding tenant's flushes do not end until the test says so.
+    record: (real) => ({ ...real, commit: async (commit) => (commit.tenantId === flood.tenantId ? (await open.promise, real.commit(commit)) : real.commit(commit)) }),
+  })
+  const held = () => ingest.buffer.tenants.get(flood.tenantId)?.bytes ?? 0
+  await until('the flood is held back', () => held() > bufferBytes / 2)
+  carriage.log.append(calm.topic, 0, some(calm, 50))
+  await until('the calm tenant is read and flushed', () => ingest.tally.appended === 50)
+  assert.ok(held() <= (bufferBytes * 3) / 4, `${held()} of ${bufferBytes}`)
+  assert.ok(ingest.buffer.bytes <= bufferBytes)
+  assertBalanced(ingest)
+  open.resolve()
+  await until('all of it', () => ingest.tally.appended === 2_050, 30_000)
+  assert.equal(ingest.buffer.bytes, 0)
+  assert.deepEqual(await numbers(carriage, flood), upTo(2_000))
+})
+
+test('a new tenant\'s topic is picked up within seconds', async (t) => {
+  const carriage = await openCarriage(t)
+  const ingest = await carriage.start()
+  await until('it runs', () => ingest.facts().shared)
+  const place = await carriage.place()
+  carriage.log.append(place.topic, 0, some(place, 3))
+  await until('three rows', () => ingest.tally.appended === 3, 4_000)
+})
