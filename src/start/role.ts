@@ -1,4 +1,5 @@
-import { SettingsRefused, environmentWith, loadSettings, type Environment, type Settings } from '../config/index.ts'
+import { closeSync, openSync } from 'node:fs'
+import { environmentWith, loadSettings, type Environment, type Settings } from '../config/index.ts'
 import { announce } from '../telemetry/index.ts'
 import { isSentence, sentenceOf } from './refused.ts'
 
@@ -44,9 +45,12 @@ export async function serveRole(
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  process.on('disconnect', stop)
-  process.stdout.on('error', () => {}) // a supervisor that was killed reads no more
-  process.stderr.on('error', () => {})
+  const orphaned = (): void => {
+    muteOutput()
+    stop()
+  }
+  process.on('disconnect', orphaned)
+  if (supervisor !== undefined && !process.connected) orphaned() // it was gone before this line
   for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(name, (error: unknown) => {
       const { message, stack } = error instanceof Error ? error : new Error(String(error))
@@ -79,11 +83,23 @@ function supervised(): Supervisor {
           try {
             resolve(loadSettings(environmentWith(message.env)))
           } catch (error) {
-            reject(error as SettingsRefused)
+            reject(error as Error)
           }
         })
       }),
     send: (message, done) => void process.send?.(message, undefined, undefined, () => done?.()),
+  }
+}
+
+/**
+ * Nobody reads the pipes of a supervisor that was killed, and the logger's last flush would try for
+ * ever: sonic-boom 4.2 repeats a synchronous write that fails with EPIPE without end. The lowest free
+ * descriptor is the one that was just closed.
+ */
+function muteOutput(): void {
+  for (const descriptor of [1, 2]) {
+    closeSync(descriptor)
+    openSync('/dev/null', 'w')
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { identify } from '../store/index.ts'
 import { writeSynced } from './data-dir.ts'
@@ -39,16 +39,39 @@ export async function readLiveRunFile(dataDir: string): Promise<RunFile | undefi
   return run !== undefined && identify(run.pid)?.began === run.began ? run : undefined
 }
 
-export const writeRunFile = (dataDir: string, run: RunFile): Promise<void> =>
-  writeSynced(pathOf(dataDir), `${JSON.stringify(run, undefined, 2)}\n`, 0o644)
+/** Keeps the file true while things start, end and start again. */
+export interface RunRecord {
+  note(name: RunningProcess['name'], pid: number, port: number, ports: Readonly<Record<string, number>>): void
+  of(name: RunningProcess['name']): RunningProcess | undefined
+  all(): readonly RunningProcess[]
+  /** Resolves when what was noted so far is in the file. */
+  written(): Promise<void>
+  /** Removes the file: nothing runs any more. */
+  close(): Promise<void>
+}
 
-/** Describes a process for the file; `undefined` when it is gone already. */
-export function describe(
-  name: RunningProcess['name'],
-  pid: number,
-  port: number,
-  ports: Readonly<Record<string, number>>,
-): RunningProcess | undefined {
-  const identity = identify(pid)
-  return identity === undefined ? undefined : { name, pid, began: identity.began, port, ports }
+/** A record of this process and what it runs; `say` hears when the file cannot be written. */
+export function openRunRecord(dataDir: string, say: (line: string) => void): RunRecord {
+  const processes = new Map<RunningProcess['name'], RunningProcess>()
+  const began = identify(process.pid)?.began ?? ''
+  const startedAt = new Date().toISOString()
+  let writing = Promise.resolve()
+  return {
+    note(name, pid, port, ports) {
+      const identity = identify(pid)
+      if (identity === undefined) return // gone already: whoever watches it will note its successor
+      processes.set(name, { name, pid, began: identity.began, port, ports })
+      const run: RunFile = { pid: process.pid, began, startedAt, processes: [...processes.values()] }
+      writing = writing
+        .then(() => writeSynced(pathOf(dataDir), `${JSON.stringify(run, undefined, 2)}\n`, 0o644))
+        .catch((error: unknown) => say(`run.json cannot be written: ${(error as Error).message}`))
+    },
+    of: (name) => processes.get(name),
+    all: () => [...processes.values()],
+    written: () => writing,
+    async close() {
+      await writing
+      await rm(pathOf(dataDir), { force: true })
+    },
+  }
 }

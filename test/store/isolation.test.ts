@@ -80,7 +80,7 @@ describe('no tenant reaches another one', () => {
     }
     await client.end()
     store = await openStore({ url: postgres.appUrl, poolSize: 1, applicationName: 'pulse attack' }) // one connection: every call reuses it
-    cleanUp.unshift(() => store[Symbol.asyncDispose]())
+    cleanUp.unshift(() => Promise.resolve(store[Symbol.asyncDispose]()))
     untouched = await everything()
   })
 

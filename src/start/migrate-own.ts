@@ -1,0 +1,19 @@
+import type { Settings } from '../config/index.ts'
+import { migrate } from '../store/index.ts'
+import { StartRefused } from './refused.ts'
+
+/**
+ * Migrates the database of PULSE_ADMIN_DATABASE_URL. A pulse_app that is made now gets the password
+ * that PULSE_DATABASE_URL names. Answers what ran. Throws a sentence.
+ */
+export async function migrateOwn(settings: Settings): Promise<string[]> {
+  const { adminDatabaseUrl, databaseUrl, leaseSeconds } = settings
+  if (adminDatabaseUrl === undefined)
+    throw new StartRefused('PULSE_ADMIN_DATABASE_URL is not set: name the database to migrate, as its owner.')
+  const app = URL.parse(databaseUrl ?? '')
+  const isApp = app?.username === 'pulse_app' && app.password !== ''
+  return migrate(adminDatabaseUrl, {
+    leaseSeconds,
+    ...(isApp ? { appPassword: decodeURIComponent(app.password) } : {}),
+  })
+}

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+
+const ROOT = join(import.meta.dirname, '../..')
+const FREE = { PULSE_API_PORT: '0', PULSE_WORKER_METRICS_PORT: '0', PULSE_WORKER_HEALTH_PORT: '0' }
+
+async function folderOf(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'pulse-refused-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** What a start that cannot be says, as one sentence (the line before it names the folder), and its exit code. */
+function refusal(
+  env: Readonly<Record<string, string>>,
+  command: readonly string[] = ['start'],
+): { code: number | null; said: string[] } {
+  const ran = spawnSync(process.execPath, [join(ROOT, 'bin/pulse.mjs'), ...command], {
+    encoding: 'utf8',
+    timeout: 30_000,
+    env: { ...process.env, ...FREE, ...env },
+  })
+  const said = `${ran.stdout}${ran.stderr}`
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('Pulse starts on'))
+  return { code: ran.status, said }
+}
+
+test('a taken port is named with its setting', async (t) => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => void server.close())
+  const { port } = server.address() as { port: number }
+  const { code, said } = refusal({ PULSE_DATA_DIR: join(await folderOf(t), 'data'), PULSE_API_PORT: String(port) })
+  assert.equal(code, 1)
+  assert.deepEqual(said, [
+    `Port ${port} is taken by another program: stop that program, or set PULSE_API_PORT to a free port (0 = any).`,
+  ])
+})
+
+test('a folder that cannot be written is named with PULSE_DATA_DIR', async (t) => {
+  const file = join(await folderOf(t), 'file')
+  await writeFile(file, '')
+  const { code, said } = refusal({ PULSE_DATA_DIR: join(file, 'data') })
+  assert.equal(code, 1)
+  assert.equal(said.length, 1)
+  assert.match(
+    said[0] ?? '',
+    /^The data folder .*file\/data cannot be written \(.*\): set PULSE_DATA_DIR to a folder that can\.$/,
+  )
+})
+
+test('a data folder of a newer Pulse is refused and left as it is', async (t) => {
+  const dataDir = join(await folderOf(t), 'data')
+  await mkdir(dataDir)
+  await writeFile(join(dataDir, 'version'), '99\n')
+  const { code, said } = refusal({ PULSE_DATA_DIR: dataDir })
+  assert.equal(code, 1)
+  assert.match(
+    said.join('\n'),
+    /^The data folder .* is from a newer Pulse \(layout 99, this one knows 1\): start that version, or set PULSE_DATA_DIR to another folder\.$/,
+  )
+  assert.ok(!(await readdir(dataDir)).includes('postgres'))
+})
+
+test('an address that is not of this machine is named with PULSE_HOST', async (t) => {
+  const { code, said } = refusal({
+    PULSE_DATA_DIR: join(await folderOf(t), 'data'),
+    PULSE_HOST: '192.0.2.1',
+    PULSE_API_PORT: '18123',
+  })
+  assert.equal(code, 1)
+  assert.match(
+    said.join('\n'),
+    /^192\.0\.2\.1 cannot be listened on \(EADDRNOTAVAIL\): set PULSE_HOST to an address of this machine/,
+  )
+})
+
+test('wrong settings are said all at once before anything is made', async (t) => {
+  const dataDir = join(await folderOf(t), 'data')
+  const { code, said } = refusal({ PULSE_DATA_DIR: dataDir, PULSE_FLUSH_ROWS: 'x', PULSE_LOG_LEVEL: 'loud' })
+  assert.equal(code, 1)
+  assert.equal(said.length, 2, said.join('\n'))
+})
+
+test(
+  'a folder that the unprivileged user cannot reach is named with PULSE_DATA_DIR',
+  { skip: process.getuid?.() !== 0 && 'only root drops to another user' },
+  async (t) => {
+    const closed = await folderOf(t) // mkdtemp makes it 0700
+    const { code, said } = refusal({ PULSE_DATA_DIR: join(closed, 'data') })
+    assert.equal(code, 1)
+    assert.match(
+      said.join('\n'),
+      /^PostgreSQL does not run as root, and the user "\w+" cannot reach .*: set PULSE_DATA_DIR to a folder whose parents everybody may enter/,
+    )
+  },
+)
+
+test('the API and the worker alone say what they need where nothing runs', async (t) => {
+  const dataDir = join(await folderOf(t), 'data')
+  for (const command of ['api', 'worker']) {
+    const { code, said } = refusal({ PULSE_DATA_DIR: dataDir }, [command])
+    assert.equal(code, 1)
+    assert.match(
+      said.join('\n'),
+      /^PULSE_DATABASE_URL and PULSE_KAFKA_BROKERS are not set, and nothing runs on .*: set them, or run "pulse start" there first\.$/,
+    )
+  }
+})
+
+test('an old Node is told in one sentence, and the installed one is used where there is one', async (t) => {
+  const folder = await folderOf(t)
+  await cp(join(ROOT, 'bin'), join(folder, 'bin'), { recursive: true })
+  const old = join(folder, 'old.cjs')
+  await writeFile(old, `Object.defineProperty(process.versions, 'node', { value: '18.20.4' })`)
+  const bare = spawnSync(process.execPath, ['--require', old, join(folder, 'bin/pulse.mjs'), 'start'], {
+    encoding: 'utf8',
+  })
+  assert.equal(bare.status, 1)
+  assert.match(
+    bare.stderr,
+    /^Pulse needs Node 24\.11\.1 or newer, and this is 18\.20\.4: install a newer Node, or run "npm install" in .*\n$/,
+  )
+  const notInstalled = spawnSync(process.execPath, [join(folder, 'bin/pulse.mjs'), 'start'], { encoding: 'utf8' })
+  assert.deepEqual(
+    [notInstalled.status, /^Pulse is not installed yet: run "npm install" in .* first\.\n$/.test(notInstalled.stderr)],
+    [1, true],
+  )
+})
