@@ -184,3 +184,21 @@ test("another tenant's datasets, schemas and previews are not found", async () =
     assert.deepEqual([answer.status, answer.body['code']], [404, 'not_found'])
   }
 })
+
+test('DELETE archives, with or without a type for the body that is not sent, and again', async () => {
+  const { tenant, schema } = await makeJourney(api)
+  const path = `/v1/schemas/${String(schema['id'])}`
+  for (const headers of [{}, { 'content-type': 'application/json' }, {}]) {
+    const answer = await ask('DELETE', path, { tenant, headers })
+    assert.deepEqual(
+      [answer.status, answer.body['status'], answer.body['id']],
+      [200, 'archived', schema['id']],
+      answer.text,
+    )
+  }
+  const sent = await ask('POST', '/v1/collect', {
+    tenant,
+    body: { dataset: 'events', data: { timestamp: '2026-11-25T08:00:00Z' } },
+  })
+  assert.equal(sent.status, 202, 'a dataset goes on with the version that it is bound to')
+})

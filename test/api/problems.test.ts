@@ -326,7 +326,15 @@ test('what is taken', async () => {
 test('metadata keeps its bounds: size, NUL, depth', async () => {
   const make = (metadata: string) =>
     ask('POST', '/v1/tenants', { body: `{"slug":"meta","name":"x","metadata":${metadata}}` })
-  for (const metadata of ['{"a":"\\u0000"}', `{"a":"${'x'.repeat(17_000)}"}`, '{"a":1e999999999}', '[]', 'null', '1']) {
+  for (const metadata of [
+    '{"a":"\\u0000"}',
+    `{"a":"${'x'.repeat(17_000)}"}`,
+    '{"a":1e999999999}',
+    '{"a":[{"b":-1e131000}]}',
+    '[]',
+    'null',
+    '1',
+  ]) {
     const answer = await make(metadata)
     assert.equal(answer.status, 422, `${metadata.slice(0, 50)}: ${answer.text}`)
   }

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import { canonicalUuid, isUuid } from '../../event/index.ts'
 import { Problem } from '../../problems/index.ts'
@@ -42,7 +42,7 @@ export function addTenantRoutes(
           errors: [{ pointer: '/slug', keyword: 'reserved', message: 'must not begin with pulse-' }],
         })
       }
-      const tenant = await createTenant(places, { slug, name, metadata: metadataOf(request.bodyBytes) })
+      const tenant = await createTenant(places, { slug, name, metadata: metadataOf(request) })
       places.bindings.forget(tenant.id)
       return sendText(reply, 201, tenantText(tenant))
     },
@@ -85,7 +85,7 @@ export function addTenantRoutes(
     async (request, reply) => {
       const { id } = request.params
       const { name, status } = request.body
-      const change = { name, status, metadata: metadataOf(request.bodyBytes) }
+      const change = { name, status, metadata: metadataOf(request) }
       const tenant = isUuid(id) ? await patchTenant(places.store, canonicalUuid(id), change) : undefined
       places.bindings.forget(found(tenant, 'tenant', id).id)
       return sendText(reply, 200, tenantText(found(tenant, 'tenant', id)))
@@ -93,24 +93,31 @@ export function addTenantRoutes(
   )
 }
 
-/** Metadata as the client wrote it, checked for what Postgres' jsonb cannot keep. */
-function metadataOf(bytes: Buffer | undefined): string | undefined {
-  const text = bytes === undefined ? undefined : memberText(bytes, 'metadata')
+/** Metadata as the client wrote it, checked for what Postgres' jsonb cannot keep or would blow up. */
+function metadataOf({ body, bodyBytes }: FastifyRequest): string | undefined {
+  const text = bodyBytes === undefined ? undefined : memberText(bodyBytes, 'metadata')
   if (text === undefined) return undefined
-  const fault = (keyword: string, message: string) => ({ errors: [{ pointer: '/metadata', keyword, message }] })
+  const refuse = (detail: string, keyword: string, message: string): Problem =>
+    new Problem('invalid', detail, { errors: [{ pointer: '/metadata', keyword, message }] })
   if (Buffer.byteLength(text) > MAX_METADATA_BYTES) {
-    throw new Problem(
-      'invalid',
-      'metadata is larger than 16 KiB: keep it elsewhere and put a reference here.',
-      fault('maxBytes', 'must be at most 16 KiB'),
-    )
+    const detail = 'metadata is larger than 16 KiB: keep it elsewhere and put a reference here.'
+    throw refuse(detail, 'maxBytes', 'must be at most 16 KiB')
   }
   if (text.includes('\\u0000')) {
-    throw new Problem(
-      'invalid',
-      'metadata holds the character NUL, which cannot be stored.',
-      fault('nul', 'must not hold \\u0000'),
+    throw refuse('metadata holds the character NUL, which cannot be stored.', 'nul', 'must not hold \\u0000')
+  }
+  // jsonb writes 1e131000 out as 131,001 digits: a small body could become a large row.
+  if (hasInfinity((body as { metadata: unknown }).metadata)) {
+    throw refuse(
+      'metadata holds a number beyond 1.8e308: send it as a string.',
+      'range',
+      'must hold numbers that a double can',
     )
   }
   return text
+}
+
+function hasInfinity(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value)
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasInfinity)
 }
