@@ -2,11 +2,9 @@ import { openAdmin, withinTime } from './admin.ts'
 import { openLinks, REQUEST_SLACK_MS } from './links.ts'
 import type { Bus, BusSettings } from './port.ts'
 import { openPublisher } from './publisher.ts'
-import { openReader } from './reader.ts'
+import { LONGEST_POLL_MS, openReader } from './reader.ts'
 import { openTopology } from './topology.ts'
 
-/** The longest poll that a reader may ask for; beyond it and the slack a broker counts as gone. */
-const LONGEST_POLL_MS = 30_000
 const ADMIN_REQUEST_MS = 10_000
 /** Sends of one publisher to one broker; the publisher itself keeps to fewer. */
 const IN_FLIGHT = 16

@@ -33,6 +33,10 @@ interface Source {
 }
 
 const PARTITION_BYTES = 1024 * 1024
+/** A broker is asked to wait no longer than this, so that one that hangs is noticed soon after. */
+export const LONGEST_POLL_MS = 5000
+/** What an answer may take beyond the wait itself before the caller gets an empty one; it is kept for the next call. */
+const ANSWER_MS = 500
 /** Between two attempts while nothing can be asked at all. */
 const PAUSE_MS = 100
 /** How long a partition may be without topic or leader before it is reported: a new one spreads within a second or so. */
@@ -87,9 +91,9 @@ export function openReader({ links, topology, lane, nowMs }: ReaderParts): Reade
       // With something to report already, only what is there is asked for.
       const leftMs = answer.problems.length > 0 ? 0 : Math.max(0, deadlineMs - nowMs())
       const asked = [...leaders].map(([address, wants]) =>
-        ask(address, wants, { maxBytes: options.maxBytes, maxWaitMs: Math.ceil(leftMs) }),
+        ask(address, wants, { maxBytes: options.maxBytes, maxWaitMs: Math.min(LONGEST_POLL_MS, Math.ceil(leftMs)) }),
       )
-      if (asked.length > 0) await firstOf(asked, options.signal)
+      if (asked.length > 0) await firstOf(asked, leftMs + ANSWER_MS, options.signal)
       let faults = 0
       for (const source of asked) {
         if (source.fault !== undefined) faults += 1
@@ -244,19 +248,17 @@ function problemOf(code: number): FetchProblemCode {
   return code === CODE.corruptMessage ? 'corrupt' : 'unavailable'
 }
 
-/** Until one of the sources has an answer or a fault, or the caller gives up. */
-async function firstOf(sources: readonly Source[], signal: AbortSignal | undefined): Promise<void> {
-  if (sources.some((source) => source.asked === undefined)) return
-  const waits: Promise<unknown>[] = sources.map((source) => source.asked as Promise<void>)
-  if (signal === undefined) return void (await Promise.race(waits))
-  if (signal.aborted) return
+/** Until one of the sources has an answer or a fault, `ms` are over, or the caller gives up. */
+async function firstOf(sources: readonly Source[], ms: number, signal: AbortSignal | undefined): Promise<void> {
+  if (sources.some((source) => source.asked === undefined) || signal?.aborted === true) return
   const { promise, resolve } = Promise.withResolvers<void>()
-  const stop = (): void => resolve()
-  signal.addEventListener('abort', stop)
+  const timer = setTimeout(resolve, ms)
+  signal?.addEventListener('abort', resolve as () => void)
   try {
-    await Promise.race([...waits, promise])
+    await Promise.race([...sources.map((source) => source.asked), promise])
   } finally {
-    signal.removeEventListener('abort', stop)
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', resolve as () => void)
   }
 }
 
