@@ -89,7 +89,6 @@ const HOMES: readonly {
       'src/bus/client.ts': 'the time that records carry, handed to the publisher',
       'src/worker/run.ts': 'handed to upkeep, which takes its clock from outside',
       'src/start/leftovers.ts': 'patience with a process that ends',
-      'src/start/system.ts': 'patience with a process that starts',
       'src/store/embedded/leftover.ts': 'patience with a process that ends',
     },
   },
@@ -100,9 +99,6 @@ const HOMES: readonly {
  * own name, or are run by one of their room's tests through what they belong to.
  */
 const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
-  'src/start/demo.ts': 'needs the whole system: test/e2e runs it twice',
-  'src/start/demo-answer.ts': 'needs the whole system: test/e2e runs it twice',
-  'src/start/demo-client.ts': 'needs the whole system: test/e2e runs it twice',
 }
 
 const root = resolve(import.meta.dirname, '..')

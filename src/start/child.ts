@@ -93,7 +93,7 @@ export function startChild(options: ChildOptions): Child {
         clearTimeout(timer)
         signalGroup(pid, 'SIGKILL') // what it may have started and left
       }
-      await log.close()
+      log.close()
     },
   }
 }

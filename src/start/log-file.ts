@@ -1,44 +1,66 @@
-import { createWriteStream, renameSync, statSync, type WriteStream } from 'node:fs'
+import { closeSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 
 /** A child's log: one file and the one before it, each at most this long. */
 const MAX_BYTES = 10 * 1024 * 1024
 
 export interface LogFile {
+  /** Appends a line soon; lines of one moment are written together. */
   write(line: string): void
-  close(): Promise<void>
+  /** Writes what is held and closes. Safe to repeat. */
+  close(): void
 }
 
 /** Appends lines to `path`; when it is full it becomes `path.1` and a new one begins. A disk that refuses is no reason to stop: lines are lost. */
 export function openLogFile(path: string, maxBytes = MAX_BYTES): LogFile {
-  let bytes = 0
-  try {
-    bytes = statSync(path).size
-  } catch {
-    // the first one
+  let file: number | undefined
+  let bytes = sizeOf(path)
+  let held: string[] = []
+
+  const put = (text: string): void => {
+    const length = Buffer.byteLength(text)
+    try {
+      if (file !== undefined && bytes + length > maxBytes) {
+        closeSync(file)
+        file = undefined
+        renameSync(path, `${path}.1`)
+      }
+      if (file === undefined) {
+        file = openSync(path, 'a', 0o600)
+        bytes = sizeOf(path)
+      }
+      writeSync(file, text)
+      bytes += length
+    } catch {
+      // lost: the next line tries again
+    }
   }
-  let stream = begin(path)
+  const flush = (): void => {
+    const lines = held
+    held = []
+    // As many lines as fit go in one write.
+    let text = ''
+    for (const line of lines) {
+      if (text !== '' && bytes + text.length + line.length >= maxBytes) {
+        put(text)
+        text = ''
+      }
+      text += `${line}\n`
+    }
+    if (text !== '') put(text)
+  }
   return {
     write(line) {
-      const text = `${line}\n`
-      bytes += Buffer.byteLength(text)
-      if (bytes > maxBytes) {
-        stream.end()
-        try {
-          renameSync(path, `${path}.1`)
-        } catch {
-          // then it goes on growing the same one; the next line tries again
-        }
-        stream = begin(path)
-        bytes = Buffer.byteLength(text)
-      }
-      stream.write(text)
+      held.push(line)
+      if (held.length === 1) setImmediate(flush)
     },
-    close: () => new Promise((resolve) => stream.end(resolve)),
+    close() {
+      flush()
+      if (file !== undefined) closeSync(file)
+      file = undefined
+    },
   }
 }
 
-function begin(path: string): WriteStream {
-  const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
-  stream.on('error', () => {})
-  return stream
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }

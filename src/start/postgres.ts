@@ -68,7 +68,7 @@ export async function keepPostgres(options: PostgresOptions): Promise<PostgresPl
       stopping = true
       await server.stop()
       await watching
-      await log.close()
+      log.close()
     },
   }
 }

@@ -66,22 +66,17 @@ Ctrl-C drains and stops everything; the next start finds all data again.
 /** One line for the terminal about a child's log line, if it tells of an error; the rest is in the log file. */
 export function errorLine(name: string, line: string): string | undefined {
   if (!line.startsWith('{'))
-    return /\b(Error|FATAL|PANIC)\b/.test(line) ? `${name}: ${line.trim().slice(0, 300)}` : undefined
+    return /(Error|FATAL|PANIC)\b/.test(line) ? `${name}: ${line.trim().slice(0, 300)}` : undefined
   try {
-    const said = JSON.parse(line) as {
-      level?: number | string
-      msg?: string
-      message?: string
-      event?: string
-      detail?: string
-    }
-    const isError = typeof said.level === 'number' ? said.level >= 50 : said.level === 'error' || said.level === 'fatal'
-    if (!isError) return undefined
-    return `${name}: ${[said.msg ?? said.message ?? said.event, said.detail]
-      .filter((part) => part !== undefined)
-      .join(': ')
-      .slice(0, 300)}`
+    const said = JSON.parse(line) as { level?: unknown; msg?: string; event?: string; detail?: string }
+    if (!ERRORS.has(said.level)) return undefined
+    const what = said.msg ?? said.event ?? ''
+    const detail = said.detail === undefined || what.includes(said.detail) ? '' : `: ${said.detail}`
+    return `${name}: ${what}${detail}`.slice(0, 300)
   } catch {
     return undefined
   }
 }
+
+/** pino's levels, as text and as numbers. */
+const ERRORS: ReadonlySet<unknown> = new Set(['error', 'fatal', 50, 60])

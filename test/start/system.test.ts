@@ -5,7 +5,7 @@ import { chmod, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { readRunFile, type RunFile } from '../../src/start/run-file.ts'
+import { readRunFile, type RunFile } from '../../src/start/index.ts'
 import { identify } from '../../src/store/index.ts'
 import { until } from '../kit/until.ts'
 
