@@ -39,8 +39,11 @@ export const EVERY_TYPE = {
 const DAY_MS = 86_400_000
 const TEXTS = ['plain', '', 'quote " and \\ back', 'tab\tnewline\n', 'ünïcødé ✓', '𝛑 beyond the plane', 'x'.repeat(300)]
 
-/** The event's data, from its number alone: four days, nulls and absences of every column, edges of every range. */
-export function everyTypeAt(n: number): Record<string, unknown> {
+/**
+ * The event's data, from its number alone: four days, edges of every range, and every fifth event lacks a
+ * column. `items` is lacking only where `nullLists` is true: PyIceberg 0.12.0 reads a null list of structs as an empty one.
+ */
+export function everyTypeAt(n: number, nullLists = false): Record<string, unknown> {
   const at = new Date(Date.UTC(2026, 2, 28) + (n % 4) * DAY_MS + n * 1_001).toISOString()
   const full: Record<string, unknown> = {
     timestamp: at,
@@ -72,7 +75,9 @@ export function everyTypeAt(n: number): Record<string, unknown> {
   }
   // What the schema does not name is kept as text.
   if (n % 7 === 0) full['surplus'] = { kept: n }
-  const optional = Object.keys(full).filter((name) => name !== 'timestamp' && name !== 'n')
+  const optional = Object.keys(full).filter(
+    (name) => name !== 'timestamp' && name !== 'n' && (nullLists || name !== 'items'),
+  )
   if (n % 5 === 0) delete full[optional[n % optional.length] ?? '']
   return full
 }

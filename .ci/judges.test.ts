@@ -38,7 +38,9 @@ before(
     disposing.unshift(() => system[Symbol.asyncDispose]())
     place = await makePlace(system.baseUrl, EVERY_TYPE, { tenant: 'judged', dataset: 'every-type' })
     await addDataset(system.baseUrl, place.tenantId, EVERY_TYPE, 'never-written')
-    for (let flush = 0; flush < FLUSHES; flush += 1) await sendFlush(flush)
+    for (let flush = 0; flush < FLUSHES; flush += 1) await sendFlush('every-type', flush)
+    await addDataset(system.baseUrl, place.tenantId, EVERY_TYPE, 'null-lists')
+    await sendFlush('null-lists', 0)
   },
   { timeout: 240_000 },
 )
@@ -50,9 +52,9 @@ after(
   { timeout: 60_000 },
 )
 
-async function sendFlush(flush: number): Promise<void> {
+async function sendFlush(dataset: string, flush: number): Promise<void> {
   const lines = Array.from({ length: PER_FLUSH }, (_, at) =>
-    JSON.stringify({ dataset: place.dataset, data: everyTypeAt(flush * PER_FLUSH + at) }),
+    JSON.stringify({ dataset, data: everyTypeAt(flush * PER_FLUSH + at, dataset === 'null-lists') }),
   )
   const response = await fetch(`${system.baseUrl}/v1/collect`, {
     method: 'POST',
@@ -62,7 +64,7 @@ async function sendFlush(flush: number): Promise<void> {
   assert.equal(response.status, 202, await response.text())
   await until(
     `${(flush + 1) * PER_FLUSH} rows`,
-    async () => (await facts(place.dataset)).rows === (flush + 1) * PER_FLUSH,
+    async () => (await facts(dataset)).rows === (flush + 1) * PER_FLUSH,
     60_000,
   )
 }
@@ -102,21 +104,29 @@ interface Agreement {
     readonly data_files: number | null
     readonly error?: string
   }[]
-  readonly differences: readonly unknown[]
+  readonly differences: readonly { readonly what: string; readonly values: Readonly<Record<string, string>> }[]
 }
 
 for (const [dataset, rows] of [
   ['every-type', FLUSHES * PER_FLUSH],
+  ['null-lists', PER_FLUSH],
   ['never-written', 0],
 ] as const) {
   test(
     `PyIceberg, DuckDB and Iceberg's Java core read the same ${rows} rows of ${dataset}`,
     { timeout: 300_000 },
     async () => {
-      const { said } = await ask('agree.py', ['--judges', 'pyiceberg,duckdb,java', '--explain', '--'], dataset)
+      const { said } = await ask('agree.py', ['--judges', 'pyiceberg,duckdb,java', '--'], dataset)
       const { agree, judges: answers, differences } = said as Agreement
-      assert.deepEqual(differences, [])
-      assert.equal(agree, true)
+      if (dataset === 'null-lists') {
+        // PyIceberg's own difference and no other: the two engines that keep null lists apart agree to the bit.
+        const [difference, ...more] = differences
+        assert.deepEqual([difference?.what, more], ['checksum', []])
+        assert.equal(difference?.values['duckdb'], difference?.values['java'])
+      } else {
+        assert.deepEqual(differences, [])
+        assert.equal(agree, true)
+      }
       assert.deepEqual(answers.map((answer) => answer.engine).sort(), ['duckdb', 'java', 'pyiceberg'])
       for (const answer of answers)
         assert.deepEqual([answer.rows, answer.distinct_ids], [rows, rows], JSON.stringify(answer))
