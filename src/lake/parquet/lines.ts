@@ -21,11 +21,11 @@ export async function writeLines(
     const block = Buffer.allocUnsafe(WRITE_BYTES)
     let filled = 0
     const write = async (from: Uint8Array, length: number): Promise<void> => {
-      for (let at = 0; at < length; ) at += (await file.write(from, at, length - at, bytes + at)).bytesWritten
+      for (let at = 0; at < length;) at += (await file.write(from, at, length - at, bytes + at)).bytesWritten
       bytes += length
     }
     for (const chunk of chunks) {
-      for (let at = 0; at < chunk.length; ) {
+      for (let at = 0; at < chunk.length;) {
         const end = chunk.indexOf(NEWLINE, at) + 1
         if (end === 0) throw new TypeError('a chunk of lines does not end in a newline')
         longest = Math.max(longest, end - at)
@@ -62,7 +62,7 @@ export interface LineIndex {
 export function lineIndex(chunks: readonly Uint8Array[]): LineIndex {
   const lines: Uint8Array[] = []
   for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const end = chunk.indexOf(NEWLINE, at) + 1
       lines.push(chunk.subarray(at, end))
       at = end

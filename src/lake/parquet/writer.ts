@@ -57,13 +57,13 @@ export async function openDataFileWriter(options: DataFileWriterOptions): Promis
   async function run<T>(job: WriteJob, act: (job: Job) => Promise<T>): Promise<T> {
     if (closed) throw new LakeFault('store_away', 'the data file writer is closed')
     const release = await gate()
-    serial += 1
-    const work = join(folder, String(serial))
+    const number = (serial += 1)
+    const work = join(folder, String(number))
     let desk: Desk | undefined
     try {
-      desk = idle.pop() ?? { connection: await duck.connect(), input: join(folder, `lines-${serial}.ndjson`) }
+      desk = idle.pop() ?? { connection: await duck.connect(), input: join(folder, `lines-${number}.ndjson`) }
       await mkdir(work)
-      return await act(openJob({ ...desk, store: options.store, job, work, serial, severalDays }))
+      return await act(openJob({ ...desk, store: options.store, job, work, serial: number, severalDays }))
     } finally {
       if (desk) {
         await cutBack(desk.input)
