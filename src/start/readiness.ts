@@ -22,3 +22,24 @@ export async function allOrFirstFault<const T extends readonly unknown[]>(
   for (const wait of waits) Promise.resolve(wait).catch(() => {})
   return (await Promise.all(waits)) as { -readonly [K in keyof T]: Awaited<T[K]> }
 }
+
+const PLACES: Readonly<Record<string, string>> = {
+  postgres: 'Postgres (PULSE_DATABASE_URL)',
+  kafka: 'the bus (PULSE_KAFKA_BROKERS)',
+  minio: 'the lake (PULSE_WAREHOUSE)',
+}
+
+/** A sentence for what `/ready` said last, naming the settings of what it cannot reach. */
+export function notReadySentence(said: string, logs: string): string {
+  let away: string[] = []
+  try {
+    const { checks } = JSON.parse(said) as { checks: Record<string, boolean> }
+    away = Object.keys(checks)
+      .filter((check) => checks[check] === false)
+      .map((check) => PLACES[check] ?? check)
+  } catch {
+    // not the API's own words
+  }
+  const what = away.length === 0 ? `is not ready (${said})` : `cannot reach ${away.join(' and ')}`
+  return `The API ${what}: check ${away.length === 0 ? 'its log' : 'the setting and what it names'}; more is in ${logs}.`
+}

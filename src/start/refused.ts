@@ -11,6 +11,9 @@ const SENTENCES = new Set([
   'MigrateRefused',
   'EmbeddedRefused',
   'BusRefused',
+  'BusStartRefused',
+  'FolderLocked',
+  'JournalRefused',
 ])
 
 /** What to show a user of an error that ended a process: its sentence, or everything where it is a defect. */

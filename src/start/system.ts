@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { embeddedDefaults, type Environment, type Loaded } from '../config/index.ts'
-import { freePort } from '../store/index.ts'
+import { freePort, openStore } from '../store/index.ts'
 import { startChild, type Child } from './child.ts'
 import { openDataDir } from './data-dir.ts'
 import { endLeftovers } from './leftovers.ts'
@@ -8,7 +8,7 @@ import { lockDataDir } from './lock.ts'
 import { keepPostgres, type PostgresPlace } from './postgres.ts'
 import { migrateOwn } from './migrate-own.ts'
 import { refuseTakenPorts } from './ports.ts'
-import { allOrFirstFault, untilOk } from './readiness.ts'
+import { allOrFirstFault, notReadySentence, untilOk } from './readiness.ts'
 import { StartRefused } from './refused.ts'
 import { openRunRecord, readRunFile, type RunningProcess } from './run-file.ts'
 import { errorLine, reachable, type SystemView } from './screen.ts'
@@ -76,19 +76,20 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
     const api = child('api', graceMs)
 
     const busPort = settings.busPort === 0 ? await freePort(settings.host, wantedPort('bus')) : settings.busPort
-    postgresUp = embedded.postgres
-      ? keepPostgres({
-          dataDir,
-          port: settings.postgresPort,
-          wanted: wantedPort('postgres'),
-          leaseSeconds: settings.leaseSeconds,
-          onEnd: (how, pauseMs) => say(`Postgres ended (${how}); it starts again in ${pauseMs / 1000} s`),
-          onReady: (pid, port, isBack) => {
-            if (isBack) say('Postgres is back')
-            record.note('postgres', pid, port, { postgres: port })
-          },
-        })
-      : migrateIfAsked(settings)
+    postgresUp =
+      settings.databaseUrl === undefined
+        ? keepPostgres({
+            dataDir,
+            port: settings.postgresPort,
+            wanted: wantedPort('postgres'),
+            leaseSeconds: settings.leaseSeconds,
+            onEnd: (how, pauseMs) => say(`Postgres ended (${how}); it starts again in ${pauseMs / 1000} s`),
+            onReady: (pid, port, isBack) => {
+              if (isBack) say('Postgres is back')
+              record.note('postgres', pid, port, { postgres: port })
+            },
+          })
+        : proveOwn(settings, settings.databaseUrl)
     const busUp = bus?.go({ PULSE_DATA_DIR: dataDir, PULSE_BUS_PORT: String(busPort) }) ?? Promise.resolve({})
     const [postgres, busPorts] = await allOrFirstFault([postgresUp, busUp] as const)
 
@@ -105,10 +106,7 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
     await allOrFirstFault([api.go(env), worker.go(env)] as const)
     const host = reachable(settings.host)
     const notReady = await untilOk(`http://${host}:${record.of('api')?.port}/ready`, 30_000)
-    if (notReady !== undefined)
-      throw new StartRefused(
-        `The API is up but not ready after 30 s (${notReady}): look into ${join(dataDir, 'logs')}.`,
-      )
+    if (notReady !== undefined) throw new StartRefused(notReadySentence(notReady, join(dataDir, 'logs')))
     // The canary's partition is claimed within moments; a worker that owns none yet is no reason not to start.
     const noShare = await untilOk(`http://${host}:${record.of('worker')?.port}/healthz`, 5_000)
     if (noShare !== undefined) say(`worker: ${noShare}`)
@@ -123,7 +121,8 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
   }
 }
 
-/** Whoever runs that database may also migrate it; the API and the worker say so if nobody did. */
-async function migrateIfAsked(settings: Loaded['settings']): Promise<undefined> {
+/** Whoever runs that database may also migrate it. Then it must be one that this Pulse can use: throws a sentence if not. */
+async function proveOwn(settings: Loaded['settings'], url: string): Promise<undefined> {
   if (settings.adminDatabaseUrl !== undefined) await migrateOwn(settings)
+  await using _ = await openStore({ url, poolSize: 1, applicationName: 'pulse start', openMs: 10_000 })
 }

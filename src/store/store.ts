@@ -173,7 +173,7 @@ async function judgeRole(sql: Sql): Promise<void> {
     `SELECT current_user AS name,
        (SELECT r.rolname FROM pg_roles r WHERE (r.rolsuper OR r.rolbypassrls) AND pg_has_role(current_user, r.oid, 'MEMBER')
         ORDER BY r.rolname <> current_user LIMIT 1) AS stronger,
-       to_regprocedure('public.current_tenant_id()') IS NOT NULL AS migrated`,
+       EXISTS (SELECT FROM pg_proc WHERE proname = 'current_tenant_id' AND pronamespace = to_regnamespace('public')) AS migrated`,
   )
   if (role === undefined) throw new StoreRefused('Postgres did not say which role this is.')
   if (role.stronger !== null) {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,33 +6,8 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { readRunFile, type RunFile } from '../../src/start/index.ts'
 import { identify } from '../../src/store/index.ts'
+import { end, pulse, type Command } from '../kit/start.ts'
 import { until } from '../kit/until.ts'
-
-const PULSE = join(import.meta.dirname, '../../bin/pulse.mjs')
-
-interface Started {
-  readonly child: ChildProcess
-  output(): string
-  readonly exit: Promise<number | null>
-}
-
-/** `pulse start` as a user has it, with every port free to choose. */
-function pulse(dataDir: string, more: Readonly<Record<string, string>> = {}): Started {
-  const child = spawn(process.execPath, [PULSE, 'start'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      PULSE_DATA_DIR: dataDir,
-      PULSE_API_PORT: '0',
-      PULSE_WORKER_METRICS_PORT: '0',
-      PULSE_WORKER_HEALTH_PORT: '0',
-      ...more,
-    },
-  })
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (printed += text.toString()))
-  return { child, output: () => printed, exit: new Promise((resolve) => child.once('close', (code) => resolve(code))) }
-}
 
 const NAMES = ['postgres', 'bus', 'api', 'worker'] as const
 
@@ -41,14 +15,14 @@ const NAMES = ['postgres', 'bus', 'api', 'worker'] as const
 describe('pulse start', { timeout: 120_000 }, () => {
   let folder = ''
   let dataDir = ''
-  let running: Started | undefined
+  let running: Command | undefined
   let run: RunFile | undefined
   let tenantId = ''
-  const all: Started[] = []
+  const all: Command[] = []
 
   const begin = async (): Promise<number> => {
     const from = performance.now()
-    const started = pulse(dataDir)
+    const started = pulse('start', { PULSE_DATA_DIR: dataDir })
     running = started
     all.push(started)
     await until(
@@ -73,12 +47,7 @@ describe('pulse start', { timeout: 120_000 }, () => {
     run === undefined ? [] : [run.pid, ...run.processes.map((process) => process.pid)]
 
   after(async () => {
-    for (const started of all) {
-      started.child.kill('SIGINT')
-      const bound = setTimeout(() => started.child.kill('SIGKILL'), 20_000)
-      await started.exit
-      clearTimeout(bound)
-    }
+    for (const started of all) await end(started)
     // A killed supervisor's Postgres may still be writing its last words.
     await until('the folder to be gone', () => rm(folder, { recursive: true, force: true }).then(() => true), 20_000)
   })
@@ -133,7 +102,7 @@ describe('pulse start', { timeout: 120_000 }, () => {
   }
 
   test('a second start on the same folder is one sentence and exit code 1', async () => {
-    const second = pulse(dataDir)
+    const second = pulse('start', { PULSE_DATA_DIR: dataDir })
     all.push(second)
     assert.equal(await second.exit, 1)
     assert.match(second.output(), /Pulse already runs on .* \(process \d+\): stop that one, or set PULSE_DATA_DIR/)

@@ -27,7 +27,7 @@ GRANT SELECT, INSERT, DELETE ON public.ledger_epochs TO pulse_definer;
 -- A commit holds this lock shared, a rotation alone: so a commit never inserts into one epoch while
 -- another commit already looks the id up in the next. An advisory lock, because a shared row lock
 -- would write the row at every commit.
-CREATE FUNCTION public.ledger_lock() RETURNS bigint LANGUAGE sql IMMUTABLE RETURN 5_170_213_066_112_451;
+CREATE FUNCTION public.ledger_lock() RETURNS bigint LANGUAGE sql IMMUTABLE RETURN 5170213066112451;
 
 CREATE FUNCTION public.ledger_open(new_epoch integer) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
