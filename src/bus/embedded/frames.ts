@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { crc32c } from '@platformatic/kafka'
 import { BATCH_HEAD } from '../records/batch.ts'
+import { checksum } from '../records/checksum.ts'
 import { readInt64, writeInt64 } from '../wire/writer.ts'
 
 /**
@@ -47,14 +47,14 @@ export function writeGroupHead(bytes: Buffer, at: number, head: GroupHead): void
   writeInt64(bytes, head.syncedUpTo, at + 16)
   bytes.writeUInt32BE(head.bodyBytes, at + 24)
   bytes.writeUInt32BE(head.frames, at + 28)
-  bytes.writeUInt32BE(crc32c(bytes.subarray(at, at + 32)), at + 32)
+  bytes.writeUInt32BE(checksum(bytes.subarray(at, at + 32)), at + 32)
 }
 
 /** The group head at `at`, or `undefined` where there is none that is whole. */
 export function readGroupHead(bytes: Buffer, at: number): GroupHead | undefined {
   if (at + GROUP_HEAD > bytes.length) return undefined
   if (GROUP_MAGIC.compare(bytes, at, at + 8) !== 0) return undefined
-  if (crc32c(bytes.subarray(at, at + 32)) !== bytes.readUInt32BE(at + 32)) return undefined
+  if (checksum(bytes.subarray(at, at + 32)) !== bytes.readUInt32BE(at + 32)) return undefined
   return {
     sequence: readInt64(bytes, at + 8),
     syncedUpTo: readInt64(bytes, at + 16),
@@ -67,12 +67,12 @@ export function readGroupHead(bytes: Buffer, at: number): GroupHead | undefined 
 export function sealFrame(bytes: Buffer, at: number, length: number, kind: Kind): void {
   bytes.writeUInt32BE(length, at)
   bytes[at + 8] = kind
-  bytes.writeUInt32BE(crc32c(bytes.subarray(at + 8, at + summedBytes(kind, length))), at + 4)
+  bytes.writeUInt32BE(checksum(bytes.subarray(at + 8, at + summedBytes(kind, length))), at + 4)
 }
 
 /** Whether the frame's own checksum holds (a batch's is checked beside it). */
 export function frameIntact(bytes: Buffer, at: number, length: number, kind: Kind): boolean {
-  return crc32c(bytes.subarray(at + 8, at + summedBytes(kind, length))) === bytes.readUInt32BE(at + 4)
+  return checksum(bytes.subarray(at + 8, at + summedBytes(kind, length))) === bytes.readUInt32BE(at + 4)
 }
 
 function summedBytes(kind: Kind, length: number): number {

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer'
-import { crc32c } from '@platformatic/kafka'
+import { checksum } from './checksum.ts'
 import { readInt64, writeInt64 } from '../wire/writer.ts'
 
 /**
@@ -67,7 +67,7 @@ export function readBatchHead(bytes: Buffer, at = 0): BatchHead {
 
 /** Whether the checksum of the batch in `bytes[at, at + length)` holds. */
 export function batchIntact(bytes: Buffer, at: number, length: number): boolean {
-  return crc32c(bytes.subarray(at + AT.attributes, at + length)) === bytes.readUInt32BE(at + AT.crc)
+  return checksum(bytes.subarray(at + AT.attributes, at + length)) === bytes.readUInt32BE(at + AT.crc)
 }
 
 /** Gives the batch at `at` its place in a log; its checksum stays valid. */
@@ -90,6 +90,6 @@ export function sealBatch(bytes: Buffer, count: number, timestampMs: number): Bu
   bytes.writeInt16BE(-1, AT.producerEpoch)
   bytes.writeInt32BE(-1, AT.baseSequence)
   bytes.writeInt32BE(count, AT.count)
-  bytes.writeUInt32BE(crc32c(bytes.subarray(AT.attributes)), AT.crc)
+  bytes.writeUInt32BE(checksum(bytes.subarray(AT.attributes)), AT.crc)
   return bytes
 }

@@ -23,8 +23,9 @@ const EMPTY = Buffer.alloc(0)
 /**
  * Decodes what a fetch answered for one partition, from `fromOffset` on (a broker answers whole batches, so that the
  * first one may begin earlier). Keys, values and headers are views of `bytes`. A batch cut off at the end is left for the
- * next fetch. Records of aborted transactions are dropped, as `read_committed` asks (KIP-98). Measured on 600-byte
- * values with four headers: 0.6 µs a record, against 3 µs through the client's own reader.
+ * next fetch. Records of aborted transactions are dropped, as `read_committed` asks (KIP-98). Measured with 600-byte
+ * values and four headers: 0.8 us a record against 1.4 by the client's own `readRecordsBatch`; the whole way through the reader 1.9 us
+ * a record where the client's `Consumer.fetch` takes 4.1.
  */
 export function decodeBatches(bytes: Buffer, fromOffset: number, aborted: readonly AbortedTransaction[] = []): Decoded {
   const records: FetchedRecord[] = []

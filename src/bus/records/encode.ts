@@ -3,9 +3,10 @@ import type { OutgoingRecord, PreparedHeaders } from '../port.ts'
 import { BATCH_HEAD, sealBatch } from './batch.ts'
 
 /**
- * Encodes records straight into one buffer of the right size. Measured on 600-byte values with four headers: 0.9 µs a
- * record, checksum included, against 9 µs through `Producer.send` of the client, which makes a writer, a map and a
- * BigInt per record.
+ * Encodes records straight into one buffer of the right size. Measured with 600-byte values and four headers: 1.0 us a record,
+ * a third of it the checksum, against 4.2 us by the client's `createRecordsBatch`. The whole way through this publisher, loopback
+ * socket included, takes 3.6 us a record where the client's `Producer.send` takes 6.5: hence our own batches over the
+ * client's connections.
  */
 export function encodeBatch(records: readonly OutgoingRecord[], timestampMs: number): Buffer {
   let size = BATCH_HEAD

@@ -55,7 +55,12 @@ test('whatever is written is read back, compact or not, however long', () => {
           bytes: body.bytesOrNull()?.toString('hex'),
         },
         {
-          ...{ flags: sent.flags, small: sent.small, short: sent.short, int: sent.int, long: sent.long, id: sent.id },
+          flags: sent.flags,
+          small: sent.small,
+          short: sent.short,
+          int: sent.int,
+          long: sent.long,
+          id: sent.id,
           text: sent.text,
           items: sent.items.map((item) => ({ ...item })),
           parts: sent.items.map((item) => item.part),
