@@ -1,8 +1,9 @@
-import { destination, pino, stdTimeFunctions, type DestinationStream } from 'pino'
+import { pino, stdTimeFunctions, type DestinationStream } from 'pino'
 import { listen, type AnnouncementName } from './announce.ts'
 import { openCollapsing } from './collapse.ts'
 import { LOG, snakeCased, type LogEntry, type LogLevel } from './log-table.ts'
 import { redact, scrub } from './redact.ts'
+import { openSink } from './sink.ts'
 import { currentContext } from '../tenancy/index.ts'
 
 export interface LogSettings {
@@ -20,9 +21,6 @@ export interface Log extends AsyncDisposable {
   flush(): void
 }
 
-/** Lines that a slow reader of standard output may hold in memory, in bytes; what is over is counted and said. */
-const MAX_HELD = 8 * 1024 * 1024
-
 /**
  * Writes one JSON object per line for every announcement (`event` is its name), from now until
  * disposed: ISO time, level as text, plane, service, and the tenant, request and trace from the
@@ -30,7 +28,7 @@ const MAX_HELD = 8 * 1024 * 1024
  * line per ten seconds with a `repeat` count; secrets are cut.
  */
 export function openLog(settings: LogSettings): Log {
-  const stream = settings.to ?? stdout()
+  const stream = settings.to ?? openSink({ fd: 1 })
   const write = pino(
     {
       level: settings.level,
@@ -60,13 +58,7 @@ export function openLog(settings: LogSettings): Log {
   const stops = (Object.keys(LOG) as AnnouncementName[]).map((event) => hear(event))
 
   const flush = (): void => {
-    if ('flushSync' in stream && typeof stream.flushSync === 'function') {
-      try {
-        stream.flushSync()
-      } catch {
-        // A reader that is gone cannot be told anything more.
-      }
-    }
+    if ('flushSync' in stream && typeof stream.flushSync === 'function') stream.flushSync()
   }
   return {
     flush,
@@ -83,21 +75,4 @@ function context(): Record<string, unknown> {
   const underway = currentContext()
   if (underway === undefined) return {}
   return redact({ tenant: underway.tenantSlug, request_id: underway.requestId, trace_id: underway.traceId })
-}
-
-function stdout(): DestinationStream {
-  const stream = destination({ dest: 1, sync: false, maxLength: MAX_HELD })
-  let dropped = 0
-  stream.on('drop', () => {
-    dropped += 1
-  })
-  stream.on('drain', () => {
-    if (dropped === 0) return
-    const line = { time: new Date().toISOString(), level: 'warn', event: 'log.lines.dropped', dropped }
-    dropped = 0
-    stream.write(`${JSON.stringify({ ...line, msg: 'Standard output was not read fast enough' })}\n`)
-  })
-  // A closed pipe (EPIPE) must not take the process down with it.
-  stream.on('error', () => undefined)
-  return stream
 }
