@@ -11,14 +11,13 @@ export interface ColumnsSql {
   readonly select: string
   /** A condition that raises where a required value is missing; undefined where nothing is required. */
   readonly where: string | undefined
+  /** The alias that `select` and `where` give to the lines. */
+  readonly alias: string
   /** `FIELD_IDS` of the columns. */
   readonly fieldIds: string
   /** The day column's name, quoted. */
   readonly day: string
 }
-
-/** The alias of the line in the SQL. */
-const LINE = 'line'
 
 interface Column {
   readonly field: Field
@@ -50,6 +49,8 @@ export function columnsSql(schema: Schema, shape: LineShape, dayFieldId: number)
   }
   columns.sort((a, b) => schema.fields.indexOf(a.field) - schema.fields.indexOf(b.field))
 
+  const alias = lineAlias(columns, shape)
+  const valueOf = ({ source, path }: Column): string => [alias, ...path, source.key].map(quoteName).join('.')
   const checks = columns.flatMap((column) => {
     const broken = missingSql(column.field, column.source, valueOf(column), 0)
     const what = `a required value is missing in "${column.field.name}"`
@@ -57,7 +58,10 @@ export function columnsSql(schema: Schema, shape: LineShape, dayFieldId: number)
   })
   return {
     columns: lineColumns(columns, shape),
-    select: columns.map((column) => `${columnSql(column)} AS ${quoteName(column.field.name)}`).join(', '),
+    select: columns
+      .map((column) => `${columnSql(column, valueOf(column))} AS ${quoteName(column.field.name)}`)
+      .join(', '),
+    alias,
     where: checks.length === 0 ? undefined : `CASE ${checks.join(' ')} ELSE true END`,
     fieldIds: `{${columns.map(({ field, source }) => idSql(field.name, field.id, field.type, source)).join(', ')}}`,
     day: quoteName(dayField(schema, dayFieldId).name),
@@ -86,14 +90,17 @@ function inner(source: SourceField): SourceField {
   return child
 }
 
-function valueOf({ source, path }: Column): string {
-  return [LINE, ...path, source.key].map(quoteName).join('.')
+/** A name for the line that is no member of it: `"line"."a"` must not be a member of a member. */
+function lineAlias(columns: readonly Column[], shape: LineShape): string {
+  const keys = new Set([...columns.map(({ source }) => source.key), ...shape.under].map((key) => key.toLowerCase()))
+  let alias = 'line'
+  while (keys.has(alias)) alias += '_'
+  return alias
 }
 
 /** The value of a column, as the table has it. */
-function columnSql(column: Column): string {
+function columnSql(column: Column, value: string): string {
   const { type } = column.field
-  const value = valueOf(column)
   if (renames(type, column.source)) return rebuilt(value, type, column.source, 0)
   // A cast goes by name, which is right only while the names are the same on both sides (they are, above).
   return hasJson(type, column.source) ? `CAST(${value} AS ${writtenType(type, column.source)})` : value

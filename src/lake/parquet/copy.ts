@@ -20,7 +20,7 @@ export function linesCopySql(schema: Schema, sql: ColumnsSql, input: string, lon
   const source =
     `read_json(${quoteText(input)}, format='newline_delimited', records=true, auto_detect=false, ` +
     `maximum_object_size=${Math.max(LINE_BUFFER, longest + 1)}, columns=${sql.columns})`
-  const rows = `SELECT ${sql.select} FROM ${source} AS line${where}`
+  const rows = `SELECT ${sql.select} FROM ${source} AS ${quoteName(sql.alias)}${where}`
   return `COPY (${to.byDay ? withDay(schema, sql, `(${rows})`) : rows}) TO ${target(schema, sql, to)}`
 }
 
