@@ -223,5 +223,5 @@ async function refused(
     if (outcome.kind === 'condemned')
       failed(context.flushId, taken, 'condemned', 'The flush took too long and was given up by the sweeper.', 0)
   }
-  if (outcome.kind === 'fenced') await abandon(parts, about.tenantId, context.flushId)
+  await abandon(parts, about.tenantId, context.flushId)
 }

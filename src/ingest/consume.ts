@@ -117,7 +117,8 @@ export function consumeRun(
     const found = resolution as Resolution
     const idText = id.toString('latin1')
     let refusal = refuseUnread(value)
-    if (refusal === null && !(consumer.busTrusted && found.named)) refusal = judge(value, idText, found.binding, consumer.judgeLimits)
+    if (refusal === null && !(consumer.busTrusted && found.named))
+      refusal = judge(value, idText, found.binding, consumer.judgeLimits)
     if (refusal !== null) {
       letter(buffer, into, source, resolution, record, headers, refusal, nowMs)
       continue

@@ -11,12 +11,14 @@ import {
 import { announce } from '../telemetry/index.ts'
 import { fetchBytes, FETCH_BYTES, roomFor } from './backpressure.ts'
 import { tenantBuffer } from './buffer.ts'
+import type { OwnedPartition } from './claims.ts'
 import { announceRun, consumeRun, type Consumer, type Counted } from './consume.ts'
 import { announceLost, remedyFor } from './lost.ts'
 import { backoffMs, isAway, pause } from './patience.ts'
-import type { AdoptTopic, StartOver } from './places.ts'
+import type { AdoptTopic } from './places.ts'
+import type { FencedPartition } from './settle.ts'
 import { forgetSource, type Sources } from './shares.ts'
-import { sourceKey, type Source } from './sources.ts'
+import { openSource, sourceKey, type Source } from './sources.ts'
 
 export interface FetchParts {
   readonly reader: Reader
@@ -25,7 +27,8 @@ export interface FetchParts {
   readonly consumer: Consumer
   readonly capacityBytes: number
   readonly adopt: AdoptTopic
-  readonly startOver: StartOver
+  /** Ends the claim of a partition whose log was cut back; answers it as claimed anew from the offset, if it is still ours. */
+  readonly startOver: (source: FencedPartition, offset: number) => Promise<OwnedPartition | undefined>
   readonly now: () => number
   readonly random: () => number
   /** Told after every poll, so that what has become due is flushed. */
@@ -91,7 +94,7 @@ function positionsOf(parts: FetchParts, turn: number): { positions: SourcePositi
   const start = sources.length === 0 ? 0 : turn % sources.length
   for (let i = 0; i < sources.length; i += 1) {
     const source = sources[(start + i) % sources.length] as Source
-    if (source.leaving || source.gone || source.retryAtMs > nowMs) continue
+    if (source.leaving || source.gone || source.retiring || source.retryAtMs > nowMs) continue
     const held = tenantBuffer(buffer, source.tenantId).bytes + (asked.get(source.tenantId) ?? 0)
     const left = roomFor(held, { capacityBytes: parts.capacityBytes, usedBytes })
     if (left <= 0) {
@@ -168,10 +171,13 @@ async function meetProblem(parts: FetchParts, source: Source, problem: FetchProb
       source.position = remedy.position
       source.retryAtMs = 0
     } else if (remedy.kind === 'cut_back') {
-      await parts.startOver(source, remedy.position)
+      const again = await parts.startOver(source, remedy.position)
       forgetSource(parts.sources, parts.consumer.buffer, source)
+      if (again !== undefined) parts.sources.byKey.set(sourceKey(again), openSource(again))
     } else {
       source.lost = true
+      // What was read of it is flushed first; then nobody claims it any more.
+      source.retiring = remedy.kind === 'recreated'
     }
   } catch (error) {
     // The bus or Postgres did not answer: the problem comes again with the next poll.

@@ -111,6 +111,6 @@ export function openFlushing(parts: FlushParts, options: FlushingOptions): Flush
 }
 
 function holdsLeaving(lane: Lane): boolean {
-  for (const source of lane.queues.keys()) if (source.leaving) return true
+  for (const source of lane.queues.keys()) if (source.leaving || source.retiring) return true
   return false
 }

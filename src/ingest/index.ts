@@ -4,11 +4,9 @@ export {
   openAdoptTopic,
   openFlushLake,
   openFlushRecord,
-  openStartOver,
   type AdoptTopic,
   type FlushLake,
   type FlushRecord,
   type LakeOptions,
-  type StartOver,
 } from './places.ts'
 export { imbalance, type Tally } from './tally.ts'

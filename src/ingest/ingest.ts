@@ -8,7 +8,7 @@ import type { FlushParts } from './flush-parts.ts'
 import { openFlushing } from './flushing.ts'
 import { memberLoop, openMember } from './member.ts'
 import { pause } from './patience.ts'
-import type { AdoptTopic, FlushLake, FlushRecord, StartOver } from './places.ts'
+import type { AdoptTopic, FlushLake, FlushRecord } from './places.ts'
 import { openResolver } from './resolve.ts'
 import { forgetAll, forgetSource, openSources, type Sources } from './shares.ts'
 import type { Tally } from './tally.ts'
@@ -36,7 +36,6 @@ export interface IngestParts {
   readonly lake: FlushLake
   readonly record: FlushRecord
   readonly adopt: AdoptTopic
-  readonly startOver: StartOver
   readonly limits: IngestLimits
   /** Milliseconds that never step back; only differences count. */
   readonly now?: () => number
@@ -126,7 +125,7 @@ export function startIngest(parts: IngestParts): Ingest {
       consumer,
       capacityBytes: limits.bufferBytes,
       adopt: parts.adopt,
-      startOver: parts.startOver,
+      startOver: async (source, offset) => member.membership?.rewind(source, offset),
       now,
       random,
       onPolled() {

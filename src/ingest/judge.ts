@@ -43,9 +43,17 @@ export function judge(value: Buffer, eventId: string, binding: Binding, limits: 
   const judgement = judgeEvent(value, binding.validate, limits)
   if (judgement.kind === 'refused') {
     const [fault] = judgement.faults
-    return { reason: judgement.reason, pointer: fault?.pointer ?? '', error: fault?.message ?? 'The event is not valid.' }
+    return {
+      reason: judgement.reason,
+      pointer: fault?.pointer ?? '',
+      error: fault?.message ?? 'The event is not valid.',
+    }
   }
   const named = judgement.event.eventId
   if (named === undefined || named.toLowerCase() === eventId) return null
-  return { reason: 'invalid', pointer: '/event_id', error: 'The event_id is not the record key, which is the event id.' }
+  return {
+    reason: 'invalid',
+    pointer: '/event_id',
+    error: 'The event_id is not the record key, which is the event id.',
+  }
 }

@@ -78,7 +78,8 @@ async function live(parts: MemberParts, member: Member, membership: Membership, 
 async function giveBack(parts: MemberParts, member: Member, membership: Membership): Promise<void> {
   const ready = readyToLeave(parts.sources, parts.buffer, (source) => parts.flushing().isInFlight(source))
   if (ready.length === 0) return
-  await membership.giveBack(ready.map(({ topicId, partition, generation }) => ({ topicId, partition, generation })))
+  for (const source of ready) if (source.retiring) await membership.retire(source)
+  await membership.giveBack(ready.filter((source) => !source.retiring))
   gaveBack(parts.sources, parts.buffer, membership.worker, ready, member.members)
 }
 

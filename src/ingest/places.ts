@@ -12,7 +12,7 @@ import type { TopicInfo } from '../bus/index.ts'
 import type { Store } from '../store/index.ts'
 import { abandonIntent, openIntent } from '../upkeep/index.ts'
 import { knownIds } from './ledger.ts'
-import { commitFlush, type CommitOutcome, type FencedPartition, type FlushCommit } from './settle.ts'
+import { commitFlush, type CommitOutcome, type FlushCommit } from './settle.ts'
 
 /** What a flush needs of the lake. */
 export interface FlushLake {
@@ -46,30 +46,6 @@ export interface FlushRecord {
 
 /** A topic that was made anew becomes as many new sources as it has partitions. Safe to repeat. */
 export type AdoptTopic = (tenantId: string, topic: TopicInfo) => Promise<void>
-
-/**
- * Ends the claim of a partition whose log was cut back, and lets its next claim begin at `offset` with nothing settled
- * from there on. What is in flight under the old claim is refused. Changes nothing where the claim had ended.
- */
-export type StartOver = (source: FencedPartition, offset: number) => Promise<void>
-
-export const openStartOver =
-  (store: Store): StartOver =>
-  async ({ topicId, partition, generation }, offset) => {
-    await store.asSystem(async (sql) => {
-      const ended = await sql.query(
-        `UPDATE public.source_partitions SET owner = NULL, generation = generation + 1, next_offset = $4
-         WHERE topic_id = $1 AND partition = $2 AND generation = $3 RETURNING generation`,
-        [topicId, partition, generation, offset],
-      )
-      if (ended.length === 0) return
-      await sql.query(
-        `UPDATE public.settled_offsets SET next_offset = $3
-         WHERE topic_id = $1 AND partition = $2 AND next_offset > $3`,
-        [topicId, partition, offset],
-      )
-    })
-  }
 
 export const openAdoptTopic =
   (store: Store): AdoptTopic =>

@@ -79,10 +79,11 @@ export function readyToLeave(
 ): Source[] {
   const ready: Source[] = []
   for (const source of sources.byKey.values()) {
-    if (!source.leaving || isInFlight(source)) continue
+    if ((!source.leaving && !source.retiring) || isInFlight(source)) continue
     let pending = false
     for (const lane of buffer.tenants.get(source.tenantId)?.lanes.values() ?? []) {
-      if (lane.parked !== undefined) {
+      // Of a topic that is gone nobody can read anything again: it is kept until it is settled.
+      if (lane.parked !== undefined && !source.retiring) {
         lane.shed.delete(source)
         const records = dropQueue(buffer, lane, source)
         if (records > 0) announce('worker.records.released', { ...named(lane), records })
@@ -102,7 +103,7 @@ export function gaveBack(
   given: readonly Source[],
   members: number,
 ): void {
-for (const source of given) forgetSource(sources, buffer, source)
+  for (const source of given) forgetSource(sources, buffer, source)
   announce('worker.share.changed', {
     worker,
     owned: sources.byKey.size,

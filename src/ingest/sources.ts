@@ -31,6 +31,8 @@ export interface Source {
   unknownSinceMs: number | undefined
   /** Its topic is gone and that was said. */
   lost: boolean
+  /** Its topic was made anew under another id: no longer fetched, flushed, then nobody's. */
+  retiring: boolean
 }
 
 export const sourceKey = (of: { readonly topicId: string; readonly partition: number }): string =>
@@ -52,6 +54,7 @@ export function openSource(owned: OwnedPartition): Source {
     retryAtMs: 0,
     unknownSinceMs: undefined,
     lost: false,
+    retiring: false,
   }
 }
 

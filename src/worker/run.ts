@@ -9,7 +9,6 @@ import {
   openFlushLake,
   openFlushRecord,
   openMembership,
-  openStartOver,
   startIngest,
   type Ingest,
   type IngestParts,
@@ -140,7 +139,6 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
     }),
     record: openFlushRecord(store),
     adopt: openAdoptTopic(store),
-    startOver: openStartOver(store),
     limits: settings,
     ...(options.point === undefined ? {} : { point: options.point }),
   })

@@ -18,7 +18,10 @@ test('records that were removed before they were read are counted by name, and r
   carriage.log.deleteBelow(place.topic, 0, 4)
   const ingest = await carriage.start()
   await until('the rest', () => ingest.tally.appended === 6)
-  assert.deepEqual(lost.map(({ topic, reason, missing }) => ({ topic, reason, missing })), [{ topic: place.topic, reason: 'records_missing', missing: 4 }])
+  assert.deepEqual(
+    lost.map(({ topic, reason, missing }) => ({ topic, reason, missing })),
+    [{ topic: place.topic, reason: 'records_missing', missing: 4 }],
+  )
   assert.deepEqual(await numbers(carriage, place), [4, 5, 6, 7, 8, 9])
   assertBalanced(ingest)
 })
@@ -34,9 +37,16 @@ test('a topic that was made anew is reported and read from its start, as another
   carriage.log.append(place.topic, 0, some(place, 5, 5))
   carriage.log.append(place.topic, 1, some(place, 5, 10))
   await until('ten more', () => ingest.tally.appended === 15)
-  assert.deepEqual(lost.map(({ reason, missing }) => ({ reason, missing })), [{ reason: 'recreated', missing: 0 }])
+  assert.deepEqual(
+    lost.map(({ reason, missing }) => ({ reason, missing })),
+    [{ reason: 'recreated', missing: 0 }],
+  )
   assert.deepEqual(await numbers(carriage, place), upTo(15))
   assertBalanced(ingest)
+  await until('the old source is nobody\'s', async () => {
+    const rows = await carriage.pg.sql('admin').query('SELECT 1 FROM source_partitions WHERE retired_at IS NOT NULL AND owner IS NULL')
+    return rows.length === 1 && ingest.facts().owned === 2
+  })
 })
 
 test('a log that was cut back is read again from its start, and no offset given out twice is taken for settled', async (t) => {
@@ -75,8 +85,14 @@ test('a bus that is away is waited for, and an answer that was lost is asked for
   carriage.log.loseNextAnswers(2)
   await until('five rows', () => ingest.tally.appended === 5)
   assert.equal(ingest.tally.consumed, 5)
-  assert.deepEqual(away.map((one) => one.dependency), ['kafka'])
-  assert.deepEqual(back.map((one) => one.dependency), ['kafka'])
+  assert.deepEqual(
+    away.map((one) => one.dependency),
+    ['kafka'],
+  )
+  assert.deepEqual(
+    back.map((one) => one.dependency),
+    ['kafka'],
+  )
 })
 
 test('a tenant that floods is held back by its part of the buffer, and another is read meanwhile', async (t) => {
@@ -88,7 +104,11 @@ test('a tenant that floods is held back by its part of the buffer, and another i
   const ingest = await carriage.start({
     limits: { bufferBytes, flushSeconds: 0.05 },
     // The flooding tenant's flushes do not end until the test says so.
-    record: (real) => ({ ...real, commit: async (commit) => (commit.tenantId === flood.tenantId ? (await open.promise, real.commit(commit)) : real.commit(commit)) }),
+    record: (real) => ({
+      ...real,
+      commit: async (commit) =>
+        commit.tenantId === flood.tenantId ? (await open.promise, real.commit(commit)) : real.commit(commit),
+    }),
   })
   const held = () => ingest.buffer.tenants.get(flood.tenantId)?.bytes ?? 0
   await until('the flood is held back', () => held() > bufferBytes / 2)
@@ -103,7 +123,7 @@ test('a tenant that floods is held back by its part of the buffer, and another i
   assert.deepEqual(await numbers(carriage, flood), upTo(2_000))
 })
 
-test('a new tenant\'s topic is picked up within seconds', async (t) => {
+test("a new tenant's topic is picked up within seconds", async (t) => {
   const carriage = await openCarriage(t)
   const ingest = await carriage.start()
   await until('it runs', () => ingest.facts().shared)

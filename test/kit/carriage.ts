@@ -4,11 +4,27 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RECORD_HEADERS, rawTopic, uuidv7 } from '../../src/event/index.ts'
 import {
-  openAdoptTopic, openFlushLake, openFlushRecord, openMembership, openStartOver, startIngest, imbalance,
-  type FlushLake, type FlushRecord, type Ingest, type IngestLimits, type IngestParts,
+  openAdoptTopic,
+  openFlushLake,
+  openFlushRecord,
+  openMembership,
+  startIngest,
+  imbalance,
+  type FlushLake,
+  type FlushRecord,
+  type Ingest,
+  type IngestLimits,
+  type IngestParts,
 } from '../../src/ingest/index.ts'
 import {
-  loadTable, openDataFileWriter, openDuckDb, openObjectStore, planScan, pointerOf, readParquetSql, type ObjectStore,
+  loadTable,
+  openDataFileWriter,
+  openDuckDb,
+  openObjectStore,
+  planScan,
+  pointerOf,
+  readParquetSql,
+  type ObjectStore,
 } from '../../src/lake/index.ts'
 import { Problem } from '../../src/problems/index.ts'
 import { openBindings, type Bindings } from '../../src/registry/index.ts'
@@ -22,7 +38,12 @@ export interface Place {
   readonly tenantId: string
   readonly tenantSlug: string
   readonly topic: string
-  readonly dataset: { readonly id: string; readonly slug: string; readonly schemaId: string; readonly namespace: string }
+  readonly dataset: {
+    readonly id: string
+    readonly slug: string
+    readonly schemaId: string
+    readonly namespace: string
+  }
 }
 
 /** Real Postgres, a real lake in a folder, and a log in memory: what an ingest carries between. */
@@ -54,8 +75,16 @@ export interface Start {
 }
 
 export const LIMITS: IngestLimits = {
-  flushSeconds: 0.1, flushRows: 10_000, flushMaxRows: 200_000, flushMaxFiles: 64, bufferBytes: 64 << 20,
-  commitsPerSecond: 1_000, parkSeconds: 600, readerGraceSeconds: 300, leaseSeconds: 6, busTrusted: true,
+  flushSeconds: 0.1,
+  flushRows: 10_000,
+  flushMaxRows: 200_000,
+  flushMaxFiles: 64,
+  bufferBytes: 64 << 20,
+  commitsPerSecond: 1_000,
+  parkSeconds: 600,
+  readerGraceSeconds: 300,
+  leaseSeconds: 6,
+  busTrusted: true,
   collectMaxEventBytes: 1 << 20,
   collectMaxDepth: 64,
 }
@@ -86,13 +115,17 @@ export async function openCarriage(owner: Owner): Promise<Carriage> {
   let made = 0
 
   return {
-    pg, store, objects, log, warehouse,
+    pg,
+    store,
+    objects,
+    log,
+    warehouse,
     async place({ partitions = 1, definition = DEFINITION } = {}) {
       const tenant = await makeTenant(places, `t${(made += 1)}`)
       const topic = rawTopic(tenant.id)
-      const [first] = await pg.sql('admin').query<{ topic_id: string }>(
-        'SELECT topic_id FROM source_partitions WHERE topic = $1', [topic],
-      )
+      const [first] = await pg
+        .sql('admin')
+        .query<{ topic_id: string }>('SELECT topic_id FROM source_partitions WHERE topic = $1', [topic])
       const topicId = first?.topic_id ?? randomUUID()
       await pg.sql('admin').query(
         `INSERT INTO source_partitions (topic_id, partition, topic, tenant_id)
@@ -103,16 +136,23 @@ export async function openCarriage(owner: Owner): Promise<Carriage> {
       return addDataset({ tenantId: tenant.id, tenantSlug: tenant.slug, topic }, 'events', definition)
     },
     addDataset: (place, slug, definition = DEFINITION) => addDataset(place, slug, definition),
-    async start({ limits, point, lake = (real: FlushLake) => real, record = (real: FlushRecord) => real, bindings = (real: Bindings) => real, now } = {}) {
+    async start({
+      limits,
+      point,
+      lake = (real: FlushLake) => real,
+      record = (real: FlushRecord) => real,
+      bindings = (real: Bindings) => real,
+      now,
+    } = {}) {
       const ingest = startIngest({
-        join: () => openMembership(store, { worker: `w-${uuidv7()}`, leaseSeconds: limits?.leaseSeconds ?? LIMITS.leaseSeconds }),
+        join: () =>
+          openMembership(store, { worker: `w-${uuidv7()}`, leaseSeconds: limits?.leaseSeconds ?? LIMITS.leaseSeconds }),
         reader: log.reader(),
         admin: log.admin,
         bindings: bindings(openBindings(store, { maxAgeMs: 2_000 })),
         lake: lake(openFlushLake(store, objects, writer, { keepSnapshots: 100, keepMs: 3_600_000, now: Date.now })),
         record: record(openFlushRecord(store)),
         adopt: openAdoptTopic(store),
-        startOver: openStartOver(store),
         limits: { ...LIMITS, ...limits },
         ...(point === undefined ? {} : { point }),
         ...(now === undefined ? {} : { now }),
@@ -132,7 +172,9 @@ export async function openCarriage(owner: Owner): Promise<Carriage> {
       return list
     },
     async rows(place) {
-      const location = await store.asTenant(place.tenantId, (sql) => pointerOf(sql, place.dataset.namespace, place.dataset.slug))
+      const location = await store.asTenant(place.tenantId, (sql) =>
+        pointerOf(sql, place.dataset.namespace, place.dataset.slug),
+      )
       if (location === undefined) throw new Error('the table is not in the catalog')
       const plan = await planScan(objects, await loadTable(objects, location))
       if (plan === undefined || plan.files.length === 0) return []
@@ -150,7 +192,8 @@ export async function openCarriage(owner: Owner): Promise<Carriage> {
     async letters(place) {
       return pg.sql('admin').query(
         `SELECT dataset_id, topic, partition, source_offset::int AS offset, event_id, reason, pointer, error, key, value, headers
-         FROM dead_letters WHERE tenant_id = $1 ORDER BY topic, partition, source_offset`, [place.tenantId],
+         FROM dead_letters WHERE tenant_id = $1 ORDER BY topic, partition, source_offset`,
+        [place.tenantId],
       )
     },
   }
@@ -163,7 +206,11 @@ export async function openCarriage(owner: Owner): Promise<Carriage> {
 }
 
 /** A record as collect would have published it. */
-export function recordOf(place: Place, data: Record<string, unknown>, over: { id?: string; headers?: Record<string, string>; value?: string } = {}): LogRecord {
+export function recordOf(
+  place: Place,
+  data: Record<string, unknown>,
+  over: { id?: string; headers?: Record<string, string>; value?: string } = {},
+): LogRecord {
   const id = over.id ?? uuidv7()
   return {
     key: id,

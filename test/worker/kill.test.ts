@@ -4,7 +4,12 @@ import { openWorkerGround } from '../kit/worker-ground.ts'
 import { until } from '../kit/until.ts'
 
 const POINTS = [
-  'flush.drafted', 'flush.intent_opened', 'flush.files_written', 'flush.staged', 'flush.before_commit', 'flush.after_commit',
+  'flush.drafted',
+  'flush.intent_opened',
+  'flush.files_written',
+  'flush.staged',
+  'flush.before_commit',
+  'flush.after_commit',
 ] as const
 
 test('a worker killed at any point of a flush loses nothing and doubles nothing', async (t) => {
@@ -12,7 +17,10 @@ test('a worker killed at any point of a flush loses nothing and doubles nothing'
   const place = await ground.place('killed')
   let sent = 0
   const send = async (count: number): Promise<void> => {
-    await ground.publish(place, Array.from({ length: count }, (_, n) => sent + n))
+    await ground.publish(
+      place,
+      Array.from({ length: count }, (_, n) => sent + n),
+    )
     sent += count
   }
   for (const point of POINTS) {
@@ -30,11 +38,16 @@ test('a worker killed at any point of a flush loses nothing and doubles nothing'
     const found = await ground.numbers(place)
     return found.length >= sent ? found : undefined
   })
-  assert.deepEqual(numbers, Array.from({ length: sent }, (_, n) => n))
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: sent }, (_, n) => n),
+  )
   last.child.kill('SIGTERM')
   assert.equal(await last.ended, '0')
-  const [totals] = await ground.pg.sql('admin').query(
-    'SELECT sum(records)::int AS records, sum(rows)::int AS rows, sum(duplicates)::int AS duplicates FROM flush_totals',
-  )
+  const [totals] = await ground.pg
+    .sql('admin')
+    .query(
+      'SELECT sum(records)::int AS records, sum(rows)::int AS rows, sum(duplicates)::int AS duplicates FROM flush_totals',
+    )
   assert.deepEqual(totals, { records: sent, rows: sent, duplicates: 0 })
 })

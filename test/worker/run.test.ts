@@ -5,7 +5,11 @@ import { runWorker } from '../../src/worker/index.ts'
 import { openWorkerGround } from '../kit/worker-ground.ts'
 import { until } from '../kit/until.ts'
 
-const get = async (port: number, path: string, method = 'GET'): Promise<{ status: number; text: string; type: string }> => {
+const get = async (
+  port: number,
+  path: string,
+  method = 'GET',
+): Promise<{ status: number; text: string; type: string }> => {
   const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method, redirect: 'manual' })
   return { status: answer.status, text: (await answer.text()).trim(), type: answer.headers.get('content-type') ?? '' }
 }
@@ -21,13 +25,20 @@ test('a worker carries what is published to rows, and its ports say so', async (
   await ground.publish(place, [1, 2, 3])
   await until('three rows', async () => (await ground.numbers(place)).length === 3)
   assert.deepEqual(await ground.numbers(place), [1, 2, 3])
-  assert.deepEqual(await get(worker.healthPort, '/healthz'), { status: 200, text: 'healthy', type: 'text/plain; charset=utf-8' })
+  assert.deepEqual(await get(worker.healthPort, '/healthz'), {
+    status: 200,
+    text: 'healthy',
+    type: 'text/plain; charset=utf-8',
+  })
   assert.equal((await get(worker.healthPort, '/livez')).status, 200)
   assert.equal((await get(worker.healthPort, '/startupz')).status, 200)
   assert.equal((await get(worker.healthPort, '/')).status, 404)
   assert.equal((await get(worker.healthPort, '/healthz', 'POST')).status, 405)
   const partitions = JSON.parse((await get(worker.healthPort, '/partitions')).text) as Array<Record<string, unknown>>
-  assert.deepEqual(partitions.map((one) => [one['topic'], one['position'], one['lag']]), [[place.topic, 3, 0]])
+  assert.deepEqual(
+    partitions.map((one) => [one['topic'], one['position'], one['lag']]),
+    [[place.topic, 3, 0]],
+  )
   const metrics = await get(worker.metricsPort, '/metrics')
   assert.equal(metrics.status, 200)
   assert.match(metrics.text, /pulse_worker_events_consumed_total\{tenant="carried",dataset="events"\} 3/)
@@ -93,7 +104,10 @@ test('a port that is taken is said by its number, and nothing is left open', asy
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
   t.after(() => void taken.close())
   const { port } = taken.address() as { port: number }
-  await assert.rejects(runWorker(ground.settings({ PULSE_WORKER_HEALTH_PORT: String(port) })), new RegExp(`Port ${port} .* is taken`))
+  await assert.rejects(
+    runWorker(ground.settings({ PULSE_WORKER_HEALTH_PORT: String(port) })),
+    new RegExp(`Port ${port} .* is taken`),
+  )
   await assert.rejects(runWorker({ ...ground.settings(), databaseUrl: undefined }), /PULSE_DATABASE_URL is not set/)
   await assert.rejects(runWorker({ ...ground.settings(), kafkaBrokers: [] }), /PULSE_KAFKA_BROKERS is not set/)
 })
