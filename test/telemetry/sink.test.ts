@@ -27,7 +27,7 @@ function fakeFile(take: (text: Buffer) => number | string) {
     },
     writeSync: (_fd, text) => settle(text),
   }
-  return { file, text: () => Buffer.concat(written).toString() }
+  return { file, text: () => Buffer.concat(written).toString(), turn: () => waiting.shift()?.() }
 }
 
 test('lines that come while one is written go together, in order, however little each write takes', () => {
