@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { chown, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { EmbeddedRefused, type Binaries } from './binaries.ts'
+import { identify } from './process.ts'
 import { canEnter, type ServerUser } from './user.ts'
 
 export interface ClusterOptions {
@@ -30,6 +31,7 @@ export async function ensureCluster(cluster: string, options: ClusterOptions): P
             'set PULSE_DATA_DIR to a folder whose parents everybody may enter (for example /var/lib/pulse), or do not run as root.',
     )
   }
+  await removeHalfMade(cluster)
   const half = `${cluster}.${process.pid}`
   const passwordFile = `${half}.password`
   await rm(half, { recursive: true, force: true })
@@ -49,6 +51,16 @@ export async function ensureCluster(cluster: string, options: ClusterOptions): P
     await rm(passwordFile, { force: true })
   }
   return true
+}
+
+/** What a making that was killed has left; one that is still under way is somebody else's. */
+async function removeHalfMade(cluster: string): Promise<void> {
+  for (const name of await readdir(dirname(cluster))) {
+    const pid = /^postgres\.(\d+)(\.password)?$/.exec(name)?.[1]
+    if (pid !== undefined && identify(Number(pid)) === undefined) {
+      await rm(join(dirname(cluster), name), { recursive: true, force: true })
+    }
+  }
 }
 
 function initdb(folder: string, passwordFile: string, { binaries, user, durable }: ClusterOptions): Promise<void> {

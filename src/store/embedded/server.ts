@@ -84,6 +84,7 @@ function serverSettings(port: number, durable: boolean): string[] {
     max_connections: 100,
     wal_level: 'minimal',
     max_wal_senders: 0,
+    max_logical_replication_workers: 0,
     max_wal_size: '512MB',
     io_method: 'sync', // PostgreSQL 18's three I/O workers buy nothing at this size
     jit: 'off',

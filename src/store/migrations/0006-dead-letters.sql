@@ -52,9 +52,10 @@ BEGIN
   END IF;
   FOR day IN SELECT d::date FROM generate_series(today - 1, today + 7, interval '1 day') AS d LOOP
     name := format('dead_letters_%s', to_char(day, 'YYYYMMDD'));
-    CONTINUE WHEN to_regclass(format('partitions.%I', name)) IS NOT NULL;
+    -- pg_class by query, not to_regclass: that may answer from a cache that an advisory lock does not refresh.
+    CONTINUE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'partitions'::regnamespace AND c.relname = name);
     PERFORM pg_advisory_xact_lock(public.ledger_lock() + 1); -- two workers at once: one makes it
-    CONTINUE WHEN to_regclass(format('partitions.%I', name)) IS NOT NULL;
+    CONTINUE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'partitions'::regnamespace AND c.relname = name);
     EXECUTE format('CREATE TABLE partitions.%I PARTITION OF public.dead_letters FOR VALUES FROM (%L) TO (%L)', name, day, day + 1);
     EXECUTE format('ALTER TABLE partitions.%I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format('ALTER TABLE partitions.%I FORCE ROW LEVEL SECURITY', name);
