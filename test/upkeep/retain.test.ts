@@ -121,9 +121,9 @@ test('dead letters are kept their days and then dropped by day, and the days ahe
     { at: 2 },
   ])
   await ground.admin.query(`DROP TABLE partitions.${day(5)}`)
-  const answers = await Promise.all([retainDeadLetters(ground.store, 30), retainDeadLetters(ground.store, 30)])
-  assert.deepEqual(answers, [[], []])
-  assert.ok((await partitions()).includes(`partitions.${day(5)}`), 'made again, by one of two at once')
+  const answers = await Promise.all(Array.from({ length: 5 }, () => retainDeadLetters(ground.store, 30)))
+  assert.deepEqual(answers.flat(), [])
+  assert.ok((await partitions()).includes(`partitions.${day(5)}`), 'made again, by one of five at once')
   const bare = await ground.admin.query(
     `SELECT relname FROM pg_class WHERE relnamespace = 'partitions'::regnamespace AND relkind = 'r' AND relname LIKE 'dead%'
      AND relname NOT IN ($1) AND NOT (relrowsecurity AND relforcerowsecurity)`,
