@@ -6,7 +6,7 @@ import { addDataset, call, makePlace, type Place } from '../test/kit/api.ts'
 import { withPostgres, type TestPostgres } from '../test/kit/postgres.ts'
 import { bootPulse, type System } from '../test/kit/system.ts'
 import { until } from '../test/kit/until.ts'
-import { EVERY_TYPE, everyTypeAt } from './every-type.ts'
+import { EVERY_TYPE, everyTypeAt } from '../test/kit/every-type.ts'
 
 /**
  * Foreign engines and a strict checker judge what the real system wrote: `pulse start` on a database

@@ -61,7 +61,7 @@ export function everyTypeAt(n: number, nullLists = false): Record<string, unknow
     ref: `0193a000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`,
     maybe: n % 2 === 0 ? null : 'there',
     free: [{ any: ['thing', n] }, 'text', 17, [1, { a: null }]][n % 4],
-    place: { name: `place ${n}`, point: { x: n / 4, y: -n }, seen: [at] },
+    place: { name: `place ${n}`, point: { x: n / 4, y: 1 - n }, seen: [at] },
     tags: [[], ['one'], ['one', 'two', '']][n % 3],
     items: [
       [],
