@@ -9,6 +9,7 @@ import { fateOf } from './verdicts.ts'
 
 /** Of one request: a flush over 2,000 topics is some requests, not 2,000. */
 const REQUEST_BYTES = 4 * 1024 * 1024
+/** Requests in flight to one broker: one that hangs must not hold up what the others lead. */
 const MAX_SENDS = 4
 /** With this much waiting a send goes out at once, otherwise after the linger (while others are in flight). */
 const FULL_RECORDS = 1000
@@ -35,18 +36,20 @@ export interface Sender {
 }
 
 /**
- * Takes batches out of the outbox and sees each to its verdict: at most four requests in flight, one batch a partition
+ * Takes batches out of the outbox and sees each to its verdict: at most four requests in flight to a broker, one batch a partition
  * (the protocol's rule), what failed back into the outbox by itself, with a pause that grows.
  */
 export function openSender({ outbox, calls, links, topology, timeoutMs, nowMs, wallMs }: SenderParts): Sender {
   let sends = 0
+  const sendsTo = new Map<string, number>()
   let soon: NodeJS.Immediate | undefined
   let linger: NodeJS.Timeout | undefined
   let later: NodeJS.Timeout | undefined
 
   function wake(): void {
-    if (sends >= MAX_SENDS || soon !== undefined) return
-    if (sends === 0 || outbox.records >= FULL_RECORDS || outbox.bytes >= FULL_BYTES) {
+    if (soon !== undefined) return
+    const full = outbox.records >= FULL_RECORDS || outbox.bytes >= FULL_BYTES
+    if (sends === 0 || (full && sends < MAX_SENDS)) {
       clearTimeout(linger)
       linger = undefined
       soon = setImmediate(() => {
@@ -62,9 +65,7 @@ export function openSender({ outbox, calls, links, topology, timeoutMs, nowMs, w
   }
 
   function flush(): void {
-    while (sends < MAX_SENDS) {
-      const requests = gather()
-      if (requests.size === 0) return
+    for (let requests = gather(); requests.size > 0; requests = gather()) {
       for (const [leader, batches] of requests) void send(leader, batches)
     }
   }
@@ -83,6 +84,7 @@ export function openSender({ outbox, calls, links, topology, timeoutMs, nowMs, w
         nextTryMs = Math.min(nextTryMs, queue.notBeforeMs)
         continue
       }
+      if ((sendsTo.get(leader) ?? 0) >= MAX_SENDS) continue
       const before = outbox.bytes
       const batch = outbox.take(queue)
       bytes += before - outbox.bytes
@@ -122,6 +124,7 @@ export function openSender({ outbox, calls, links, topology, timeoutMs, nowMs, w
 
   async function send(leader: string, batches: readonly Batch[]): Promise<void> {
     sends += 1
+    sendsTo.set(leader, (sendsTo.get(leader) ?? 0) + 1)
     try {
       const time = wallMs()
       const parts: ProducePart[] = batches.map(({ queue, records }) => ({
@@ -141,6 +144,7 @@ export function openSender({ outbox, calls, links, topology, timeoutMs, nowMs, w
       topology.refresh([...new Set(batches.map(({ queue }) => queue.topic))]).catch(() => undefined)
     } finally {
       sends -= 1
+      sendsTo.set(leader, (sendsTo.get(leader) ?? 1) - 1)
       if (outbox.records > 0) wake()
     }
   }

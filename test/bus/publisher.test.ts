@@ -203,6 +203,29 @@ test('a broker that never answers hangs nobody', async () => {
   assert.equal((await publisher.publish([record('t', 'late')]))[0]?.code, 'unreachable')
 })
 
+test('a broker that hangs does not hold up what the others lead', async () => {
+  const links = fakeLinks({
+    'a:1': broker(
+      () => CODE.none,
+      [],
+      () => new Promise(() => undefined),
+    ),
+    'b:1': broker(() => CODE.none),
+  })
+  await using publisher = publisherOn(links, fakeTopology(new Map([route('t', 'a:1', 'b:1')])), 1500)
+  const hanging = Array.from({ length: 20 }, async () => {
+    await new Promise((settle) => setTimeout(settle, Math.random() * 50))
+    return publisher.publish([record('t', 'x'.repeat(600_000), { partition: 0 })])
+  })
+  await new Promise((settle) => setTimeout(settle, 100))
+  const begun = performance.now()
+  for (let index = 0; index < 20; index += 1) {
+    assert.deepEqual(await publisher.publish([record('t', 'y', { partition: 1 })]), [null])
+  }
+  assert.ok(performance.now() - begun < 1000)
+  for (const [verdict] of await Promise.all(hanging)) assert.equal(verdict?.code, 'timeout')
+})
+
 test('while no broker answers, records of topics that are not known yet are unreachable, not unknown', async () => {
   const topology = fakeTopology(new Map())
   topology.away = true
