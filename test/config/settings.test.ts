@@ -3,7 +3,16 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { SETTINGS, SettingsRefused, keyOf, loadSettings, readSettings, redact, settingsDocument, settingsHelp } from '../../src/config/index.ts'
+import {
+  SETTINGS,
+  SettingsRefused,
+  keyOf,
+  loadSettings,
+  readSettings,
+  redact,
+  settingsDocument,
+  settingsHelp,
+} from '../../src/config/index.ts'
 
 test('without any variable every setting has its default, frozen', () => {
   const settings = loadSettings({})
@@ -31,7 +40,14 @@ test('every setting that others rely on is in the table', () => {
 
 test('everything that is wrong is said at once, a sentence each, without the secrets', () => {
   assert.throws(
-    () => loadSettings({ PULSE_API_PORT: '80000', PULSE_FLUSH_ROWS: 'many', PULSE_BUS_TRUSTED: 'yes', PULSE_DATABASE_URL: 'mysql://me:hunter2@h/d', PULSE_KAFKA_BROKERS: 'a:1,b' }),
+    () =>
+      loadSettings({
+        PULSE_API_PORT: '80000',
+        PULSE_FLUSH_ROWS: 'many',
+        PULSE_BUS_TRUSTED: 'yes',
+        PULSE_DATABASE_URL: 'mysql://me:hunter2@h/d',
+        PULSE_KAFKA_BROKERS: 'a:1,b',
+      }),
     (error) => {
       assert.ok(error instanceof SettingsRefused)
       assert.equal(error.faults.length, 5)
@@ -60,9 +76,18 @@ test('a secret may come from a file, but not from two places', async (t) => {
   t.after(() => rm(folder, { recursive: true }))
   const file = join(folder, 'url')
   await writeFile(file, 'postgres://pulse_app:s%40cret@db:5432/pulse\n')
-  assert.equal(loadSettings({ PULSE_DATABASE_URL_FILE: file }).databaseUrl, 'postgres://pulse_app:s%40cret@db:5432/pulse')
-  assert.throws(() => loadSettings({ PULSE_DATABASE_URL_FILE: file, PULSE_DATABASE_URL: 'postgres://a@b/c' }), /both set/)
-  assert.throws(() => loadSettings({ PULSE_S3_SECRET_KEY_FILE: join(folder, 'absent') }), /PULSE_S3_SECRET_KEY cannot be read from/)
+  assert.equal(
+    loadSettings({ PULSE_DATABASE_URL_FILE: file }).databaseUrl,
+    'postgres://pulse_app:s%40cret@db:5432/pulse',
+  )
+  assert.throws(
+    () => loadSettings({ PULSE_DATABASE_URL_FILE: file, PULSE_DATABASE_URL: 'postgres://a@b/c' }),
+    /both set/,
+  )
+  assert.throws(
+    () => loadSettings({ PULSE_S3_SECRET_KEY_FILE: join(folder, 'absent') }),
+    /PULSE_S3_SECRET_KEY cannot be read from/,
+  )
 })
 
 test('a folder becomes a file URI, an s3 prefix loses its last slash, other schemes are refused', () => {
@@ -72,14 +97,24 @@ test('a folder becomes a file URI, an s3 prefix loses its last slash, other sche
 })
 
 test('printed settings hold no secret', () => {
-  const settings = loadSettings({ PULSE_DATABASE_URL: 'postgres://app:hunter2@db/p?password=hunter2', PULSE_S3_ACCESS_KEY: 'hunter2', PULSE_S3_SECRET_KEY: 'hunter2', PULSE_KAFKA_SASL_MECHANISM: 'PLAIN', PULSE_KAFKA_SASL_USERNAME: 'u', PULSE_KAFKA_SASL_PASSWORD: 'hunter2' })
+  const settings = loadSettings({
+    PULSE_DATABASE_URL: 'postgres://app:hunter2@db/p?password=hunter2',
+    PULSE_S3_ACCESS_KEY: 'hunter2',
+    PULSE_S3_SECRET_KEY: 'hunter2',
+    PULSE_KAFKA_SASL_MECHANISM: 'PLAIN',
+    PULSE_KAFKA_SASL_USERNAME: 'u',
+    PULSE_KAFKA_SASL_PASSWORD: 'hunter2',
+  })
   const printed = JSON.stringify(redact(settings))
   assert.doesNotMatch(printed, /hunter2/)
   assert.match(printed, /postgres:\/\/app:\*\*\*@db\/p/)
 })
 
 test('docs/reference/settings.md is what the table says (write it with: npm run check -- --write)', async () => {
-  assert.equal(await readFile(join(import.meta.dirname, '../../docs/reference/settings.md'), 'utf8'), settingsDocument())
+  assert.equal(
+    await readFile(join(import.meta.dirname, '../../docs/reference/settings.md'), 'utf8'),
+    settingsDocument(),
+  )
 })
 
 test('--help names every setting', () => {
