@@ -79,7 +79,8 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
   )
 
   let stopping = false
-  let ingest: Ingest | undefined
+  // The probes answer before there is an ingest to ask.
+  const carriage: { ingest?: Ingest } = {}
   const postgresAway = (detail: string): void => announce('dependency.away', { dependency: 'postgres', detail })
   const postgresBack = (): void => announce('dependency.back', { dependency: 'postgres' })
   const store = opened.use(
@@ -97,7 +98,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
     ),
   )
   const postgres = opened.use(watchPostgres(store, now))
-  const facts = (): WorkerFacts => ({ ...(ingest?.facts() ?? EARLIER_FACTS), stopping, postgres: postgres.facts() })
+  const facts = (): WorkerFacts => ({ ...(carriage.ingest?.facts() ?? EARLIER_FACTS), stopping, postgres: postgres.facts() })
 
   const metricsServer = opened.use(
     await openServer(settings.host, settings.workerMetricsPort, {
@@ -113,7 +114,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
       '/healthz': () => answered(healthz(facts())),
       '/livez': () => answered(livez(facts())),
       '/startupz': () => answered(startupz(facts())),
-      '/partitions': () => json(partitionsOf(ingest)),
+      '/partitions': () => json(partitionsOf(carriage.ingest)),
     }),
   )
 
@@ -142,7 +143,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
     limits: settings,
     ...(options.point === undefined ? {} : { point: options.point }),
   })
-  ingest = carrying
+  carriage.ingest = carrying
   const upkeep = startUpkeep({ store, bus, objects, settings, worker: () => carrying.facts().worker })
   announce('worker.started', { worker: name, metricsPort: metricsServer.port, healthPort: healthServer.port })
 

@@ -3,7 +3,18 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Binding } from '../../src/registry/index.ts'
 import {
-  bufferLetter, bufferRow, dropQueue, laneOf, openBuffer, openFor, pendingOffsets, putBack, settle, shedTail, take, type Take,
+  bufferLetter,
+  bufferRow,
+  dropQueue,
+  laneOf,
+  openBuffer,
+  openFor,
+  pendingOffsets,
+  putBack,
+  settle,
+  shedTail,
+  take,
+  type Take,
 } from '../../src/ingest/buffer.ts'
 import { lineBytes, lineMiddle } from '../../src/ingest/line.ts'
 import type { DeadLetter } from '../../src/ingest/settle.ts'
@@ -13,16 +24,37 @@ import { imbalance, move } from '../../src/ingest/tally.ts'
 const bindings = ['s1', 's2'].map((schemaId) => ({ schemaId }) as Binding)
 const names = (datasetId: string) => ({ datasetId, tenantSlug: 't', datasetSlug: datasetId, datasetNumber: 1 })
 const newSource = (partition: number): Source =>
-  openSource({ topicId: 'x', topic: 'topic', partition, tenantId: 't', generation: 1, nextOffset: 0, settled: new Map() })
+  openSource({
+    topicId: 'x',
+    topic: 'topic',
+    partition,
+    tenantId: 't',
+    generation: 1,
+    nextOffset: 0,
+    settled: new Map(),
+  })
 const middle = lineMiddle('2026-01-01T00:00:00Z', 'topic', 0)
 const id = Buffer.from('01900000-0000-7000-8000-000000000001')
 
-function addRow(buffer: ReturnType<typeof openBuffer>, source: Source, datasetId: string, version: number, size: number): void {
+function addRow(
+  buffer: ReturnType<typeof openBuffer>,
+  source: Source,
+  datasetId: string,
+  version: number,
+  size: number,
+): void {
   const lane = laneOf(buffer, 't', names(datasetId))
   const value = Buffer.alloc(size, 0x20)
   const offset = source.position++
   const segment = openFor(buffer, lane, source, bindings[version], offset, lineBytes(middle, null, value), 0)
-  bufferRow(buffer, lane, segment, { id, idText: String(offset), middle, receivedAt: '', traceparent: '', extra: null }, offset, value)
+  bufferRow(
+    buffer,
+    lane,
+    segment,
+    { id, idText: String(offset), middle, receivedAt: '', traceparent: '', extra: null },
+    offset,
+    value,
+  )
 }
 function addLetter(buffer: ReturnType<typeof openBuffer>, source: Source, datasetId: string): void {
   const lane = laneOf(buffer, 't', names(datasetId))
@@ -32,9 +64,25 @@ function addLetter(buffer: ReturnType<typeof openBuffer>, source: Source, datase
 }
 
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('row' as const), source: fc.nat(2), dataset: fc.nat(2), version: fc.nat(1), size: fc.nat(5000) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('row' as const),
+      source: fc.nat(2),
+      dataset: fc.nat(2),
+      version: fc.nat(1),
+      size: fc.nat(5000),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('letter' as const), source: fc.nat(2), dataset: fc.nat(2) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('take' as const), dataset: fc.nat(2), most: fc.integer({ min: 1, max: 30 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('take' as const),
+      dataset: fc.nat(2),
+      most: fc.integer({ min: 1, max: 30 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('settle' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('putBack' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('lose' as const), source: fc.nat(2) }) },
@@ -83,9 +131,17 @@ test('whatever is buffered, taken, put back, lost or settled: nothing vanishes, 
         }
         assert.equal(imbalance(buffer.tally), 0)
         const lanes = [...(buffer.tenants.get('t')?.lanes.values() ?? [])]
-        assert.equal(lanes.reduce((sum, lane) => sum + lane.records, 0), buffer.tally.buffered)
-        assert.equal(lanes.reduce((sum, lane) => sum + lane.inFlight, 0), buffer.tally.inFlight)
-        const held = lanes.reduce((sum, lane) => sum + lane.bytes, 0) + [...flights.values()].reduce((sum, taken) => sum + taken.bytes, 0)
+        assert.equal(
+          lanes.reduce((sum, lane) => sum + lane.records, 0),
+          buffer.tally.buffered,
+        )
+        assert.equal(
+          lanes.reduce((sum, lane) => sum + lane.inFlight, 0),
+          buffer.tally.inFlight,
+        )
+        const held =
+          lanes.reduce((sum, lane) => sum + lane.bytes, 0) +
+          [...flights.values()].reduce((sum, taken) => sum + taken.bytes, 0)
         assert.equal(buffer.bytes, held)
         assert.equal(buffer.tenants.get('t')?.bytes ?? 0, held)
       }

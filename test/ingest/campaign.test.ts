@@ -28,13 +28,17 @@ test('whatever fails while workers come and go: every event is one row or one de
           await carriage.pg.sql('admin').query('UPDATE flush_intents SET condemned_at = clock_timestamp()')
         }
         if (name === 'flush.before_commit' && failing(0.05)) {
-          await carriage.pg.sql('admin').query('UPDATE source_partitions SET owner = NULL, generation = generation + 1 WHERE partition = 0')
+          await carriage.pg
+            .sql('admin')
+            .query('UPDATE source_partitions SET owner = NULL, generation = generation + 1 WHERE partition = 0')
         }
       },
       lake: (real) => ({
         ...real,
-        load: (...given) => (failing(0.03) ? Promise.reject(new LakeFault('store_away', 'on purpose')) : real.load(...given)),
-        write: (...given) => (failing(0.05) ? Promise.reject(new LakeFault('store_away', 'on purpose')) : real.write(...given)),
+        load: (...given) =>
+          failing(0.03) ? Promise.reject(new LakeFault('store_away', 'on purpose')) : real.load(...given),
+        write: (...given) =>
+          failing(0.05) ? Promise.reject(new LakeFault('store_away', 'on purpose')) : real.write(...given),
         async stage(...given) {
           if (!failing(0.1)) return real.stage(...given)
           if (failing(0.5)) await real.stage(...given)
@@ -60,7 +64,8 @@ test('whatever fails while workers come and go: every event is one row or one de
         const known = [...rows.keys()]
         const again = failing(0.1) && known.length > 0 ? seeded.pick(known) : undefined
         // One id is one dataset's here, so that what must become of it is plain.
-        if (again !== undefined) return recordOf(places[rows.get(again) as number] as Place, { timestamp: at(2), n }, { id: again })
+        if (again !== undefined)
+          return recordOf(places[rows.get(again) as number] as Place, { timestamp: at(2), n }, { id: again })
         if (failing(0.05)) {
           refused += 1
           return recordOf(into, { timestamp: at(1), n: 'no number' })
@@ -83,11 +88,17 @@ test('whatever fails while workers come and go: every event is one row or one de
   }
   if (workers.length === 0) workers = [await start()]
   const end = [0, 1, 2].map((partition) => carriage.log.end(place.topic, partition))
-  await until('everything is settled', async () => {
-    for (const worker of workers) assertBalanced(worker)
-    const sources = await carriage.pg.sql('admin').query<{ next_offset: string }>('SELECT next_offset FROM source_partitions ORDER BY partition')
-    return sources.every((source, partition) => Number(source.next_offset) === end[partition])
-  }, 60_000)
+  await until(
+    'everything is settled',
+    async () => {
+      for (const worker of workers) assertBalanced(worker)
+      const sources = await carriage.pg
+        .sql('admin')
+        .query<{ next_offset: string }>('SELECT next_offset FROM source_partitions ORDER BY partition')
+      return sources.every((source, partition) => Number(source.next_offset) === end[partition])
+    },
+    60_000,
+  )
   for (const worker of workers) await worker.stop(5_000)
   for (const [index, one] of places.entries()) {
     const found = (await carriage.rows(one)).map((row) => String(row['_event_id'])).sort()
@@ -96,5 +107,7 @@ test('whatever fails while workers come and go: every event is one row or one de
   const letters = await carriage.letters(place)
   assert.equal(letters.length, refused)
   assert.deepEqual(new Set(letters.map((letter) => letter['reason'])), new Set(refused > 0 ? ['unconvertible'] : []))
-  t.diagnostic(`${rows.size} rows, ${refused} dead letters, ${consumed + workers.reduce((sum, one) => sum + one.tally.consumed, 0)} consumed`)
+  t.diagnostic(
+    `${rows.size} rows, ${refused} dead letters, ${consumed + workers.reduce((sum, one) => sum + one.tally.consumed, 0)} consumed`,
+  )
 })

@@ -23,7 +23,11 @@ test('what cannot be resolved becomes a dead letter with its reason, whole, and 
     [{ ...good, value: null }, 'malformed', /has no value/],
     [{ ...good, value: '' }, 'malformed', /has no value/],
   ]
-  carriage.log.append(place.topic, 0, [good, ...cases.map(([record]) => record), recordOf(place, { timestamp: at(2), n: 2 })])
+  carriage.log.append(place.topic, 0, [
+    good,
+    ...cases.map(([record]) => record),
+    recordOf(place, { timestamp: at(2), n: 2 }),
+  ])
   const ingest = await carriage.start()
   await until('everything is settled', () => ingest.tally.appended + ingest.tally.deadLettered === cases.length + 2)
   assertBalanced(ingest)
@@ -46,24 +50,48 @@ test('on a bus that is not trusted every record is judged as the API would judge
   const place = await carriage.place()
   const judged: ReadonlyArray<readonly [LogRecord, string, string]> = [
     [recordOf(place, {}, { value: 'not json' }), 'malformed', ''],
-    [recordOf(place, {}, { value: '{"dataset":"events","data":{"timestamp":"2026-03-01T00:00:00Z","n":1,"n":2}}' }), 'malformed', '/data/n'],
+    [
+      recordOf(place, {}, { value: '{"dataset":"events","data":{"timestamp":"2026-03-01T00:00:00Z","n":1,"n":2}}' }),
+      'malformed',
+      '/data/n',
+    ],
     [recordOf(place, { timestamp: at(1), n: 'one' }), 'invalid', '/data/n'],
     [recordOf(place, { timestamp: at(1), n: 1, more: true }), 'invalid', '/data/more'],
     [recordOf(place, { n: 1 }), 'invalid', '/data/timestamp'],
-    [recordOf(place, {}, { value: JSON.stringify({ dataset: 'events', event_id: uuidv7(), data: { timestamp: at(1), n: 1 } }) }), 'invalid', '/event_id'],
+    [
+      recordOf(
+        place,
+        {},
+        { value: JSON.stringify({ dataset: 'events', event_id: uuidv7(), data: { timestamp: at(1), n: 1 } }) },
+      ),
+      'invalid',
+      '/event_id',
+    ],
     [recordOf(place, { timestamp: at(1), n: 1, name: 'x'.repeat(2 << 20) }), 'too_large', ''],
   ]
-  carriage.log.append(place.topic, 0, [...judged.map(([record]) => record), recordOf(place, { timestamp: at(1), n: 7 })])
+  carriage.log.append(place.topic, 0, [
+    ...judged.map(([record]) => record),
+    recordOf(place, { timestamp: at(1), n: 7 }),
+  ])
   const ingest = await carriage.start({ limits: { busTrusted: false } })
   await until('everything is settled', () => ingest.tally.appended + ingest.tally.deadLettered === judged.length + 1)
   assertBalanced(ingest)
-  assert.deepEqual((await carriage.rows(place)).map((row) => Number(row['n'])), [7])
+  assert.deepEqual(
+    (await carriage.rows(place)).map((row) => Number(row['n'])),
+    [7],
+  )
   const letters = await carriage.letters(place)
-  assert.deepEqual(letters.map((letter) => letter['reason']), judged.map(([, reason]) => reason))
+  assert.deepEqual(
+    letters.map((letter) => letter['reason']),
+    judged.map(([, reason]) => reason),
+  )
   for (const letter of letters) assert.equal(letter['dataset_id'], place.dataset.id)
   letters.forEach((letter, index) => {
     const pointer = judged[index]?.[2] ?? ''
-    assert.ok(String(letter['pointer']).startsWith(pointer) || pointer === '/data/timestamp', `${String(letter['pointer'])} for case ${index}`)
+    assert.ok(
+      String(letter['pointer']).startsWith(pointer) || pointer === '/data/timestamp',
+      `${String(letter['pointer'])} for case ${index}`,
+    )
   })
 })
 
@@ -82,7 +110,7 @@ test('a record that names a version that was never bound is judged by the curren
   assert.equal(letter?.['reason'], 'invalid')
 })
 
-test('what a schema that is open does not name is kept in _extra, in the client\'s own digits', async (t) => {
+test("what a schema that is open does not name is kept in _extra, in the client's own digits", async (t) => {
   const carriage = await openCarriage(t)
   const place = await carriage.place({
     definition: {
@@ -103,7 +131,7 @@ test('what a schema that is open does not name is kept in _extra, in the client\
   assert.deepEqual(extras, ['{"big":123456789012345678901234567890,"q":"a\\"b"}', null])
 })
 
-test('a missing or unusable time of receipt is replaced by the bus\'s own, and everything else stays', async (t) => {
+test("a missing or unusable time of receipt is replaced by the bus's own, and everything else stays", async (t) => {
   const carriage = await openCarriage(t)
   const place = await carriage.place()
   carriage.log.append(place.topic, 0, [

@@ -43,8 +43,10 @@ test('a topic that was made anew is reported and read from its start, as another
   )
   assert.deepEqual(await numbers(carriage, place), upTo(15))
   assertBalanced(ingest)
-  await until('the old source is nobody\'s', async () => {
-    const rows = await carriage.pg.sql('admin').query('SELECT 1 FROM source_partitions WHERE retired_at IS NOT NULL AND owner IS NULL')
+  await until("the old source is nobody's", async () => {
+    const rows = await carriage.pg
+      .sql('admin')
+      .query('SELECT 1 FROM source_partitions WHERE retired_at IS NOT NULL AND owner IS NULL')
     return rows.length === 1 && ingest.facts().owned === 2
   })
 })

@@ -35,10 +35,16 @@ test('an id that comes twice is one row: within a flush, across flushes, and the
   const ingest = await carriage.start({
     record: (real): FlushRecord => ({ ...real, knownIds: (...given) => ((asked += 1), real.knownIds(...given)) }),
   })
-  carriage.log.append(place.topic, 0, [recordOf(place, { timestamp: at(1), n: 1 }, { id }), recordOf(place, { timestamp: at(1), n: 2 }, { id: id.toUpperCase() })])
+  carriage.log.append(place.topic, 0, [
+    recordOf(place, { timestamp: at(1), n: 1 }, { id }),
+    recordOf(place, { timestamp: at(1), n: 2 }, { id: id.toUpperCase() }),
+  ])
   await until('the first flush', () => ingest.tally.appended === 1 && ingest.tally.duplicates === 1)
   assert.equal(asked, 0)
-  carriage.log.append(place.topic, 0, [recordOf(place, { timestamp: at(1), n: 3 }, { id }), recordOf(place, { timestamp: at(1), n: 4 })])
+  carriage.log.append(place.topic, 0, [
+    recordOf(place, { timestamp: at(1), n: 3 }, { id }),
+    recordOf(place, { timestamp: at(1), n: 4 }),
+  ])
   await until('the second flush', () => ingest.tally.appended === 2 && ingest.tally.duplicates === 2)
   assert.equal(asked, 0, 'the commit itself found out')
   carriage.log.append(place.topic, 0, [recordOf(place, { timestamp: at(1), n: 5 }, { id })])
@@ -66,11 +72,15 @@ test('rows that do not convert become dead letters alone, and a corrected event 
   assertBalanced(ingest)
   assert.deepEqual(await numbers(carriage, place), [...upTo(100), 1000])
   const letters = await carriage.letters(place)
-  assert.deepEqual(letters.map((letter) => [letter['offset'], letter['reason'], letter['event_id']]), [
-    [50, 'unconvertible', id], [52, 'unconvertible', other],
-  ])
-  assert.equal((letters[0]?.['headers'] as unknown[]).length, 4)
-  assert.equal((letters[1]?.['headers'] as unknown[]).length, 5)
+  assert.deepEqual(
+    letters.map((letter) => [letter['offset'], letter['reason'], letter['event_id']]),
+    [
+      [50, 'unconvertible', id],
+      [52, 'unconvertible', other],
+    ],
+  )
+  assert.equal((letters[0]?.['headers'] as unknown[] | undefined)?.length, 4)
+  assert.equal((letters[1]?.['headers'] as unknown[] | undefined)?.length, 5)
   assert.equal(JSON.parse(String(letters[1]?.['value'])).data.n, 2000)
 })
 
@@ -78,12 +88,18 @@ test('records of two schema versions in one flush are each read with their own m
   const carriage = await openCarriage(t)
   const place = await carriage.place()
   const second = await carriage.addDataset(place, 'other')
-  await carriage.pg.sql('admin').query(
-    'INSERT INTO dataset_bindings (tenant_id, dataset_id, schema_id, shape) SELECT tenant_id, dataset_id, $1, shape FROM dataset_bindings WHERE dataset_id = $2',
-    [second.dataset.schemaId, place.dataset.id],
-  )
+  await carriage.pg
+    .sql('admin')
+    .query(
+      'INSERT INTO dataset_bindings (tenant_id, dataset_id, schema_id, shape) SELECT tenant_id, dataset_id, $1, shape FROM dataset_bindings WHERE dataset_id = $2',
+      [second.dataset.schemaId, place.dataset.id],
+    )
   const records = upTo(9).map((n) =>
-    recordOf(place, { timestamp: at(1), n }, { headers: { 'pulse-schema': n % 2 === 0 ? place.dataset.schemaId : second.dataset.schemaId } }),
+    recordOf(
+      place,
+      { timestamp: at(1), n },
+      { headers: { 'pulse-schema': n % 2 === 0 ? place.dataset.schemaId : second.dataset.schemaId } },
+    ),
   )
   carriage.log.append(place.topic, 0, records)
   const ingest = await carriage.start()
@@ -145,7 +161,14 @@ test('a table that is gone parks its dataset alone; when it is back nothing is m
   assert.equal(Number(source?.next_offset), 0, 'what is parked holds the partition back')
   await admin.query(
     `INSERT INTO iceberg_catalog.iceberg_tables VALUES ($1, $2, $3, $4, $5, $6)`,
-    ['catalog_name', 'table_namespace', 'table_name', 'metadata_location', 'previous_metadata_location', 'iceberg_type'].map((name) => table?.[name]),
+    [
+      'catalog_name',
+      'table_namespace',
+      'table_name',
+      'metadata_location',
+      'previous_metadata_location',
+      'iceberg_type',
+    ].map((name) => table?.[name]),
   )
   await until('all rows', () => ingest.tally.appended === 30)
   assertBalanced(ingest)
@@ -157,7 +180,11 @@ test('past the bound the records of a broken table become dead letters that can 
   const carriage = await openCarriage(t)
   const place = await carriage.place()
   const healthy = await carriage.addDataset(place, 'healthy')
-  await carriage.pg.sql('admin').query(`UPDATE iceberg_catalog.iceberg_tables SET metadata_location = 'file:///nowhere' WHERE table_name = 'events'`)
+  await carriage.pg
+    .sql('admin')
+    .query(
+      `UPDATE iceberg_catalog.iceberg_tables SET metadata_location = 'file:///nowhere' WHERE table_name = 'events'`,
+    )
   carriage.log.append(place.topic, 0, [...some(place, 5), ...some(healthy, 5)])
   const ingest = await carriage.start({ limits: { parkSeconds: 1 } })
   await until('dead letters', () => ingest.tally.deadLettered === 5)
@@ -216,7 +243,7 @@ test('an answer to COMMIT that is lost changes nothing: the rows are there once'
   assert.deepEqual(await totalsOf(carriage), { records: 10, rows: 10, duplicates: 0, dead_letters: 0 })
 })
 
-test('a flush whose partition was taken meanwhile commits nothing, and its records are the new owner\'s', async (t) => {
+test("a flush whose partition was taken meanwhile commits nothing, and its records are the new owner's", async (t) => {
   const carriage = await openCarriage(t)
   const place = await carriage.place()
   carriage.log.append(place.topic, 0, some(place, 10))
@@ -233,10 +260,17 @@ test('a flush whose partition was taken meanwhile commits nothing, and its recor
   await until('ten rows', () => ingest.tally.appended === 10)
   assertBalanced(ingest)
   assert.equal(fenced.length, 1)
-  assert.equal(released.reduce((sum, one) => sum + one.records, 0), 10)
+  assert.equal(
+    released.reduce((sum, one) => sum + one.records, 0),
+    10,
+  )
   assert.equal(ingest.tally.consumed, 20, 'read again after it was claimed again')
   assert.deepEqual(await numbers(carriage, place), upTo(10))
-  assert.deepEqual((await intents(carriage)).map((one) => one.condemned), [true], 'the files are the sweeper\'s')
+  assert.deepEqual(
+    (await intents(carriage)).map((one) => one.condemned),
+    [true],
+    "the files are the sweeper's",
+  )
 })
 
 test('a table that another worker moves under a flush is staged again, and both flushes stand', async (t) => {
@@ -253,9 +287,13 @@ test('a table that another worker moves under a flush is staged again, and both 
       await until('the other worker moved the table', () => two.tally.appended > before, 5_000)
     },
   })
-  await until('both have a share', () => one.facts().owned > 0 && two.facts().owned > 0 && one.facts().owned + two.facts().owned === 4)
+  await until(
+    'both have a share',
+    () => one.facts().owned > 0 && two.facts().owned > 0 && one.facts().owned + two.facts().owned === 4,
+  )
   for (let round = 0; round < 12; round += 1) {
-    for (let partition = 0; partition < 4; partition += 1) carriage.log.append(place.topic, partition, some(place, 5, round * 20 + partition * 5))
+    for (let partition = 0; partition < 4; partition += 1)
+      carriage.log.append(place.topic, partition, some(place, 5, round * 20 + partition * 5))
     await until('the round', () => one.tally.appended + two.tally.appended === (round + 1) * 20)
   }
   assertBalanced(one)
@@ -289,9 +327,17 @@ test('a dataset that is parked with much buffered keeps little, and reads the re
   await admin.query(`UPDATE iceberg_catalog.iceberg_tables SET table_name = 'away' WHERE table_name = 'events'`)
   const big = upTo(300).map((n) => recordOf(place, { timestamp: at(1), n, name: 'x'.repeat(10_000) }))
   const ingest = await carriage.start({ limits: { bufferBytes: 16 << 20, flushMaxRows: 100 } })
-  carriage.log.append(place.topic, 0, [...big.slice(0, 200), ...some(healthy, 10), ...big.slice(200), ...some(healthy, 10, 10)])
+  carriage.log.append(place.topic, 0, [
+    ...big.slice(0, 200),
+    ...some(healthy, 10),
+    ...big.slice(200),
+    ...some(healthy, 10, 10),
+  ])
   await until('the healthy one goes on', () => ingest.tally.appended === 20)
-  await until('little is kept', () => ingest.tally.inFlight === 0 && ingest.tally.buffered < 150 && ingest.buffer.bytes < 2 << 20)
+  await until(
+    'little is kept',
+    () => ingest.tally.inFlight === 0 && ingest.tally.buffered < 150 && ingest.buffer.bytes < 2 << 20,
+  )
   assertBalanced(ingest)
   assert.ok(ingest.tally.released > 100)
   await admin.query(`UPDATE iceberg_catalog.iceberg_tables SET table_name = 'events' WHERE table_name = 'away'`)

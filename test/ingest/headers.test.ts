@@ -5,10 +5,18 @@ import type { FetchedRecord } from '../../src/bus/index.ts'
 import { copyHeaders, isTime, openHeaderReader, readHeaders, usualHeaders } from '../../src/ingest/headers.ts'
 
 const record = (headers: ReadonlyArray<readonly [string, string]>): FetchedRecord => ({
-  offset: 0, timestampMs: 0, key: null, value: null,
+  offset: 0,
+  timestampMs: 0,
+  key: null,
+  value: null,
   headers: headers.map(([name, value]) => [Buffer.from(name), Buffer.from(value)] as const),
 })
-const USUAL = [['pulse-dataset', 'D'], ['pulse-schema', 'S'], ['pulse-received-at', 'R'], ['traceparent', 'T']] as const
+const USUAL = [
+  ['pulse-dataset', 'D'],
+  ['pulse-schema', 'S'],
+  ['pulse-received-at', 'R'],
+  ['traceparent', 'T'],
+] as const
 
 test('the four headers are read, ids in lower case', () => {
   const reader = openHeaderReader()
@@ -39,13 +47,23 @@ test('whatever came before, a record is read as if it were the first', () => {
 
 test('a usual record gives back the headers that it came with', () => {
   const reader = openHeaderReader()
-  const one = record([['pulse-dataset', 'd'], ['pulse-schema', 's'], ['pulse-received-at', 'R'], ['traceparent', 'T']])
+  const one = record([
+    ['pulse-dataset', 'd'],
+    ['pulse-schema', 's'],
+    ['pulse-received-at', 'R'],
+    ['traceparent', 'T'],
+  ])
   readHeaders(reader, one)
   const rebuilt = usualHeaders(reader.datasetId, reader.schemaId, reader.receivedAt, reader.traceparent)
-  assert.deepEqual(rebuilt.map(([name, value]) => [String(name), String(value)]), copyHeaders(one).map(([name, value]) => [String(name), String(value)]))
+  assert.deepEqual(
+    rebuilt.map(([name, value]) => [String(name), String(value)]),
+    copyHeaders(one).map(([name, value]) => [String(name), String(value)]),
+  )
 })
 
 test('only a time of RFC 3339 may stand in a line', () => {
-  for (const good of ['2026-03-04T05:06:07.123456Z', '2026-03-04T05:06:07Z', '2026-03-04T05:06:07+02:00']) assert.equal(isTime(good), true, good)
-  for (const bad of ['', 'now', '2026-03-04', '2026-13-04T05:06:07Z', '2026-03-04T05:06:07Z","x":"']) assert.equal(isTime(bad), false, bad)
+  for (const good of ['2026-03-04T05:06:07.123456Z', '2026-03-04T05:06:07Z', '2026-03-04T05:06:07+02:00'])
+    assert.equal(isTime(good), true, good)
+  for (const bad of ['', 'now', '2026-03-04', '2026-13-04T05:06:07Z', '2026-03-04T05:06:07Z","x":"'])
+    assert.equal(isTime(bad), false, bad)
 })

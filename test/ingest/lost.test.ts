@@ -4,7 +4,13 @@ import { DOUBT_MS, afterOutOfRange, afterUnknownTopic, remedyFor } from '../../s
 import { openSource } from '../../src/ingest/sources.ts'
 
 const source = openSource({
-  topicId: 'id', topic: 't', partition: 0, tenantId: 'x', generation: 1, nextOffset: 10, settled: new Map(),
+  topicId: 'id',
+  topic: 't',
+  partition: 0,
+  tenantId: 'x',
+  generation: 1,
+  nextOffset: 10,
+  settled: new Map(),
 })
 
 test('reading goes on where the log begins, and what is missing in between is counted', () => {

@@ -31,23 +31,33 @@ test('a worker whose membership ended while a flush was under way joins anew and
   carriage.log.append(place.topic, 0, some(place, 5, 10))
   await until('and five more', () => ingest.tally.appended === 15)
   assertBalanced(ingest)
-  assert.deepEqual((await carriage.rows(place)).map((row) => Number(row['n'])).sort((a, b) => a - b), Array.from({ length: 15 }, (_, n) => n))
+  assert.deepEqual(
+    (await carriage.rows(place)).map((row) => Number(row['n'])).sort((a, b) => a - b),
+    Array.from({ length: 15 }, (_, n) => n),
+  )
 })
 
-test('what a second worker\'s share is moves to it after it was flushed, and nothing is read twice', async (t) => {
+test("what a second worker's share is moves to it after it was flushed, and nothing is read twice", async (t) => {
   const carriage = await openCarriage(t)
   const place = await carriage.place({ partitions: 8 })
   const first = await carriage.start({ limits: { flushSeconds: 1_000 } })
   await until('it owns all', () => first.facts().owned === 8)
-  for (let partition = 0; partition < 8; partition += 1) carriage.log.append(place.topic, partition, some(place, 10, partition * 10))
+  for (let partition = 0; partition < 8; partition += 1)
+    carriage.log.append(place.topic, partition, some(place, 10, partition * 10))
   await until('all is buffered', () => first.tally.buffered === 80)
   const second = await carriage.start()
-  await until('the shares are settled', () => second.facts().owned > 0 && first.facts().owned + second.facts().owned === 8)
+  await until(
+    'the shares are settled',
+    () => second.facts().owned > 0 && first.facts().owned + second.facts().owned === 8,
+  )
   assert.ok(first.tally.appended > 0, 'what moved was flushed first')
   await first.stop(5_000)
   await until('the second owns all', () => second.facts().owned === 8)
   const rows = (await carriage.rows(place)).map((row) => Number(row['n'])).sort((a, b) => a - b)
-  assert.deepEqual(rows, Array.from({ length: 80 }, (_, n) => n))
+  assert.deepEqual(
+    rows,
+    Array.from({ length: 80 }, (_, n) => n),
+  )
   assert.equal(second.tally.consumed, 0)
   assertBalanced(first)
 })

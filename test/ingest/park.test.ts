@@ -12,7 +12,10 @@ test('the delays of a broken table double from a second to a minute and end exac
     delays.push(parked.untilMs - nowMs)
     nowMs = parked.untilMs
   }
-  assert.deepEqual(delays.slice(0, 8), [1, 2, 4, 8, 16, 32, 60, 60].map((seconds) => seconds * 1000))
+  assert.deepEqual(
+    delays.slice(0, 8),
+    [1, 2, 4, 8, 16, 32, 60, 60].map((seconds) => seconds * 1000),
+  )
   assert.equal(nowMs, 600_000)
 })
 

@@ -5,11 +5,24 @@ import { flushIntervalMs, planFlushes, type LaneState, type PlanInput } from '..
 
 const timing = { flushSeconds: 30, flushRows: 10_000, commitsPerSecond: 20 }
 const lane = (over: Partial<LaneState> = {}): LaneState => ({
-  tenantId: 't', datasetId: 'd', records: 1, firstAtMs: 0, parkedUntilMs: 0, urgent: false, ...over,
+  tenantId: 't',
+  datasetId: 'd',
+  records: 1,
+  firstAtMs: 0,
+  parkedUntilMs: 0,
+  urgent: false,
+  ...over,
 })
 const plan = (lanes: readonly LaneState[], over: Partial<PlanInput> = {}) =>
   planFlushes({
-    nowMs: 0, lanes, timing, busy: new Set(), pressed: new Set(), slots: 4, maxDatasets: 64, ...over,
+    nowMs: 0,
+    lanes,
+    timing,
+    busy: new Set(),
+    pressed: new Set(),
+    slots: 4,
+    maxDatasets: 64,
+    ...over,
   })
 
 test('a dataset is due thirty seconds after its first record, not before', () => {
@@ -37,7 +50,10 @@ test('datasets of one tenant share a flush, up to the most that one commit takes
   const lanes = Array.from({ length: 70 }, (_, n) => lane({ datasetId: `d${n}`, urgent: true, firstAtMs: n }))
   const [flush, ...more] = plan(lanes)
   assert.equal(more.length, 0)
-  assert.deepEqual(flush?.datasetIds, Array.from({ length: 64 }, (_, n) => `d${n}`))
+  assert.deepEqual(
+    flush?.datasetIds,
+    Array.from({ length: 64 }, (_, n) => `d${n}`),
+  )
 })
 
 test('many idle tenants widen the interval evenly, so that their commits stay within the budget', () => {
@@ -83,5 +99,8 @@ test('no plan names a busy tenant, a tenant twice, more tenants than there are s
 
 test('a due tenant is planned as soon as there is a slot: the longest waiting first', () => {
   const lanes = [lane({ tenantId: 'young', firstAtMs: 2 }), lane({ tenantId: 'old', firstAtMs: 1 })]
-  assert.deepEqual(plan(lanes, { nowMs: 60_000, slots: 1 }).map((one) => one.tenantId), ['old'])
+  assert.deepEqual(
+    plan(lanes, { nowMs: 60_000, slots: 1 }).map((one) => one.tenantId),
+    ['old'],
+  )
 })

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { openResolver } from '../../src/ingest/resolve.ts'
 import type { Binding } from '../../src/registry/index.ts'
 
-const binding = (tenantId: string, datasetId: string, schemaId: string) => ({ tenantId, datasetId, schemaId }) as Binding
+const binding = (tenantId: string, datasetId: string, schemaId: string) =>
+  ({ tenantId, datasetId, schemaId }) as Binding
 
 function bindings() {
   const asked: string[] = []
@@ -29,7 +30,11 @@ test('a version that was bound is remembered for ever, a stand-in and an absence
   assert.deepEqual(resolver.peek('a', 'd', 'never', 2_000), { binding: binding('a', 'd', 'v2'), named: false })
   assert.equal(resolver.peek('a', 'd', '', 2_000)?.named, false)
   assert.equal(resolver.peek('a', 'd', 'never', 2_001), undefined)
-  assert.equal(resolver.peek('b', 'd', 'v1', 2_000), null, 'another tenant\'s claim to a dataset is remembered for that tenant only')
+  assert.equal(
+    resolver.peek('b', 'd', 'v1', 2_000),
+    null,
+    "another tenant's claim to a dataset is remembered for that tenant only",
+  )
   assert.equal(resolver.peek('b', 'd', 'v1', 2_001), undefined)
 })
 

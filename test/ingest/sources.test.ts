@@ -19,7 +19,13 @@ test('a partition restarts at the lowest offset that is still pending, else afte
 test('a claimed partition begins where its last owner had settled everything', () => {
   const settled = new Map([['d', 9]])
   const source = openSource({
-    topicId: 'x', topic: 't', partition: 2, tenantId: 'y', generation: 3, nextOffset: 5, settled,
+    topicId: 'x',
+    topic: 't',
+    partition: 2,
+    tenantId: 'y',
+    generation: 3,
+    nextOffset: 5,
+    settled,
   })
   assert.equal(source.position, 5)
   assert.equal(sourceKey(source), 'x/2')

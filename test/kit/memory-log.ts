@@ -119,7 +119,9 @@ export function openMemoryLog(): MemoryLog {
           timestampMs: Date.UTC(2026, 0, 1) + index,
           key: key === null ? null : Buffer.from(key),
           value: value === null ? null : Buffer.from(value),
-          headers: entries.map(([name, text]: readonly [string, string]) => [Buffer.from(name), Buffer.from(text)] as const),
+          headers: entries.map(
+            ([name, text]: readonly [string, string]) => [Buffer.from(name), Buffer.from(text)] as const,
+          ),
         })
       })
       wake()

@@ -6,7 +6,15 @@ import { join } from 'node:path'
 import { openBus, startEmbeddedBus, type Bus, type EmbeddedBus, type Publisher } from '../../src/bus/index.ts'
 import { loadSettings, type Settings } from '../../src/config/index.ts'
 import { RECORD_HEADERS, rawTopic, uuidv7 } from '../../src/event/index.ts'
-import { loadTable, openDuckDb, openObjectStore, planScan, pointerOf, readParquetSql, type ObjectStore } from '../../src/lake/index.ts'
+import {
+  loadTable,
+  openDuckDb,
+  openObjectStore,
+  planScan,
+  pointerOf,
+  readParquetSql,
+  type ObjectStore,
+} from '../../src/lake/index.ts'
 import { createTenant } from '../../src/registry/index.ts'
 import { openStore, type Store } from '../../src/store/index.ts'
 import { withPostgres, type Owner, type TestPostgres } from './postgres.ts'
@@ -57,7 +65,12 @@ export async function openWorkerGround(owner: Owner): Promise<WorkerGround> {
   const pg = await withPostgres(owner)
   const folder = await mkdtemp(join(tmpdir(), 'worker-'))
   owner.after(() => rm(folder, { recursive: true, force: true }))
-  const embedded = await startEmbeddedBus({ dataDir: join(folder, 'bus'), host: '127.0.0.1', port: 0, maxBytes: 1 << 30 })
+  const embedded = await startEmbeddedBus({
+    dataDir: join(folder, 'bus'),
+    host: '127.0.0.1',
+    port: 0,
+    maxBytes: 1 << 30,
+  })
   owner.after(() => embedded.close())
   const bus = openBus({ brokers: [`127.0.0.1:${embedded.port}`], clientId: 'test', publishTimeoutMs: 10_000 })
   owner.after(async () => bus[Symbol.asyncDispose]())
@@ -83,15 +96,27 @@ export async function openWorkerGround(owner: Owner): Promise<WorkerGround> {
   })
 
   return {
-    pg, store, bus, embedded, objects, env,
+    pg,
+    store,
+    bus,
+    embedded,
+    objects,
+    env,
     settings: (more) => loadSettings(env(more)),
     async place(slug) {
-      const tenant = await createTenant({ store, warehouse, admin: bus.admin, topicPartitions: 1 }, { slug, name: slug })
+      const tenant = await createTenant(
+        { store, warehouse, admin: bus.admin, topicPartitions: 1 },
+        { slug, name: slug },
+      )
       const schema = await makeSchema(places, tenant.id, DEFINITION)
       const dataset = await makeDataset(places, tenant.id, 'events', schema.uri)
       return {
-        tenantId: tenant.id, topic: rawTopic(tenant.id), datasetId: dataset.id, schemaId: dataset.schema_id,
-        namespace: dataset.namespace, slug: 'events',
+        tenantId: tenant.id,
+        topic: rawTopic(tenant.id),
+        datasetId: dataset.id,
+        schemaId: dataset.schema_id,
+        namespace: dataset.namespace,
+        slug: 'events',
       }
     },
     async publish(place, numbers) {
@@ -132,7 +157,12 @@ export async function openWorkerGround(owner: Owner): Promise<WorkerGround> {
     fork(more) {
       const { TEST_KILL_AT: at, TEST_KILL_ON: on, ...settings } = more ?? {}
       const child = fork(join(import.meta.dirname, 'worker-process.ts'), {
-        env: { PATH: process.env['PATH'], ...env(settings), ...(at === undefined ? {} : { TEST_KILL_AT: at }), ...(on === undefined ? {} : { TEST_KILL_ON: on }) },
+        env: {
+          PATH: process.env['PATH'],
+          ...env(settings),
+          ...(at === undefined ? {} : { TEST_KILL_AT: at }),
+          ...(on === undefined ? {} : { TEST_KILL_ON: on }),
+        },
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       })
       owner.after(() => void child.kill('SIGKILL'))

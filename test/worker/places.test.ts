@@ -8,15 +8,21 @@ test('what is not set stays absent, what is set arrives', () => {
   assert.deepEqual(plain, { brokers: ['a:1', 'b:2'], clientId: 'me', publishTimeoutMs: 5_000 })
   const full = busSettings(
     loadSettings({
-      PULSE_KAFKA_BROKERS: 'a:1', PULSE_TOPIC_REPLICATION: '3', PULSE_KAFKA_TLS: 'true',
-      PULSE_KAFKA_SASL_MECHANISM: 'PLAIN', PULSE_KAFKA_SASL_USERNAME: 'u', PULSE_KAFKA_SASL_PASSWORD: 'p',
+      PULSE_KAFKA_BROKERS: 'a:1',
+      PULSE_TOPIC_REPLICATION: '3',
+      PULSE_KAFKA_TLS: 'true',
+      PULSE_KAFKA_SASL_MECHANISM: 'PLAIN',
+      PULSE_KAFKA_SASL_USERNAME: 'u',
+      PULSE_KAFKA_SASL_PASSWORD: 'p',
     }),
     'me',
   )
   assert.equal(full.topicReplication, 3)
   assert.deepEqual(full.tls, { rejectUnauthorized: true })
   assert.deepEqual(full.sasl, { mechanism: 'PLAIN', username: 'u', password: 'p' })
-  const lake = objectStoreOptions(loadSettings({ PULSE_WAREHOUSE: 's3://pulse/iceberg/', PULSE_S3_ENDPOINT: 'http://s3:9000' }))
+  const lake = objectStoreOptions(
+    loadSettings({ PULSE_WAREHOUSE: 's3://pulse/iceberg/', PULSE_S3_ENDPOINT: 'http://s3:9000' }),
+  )
   assert.match(lake.warehouse, /^s3:\/\/pulse\/iceberg/)
   assert.equal(lake.s3?.endpoint, 'http://s3:9000')
 })

@@ -8,7 +8,14 @@ test('what is known of Postgres is refreshed in the background, and a probe only
   let fault: Error | undefined
   let pings = 0
   await using check = watchPostgres(
-    { async ping() { pings += 1; if (fault !== undefined) throw fault } }, () => now, 1,
+    {
+      async ping() {
+        pings += 1
+        if (fault !== undefined) throw fault
+      },
+    },
+    () => now,
+    1,
   )
   assert.equal(check.facts().answered, undefined)
   await until('the first answer', () => check.facts().answered === true, 2_000, 1)

@@ -6,7 +6,9 @@ test('a handful of paths is answered, with or without a slash or a query; anythi
   await using server = await openServer('127.0.0.1', 0, {
     '/healthz': () => text(503, 'because'),
     '/facts': () => json({ a: 1 }),
-    '/defect': () => { throw new Error('broken') },
+    '/defect': () => {
+      throw new Error('broken')
+    },
   })
   const get = (path: string, method = 'GET') => fetch(`http://127.0.0.1:${server.port}${path}`, { method })
   for (const path of ['/healthz', '/healthz/', '/healthz?x=1']) {
@@ -28,5 +30,8 @@ test('a handful of paths is answered, with or without a slash or a query; anythi
 
 test('a port that is taken is named', async () => {
   await using server = await openServer('127.0.0.1', 0, {})
-  await assert.rejects(openServer('127.0.0.1', server.port, {}), new RegExp(`Port ${server.port} on 127.0.0.1 is taken`))
+  await assert.rejects(
+    openServer('127.0.0.1', server.port, {}),
+    new RegExp(`Port ${server.port} on 127.0.0.1 is taken`),
+  )
 })

@@ -3,8 +3,13 @@ import { test } from 'node:test'
 import { healthz, livez, startupz, type WorkerFacts } from '../../src/worker/verdicts.ts'
 
 const facts = (over: Partial<WorkerFacts> = {}): WorkerFacts => ({
-  stopping: false, owned: 1, members: 1, shared: true, sinceTickMs: 0,
-  postgres: { answered: true, detail: '', agoMs: 100 }, ...over,
+  stopping: false,
+  owned: 1,
+  members: 1,
+  shared: true,
+  sinceTickMs: 0,
+  postgres: { answered: true, detail: '', agoMs: 100 },
+  ...over,
 })
 
 test('healthy is exactly: a partition is owned and Postgres answered lately, over every combination', () => {
@@ -25,7 +30,10 @@ test('healthy is exactly: a partition is owned and Postgres answered lately, ove
 
 test('an unhealthy worker says why', () => {
   assert.match(healthz(facts({ owned: 0, members: 3 })).text, /3 workers share them and it is standing by/)
-  assert.match(healthz(facts({ postgres: { answered: false, detail: 'refused', agoMs: 0 } })).text, /SELECT 1 within 1 s: refused/)
+  assert.match(
+    healthz(facts({ postgres: { answered: false, detail: 'refused', agoMs: 0 } })).text,
+    /SELECT 1 within 1 s: refused/,
+  )
 })
 
 test('live depends on this process alone: its loop came round within a minute', () => {
@@ -37,6 +45,9 @@ test('live depends on this process alone: its loop came round within a minute', 
 
 test('started is: a share was claimed once, whatever came later', () => {
   assert.equal(startupz(facts({ owned: 0, postgres: { answered: false, detail: 'x', agoMs: 0 } })).ok, true)
-  assert.match(startupz(facts({ shared: false, postgres: { answered: false, detail: 'refused', agoMs: 0 } })).text, /refused/)
+  assert.match(
+    startupz(facts({ shared: false, postgres: { answered: false, detail: 'refused', agoMs: 0 } })).text,
+    /refused/,
+  )
   assert.equal(startupz(facts({ shared: false })).ok, false)
 })

@@ -11,13 +11,22 @@ const real = { ping: async () => undefined, [Symbol.asyncDispose]: async () => u
 test('until it is there every call says that Postgres is away; then it answers, and that is told once', async () => {
   let there = false
   let back = 0
-  await using store = await openWaitingStore(async () => {
-    if (!there) throw new Error('refused')
-    return real
-  }, () => (back += 1))
+  await using store = await openWaitingStore(
+    async () => {
+      if (!there) throw new Error('refused')
+      return real
+    },
+    () => (back += 1),
+  )
   await assert.rejects(store.ping(1), isAway)
-  await assert.rejects(store.asTenant('t', async () => 1), isAway)
-  await assert.rejects(store.asSystem(async () => 1), isAway)
+  await assert.rejects(
+    store.asTenant('t', async () => 1),
+    isAway,
+  )
+  await assert.rejects(
+    store.asSystem(async () => 1),
+    isAway,
+  )
   await assert.rejects(store.callAsTenant('t', 'SELECT 1'), isAway)
   there = true
   await until('it is there', () => store.ping(1).then(() => true), 5_000, 20)
@@ -26,9 +35,18 @@ test('until it is there every call says that Postgres is away; then it answers, 
 
 test('a role that bypasses row level security is refused at once, or said as the reason when it comes later', async () => {
   const refusal = new StoreRefused('The role is a superuser.')
-  await assert.rejects(openWaitingStore(() => Promise.reject(refusal), () => {}), refusal)
+  await assert.rejects(
+    openWaitingStore(
+      () => Promise.reject(refusal),
+      () => {},
+    ),
+    refusal,
+  )
   let tries = 0
-  await using store = await openWaitingStore(() => Promise.reject((tries += 1) === 1 ? new Error('away') : refusal), () => {})
+  await using store = await openWaitingStore(
+    () => Promise.reject((tries += 1) === 1 ? new Error('away') : refusal),
+    () => {},
+  )
   await until('refused', () => store.refused !== undefined, 5_000, 20)
   await assert.rejects(store.ping(1), /superuser/)
 })
