@@ -26,7 +26,9 @@ export interface ChildOptions {
 }
 
 export interface Child {
-  /** Hands over the settings; answers the ports when it is ready for the first time. Throws `StartRefused` with what it said instead. */
+  /** The ports, when it is ready for the first time; throws `StartRefused` with what it said instead. */
+  readonly ready: Promise<Readonly<Record<string, number>>>
+  /** Hands over the settings; answers `ready`. */
   go(env: Environment): Promise<Readonly<Record<string, number>>>
   /** SIGTERM, and SIGKILL after `graceMs`, to the whole process group. Safe to repeat; no restart follows. */
   stop(graceMs: number): Promise<void>
@@ -77,6 +79,7 @@ export function startChild(options: ChildOptions): Child {
   }
   watch(current)
   return {
+    ready: first.promise,
     go(given) {
       env = given
       current.send({ kind: 'go', env })

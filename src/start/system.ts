@@ -91,7 +91,10 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
           })
         : proveOwn(settings, settings.databaseUrl)
     const busUp = bus?.go({ PULSE_DATA_DIR: dataDir, PULSE_BUS_PORT: String(busPort) }) ?? Promise.resolve({})
-    const [postgres, busPorts] = await allOrFirstFault([postgresUp, busUp] as const)
+    const places = allOrFirstFault([postgresUp, busUp] as const)
+    // A plane whose code does not even load says so while Postgres is still being made.
+    await Promise.race([places, api.ready, worker.ready])
+    const [postgres, busPorts] = await places
 
     const env: Environment = {
       PULSE_DATA_DIR: dataDir,
