@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { createRequire } from 'node:module'
 import { test } from 'node:test'
+import avsc from 'avsc'
 import { decodeAvro, encodeAvro } from '../../src/lake/avro.ts'
 import { isLakeFault } from '../../src/lake/index.ts'
 
@@ -47,7 +47,6 @@ test('integers beyond 2^53 are exact in both directions, beside small ones', asy
 
 test('a file without compression, as others write it, is read', async () => {
   const { promise, resolve } = Promise.withResolvers<Buffer>()
-  const avsc = createRequire(import.meta.url)('avsc') as typeof import('avsc')
   const encoder = new avsc.streams.BlockEncoder(JSON.parse(SCHEMA), { codec: 'null' })
   const parts: Buffer[] = []
   encoder.on('data', (part: Buffer) => parts.push(part)).on('end', () => resolve(Buffer.concat(parts)))

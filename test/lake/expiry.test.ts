@@ -13,7 +13,11 @@ const snapshot = (id: number, at: number, parent: number | undefined = id - 1, o
   summary: { operation },
 })
 const metadata = (snapshots: Snapshot[], refs: Record<string, SnapshotRef> = {}, current?: number) =>
-  ({ snapshots, refs, 'current-snapshot-id': current ?? snapshots.at(-1)?.['snapshot-id'] ?? -1 }) as unknown as TableMetadata
+  ({
+    snapshots,
+    refs,
+    'current-snapshot-id': current ?? snapshots.at(-1)?.['snapshot-id'] ?? -1,
+  }) as unknown as TableMetadata
 const ids = (snapshots: readonly Snapshot[]) => snapshots.map((one) => one['snapshot-id'])
 
 test('snapshots beyond the number go, with a place for the one to come', () => {

@@ -9,18 +9,11 @@ import { columnsSql } from './columns.ts'
 import { linesCopySql, partCopySql, runCopy } from './copy.ts'
 import { readFooter, type Footer } from './footer.ts'
 import { isolate, type Failure } from './isolate.ts'
-import { lineIndex, writeLines } from './lines.ts'
+import { lineIndex, writeLines, type LineIndex } from './lines.ts'
+import type { Written } from './parts.ts'
 import { fileStatistics, microsOf } from './statistics.ts'
 
 const MOST_OPEN_FILES = 64
-
-/** One job of the writer, with a folder and a connection of its own while it runs. */
-export interface Job {
-  /** All rows or `RowRefused`. */
-  strictly(): Promise<readonly DataFile[]>
-  /** All rows that convert, and the lines of the others. */
-  refusing(): Promise<{ readonly files: readonly DataFile[]; readonly refused: readonly RefusedLine[] }>
-}
 
 export interface JobContext {
   readonly store: ObjectStore
@@ -35,7 +28,12 @@ export interface JobContext {
   readonly severalDays: Pick<Set<string>, 'has' | 'add' | 'delete'>
 }
 
-export function openJob({ store, job, connection, input, work, serial, severalDays }: JobContext): Job {
+/**
+ * Writes a job: all rows that convert, and the lines of the others. `strict` throws `RowRefused` for the first of those, and
+ * keeps nothing. What a job needs it has to itself while it runs.
+ */
+export async function runJob(context: JobContext, strict: boolean): Promise<Written> {
+  const { store, job, connection, input, work, serial, severalDays } = context
   const { schema, tableLocation } = job
   const sql = columnsSql(schema, job.shape, job.dayFieldId)
   const partition = daySpec(schema, job.dayFieldId).fields[0]?.name
@@ -62,6 +60,8 @@ export function openJob({ store, job, connection, input, work, serial, severalDa
    * table's last job had one day, and parted when its footer says that there are more.
    */
   async function convertByDay(longest: number): Promise<Failure | string[]> {
+    // Order means nothing to a table, and keeping it would hold back row groups.
+    await connection.run('SET preserve_insertion_order = false')
     await connection.run(`SET partitioned_write_max_open_files = ${job.maxOpenFiles ?? MOST_OPEN_FILES}`)
     const expectSeveral = severalDays.has(tableLocation)
     const made = await convert(expectSeveral, longest)
@@ -109,8 +109,7 @@ export function openJob({ store, job, connection, input, work, serial, severalDa
     return { location, day, bytes: footer.bytes, ...fileStatistics(footer, schema) }
   }
 
-  async function refusedLines(first: Failure): Promise<RefusedLine[]> {
-    const index = lineIndex(job.lines)
+  async function refusedLines(index: LineIndex, first: Failure): Promise<RefusedLine[]> {
     return await isolate(index.count, first, async (from, to) => {
       const { longest } = await writeLines(input, index.between(from, to))
       const made = await convert(false, longest)
@@ -119,30 +118,20 @@ export function openJob({ store, job, connection, input, work, serial, severalDa
     })
   }
 
-  return {
-    async strictly() {
-      const { lines, longest } = await writeLines(input, job.lines)
-      if (lines === 0) return []
-      const made = await convertByDay(longest)
-      if (Array.isArray(made)) return await place(made, lines)
-      const [first] = await refusedLines(made)
-      throw new RowRefused(first?.line ?? 0, first?.detail ?? made.detail)
-    },
-    async refusing() {
-      const { lines, longest } = await writeLines(input, job.lines)
-      if (lines === 0) return { files: [], refused: [] }
-      const made = await convertByDay(longest)
-      if (Array.isArray(made)) return { files: await place(made, lines), refused: [] }
-      const refused = await refusedLines(made)
-      const rest = await writeLines(input, lineIndex(job.lines).without(refused.map(({ line }) => line)))
-      if (rest.lines === 0) return { files: [], refused }
-      const again = await convertByDay(rest.longest)
-      if (!Array.isArray(again)) {
-        throw new LakeFault('store_refused', `rows convert one by one but not together: ${again.detail}`)
-      }
-      return { files: await place(again, rest.lines), refused }
-    },
+  const all = await writeLines(input, job.lines)
+  if (all.lines === 0) return { files: [], refused: [] }
+  const made = await convertByDay(all.longest)
+  if (Array.isArray(made)) return { files: await place(made, all.lines), refused: [] }
+  const index = lineIndex(job.lines)
+  const refused = await refusedLines(index, made)
+  if (strict) throw new RowRefused(refused[0]?.line ?? 0, refused[0]?.detail ?? made.detail)
+  const rest = await writeLines(input, index.without(refused.map(({ line }) => line)))
+  if (rest.lines === 0) return { files: [], refused }
+  const again = await convertByDay(rest.longest)
+  if (!Array.isArray(again)) {
+    throw new LakeFault('store_refused', `rows convert one by one but not together: ${again.detail}`)
   }
+  return { files: await place(again, rest.lines), refused }
 }
 
 async function parquetBelow(folder: string): Promise<string[]> {

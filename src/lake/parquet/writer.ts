@@ -4,7 +4,8 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { LakeFault } from '../faults.ts'
 import type { DataFileWriter, ObjectStore, WriteJob } from '../port.ts'
 import { openDuckDb } from './duckdb.ts'
-import { openJob, type Job } from './job.ts'
+import { runJob } from './job.ts'
+import { writeParts, type Written } from './parts.ts'
 
 export interface DataFileWriterOptions {
   readonly store: ObjectStore
@@ -54,7 +55,7 @@ export async function openDataFileWriter(options: DataFileWriterOptions): Promis
   let serial = 0
   let closed = false
 
-  async function run<T>(job: WriteJob, act: (job: Job) => Promise<T>): Promise<T> {
+  async function run(job: WriteJob, strict: boolean): Promise<Written> {
     if (closed) throw new LakeFault('store_away', 'the data file writer is closed')
     const release = await gate()
     const number = (serial += 1)
@@ -63,7 +64,7 @@ export async function openDataFileWriter(options: DataFileWriterOptions): Promis
     try {
       desk = idle.pop() ?? { connection: await duck.connect(), input: join(folder, `lines-${number}.ndjson`) }
       await mkdir(work)
-      return await act(openJob({ ...desk, store: options.store, job, work, serial: number, severalDays }))
+      return await runJob({ ...desk, store: options.store, job, work, serial: number, severalDays }, strict)
     } finally {
       if (desk) {
         await cutBack(desk.input)
@@ -80,8 +81,8 @@ export async function openDataFileWriter(options: DataFileWriterOptions): Promis
   }
 
   return {
-    write: (job) => tracked(run(job, (one) => one.strictly())),
-    writeOrRefuse: (job) => tracked(run(job, (one) => one.refusing())),
+    write: async (job) => (await tracked(writeParts(options.store, job, (part) => run(part, true)))).files,
+    writeOrRefuse: (job) => tracked(writeParts(options.store, job, (part) => run(part, false))),
     async [Symbol.asyncDispose]() {
       if (closed) return
       closed = true
