@@ -16,7 +16,9 @@ export interface TestPostgres {
   /** As role `pulse_app`, under row level security. */
   readonly appUrl: string
   /** A few connections as that role, closed with the test. Answers rows. */
-  sql(role: 'admin' | 'app'): { query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]> }
+  sql(role: 'admin' | 'app'): {
+    query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>
+  }
 }
 
 let server: Promise<EmbeddedPostgres> | undefined
@@ -34,7 +36,9 @@ export async function withPostgres(owner: Owner): Promise<TestPostgres> {
   const at = (url: string, database: string): string => Object.assign(new URL(url), { pathname: `/${database}` }).href
   const adminUrl = at(templateUrl, name)
   const appUrl = at(templateAppUrl, name)
-  await once(at(templateUrl, 'postgres'), (client) => client.query(`CREATE DATABASE ${name} TEMPLATE pulse STRATEGY file_copy`))
+  await once(at(templateUrl, 'postgres'), (client) =>
+    client.query(`CREATE DATABASE ${name} TEMPLATE pulse STRATEGY file_copy`),
+  )
   await once(adminUrl, secureDatabase)
   const pools: Pool[] = []
   owner.after(async () => {
