@@ -109,7 +109,7 @@ export async function stageAppend(
   })
   const metadataLocation = `${location}/${metadataName(table.metadataLocation, tag)}`
   const body = encodeMetadata(next)
-  const unreachable = [...log.dropped, ...(await unreachableFiles(store, base, expiry, rows))]
+  const unreachable = [...log.dropped, ...(await unreachableFiles(store, base, expiry, { rows, files }))]
 
   // All at once: nothing leads to any of them before the catalog does, and a shared folder is synced together.
   const list = await encodeManifestList(rows, snapshot)

@@ -1,7 +1,7 @@
 import { onlyAppends } from './expiry.ts'
 import type { ManifestRow } from './manifest-list.ts'
 import type { Snapshot, TableMetadata } from './metadata.ts'
-import type { ObjectStore } from './port.ts'
+import type { DataFile, ObjectStore } from './port.ts'
 import { liveEntries, manifestPaths, manifestRows } from './table.ts'
 
 /** How many lists and manifests are read at once. */
@@ -9,24 +9,25 @@ const AT_ONCE = 8
 
 /**
  * The files that expired snapshots lead to and retained ones do not: manifest lists, manifests, data
- * files and statistics. Exact: a file of another's that no snapshot named is never in it.
- * `nowReached` are the manifests of the snapshot that is being added.
+ * files and statistics. Exact: a file that no snapshot named is never in it. `adds` is the snapshot that is being
+ * staged: its manifests (the carried over ones are its parent's, which is retained) and its new data files.
  */
 export async function unreachableFiles(
   store: ObjectStore,
   base: TableMetadata,
   plan: { readonly kept: readonly Snapshot[]; readonly expired: readonly Snapshot[] },
-  nowReached: readonly ManifestRow[],
+  adds: { readonly rows: readonly ManifestRow[]; readonly files: readonly DataFile[] },
 ): Promise<string[]> {
   const { kept, expired } = plan
   if (expired.length === 0) return []
   const lists = new Set(expired.map((snapshot) => snapshot['manifest-list']))
   const left = await pathsOf(store, expired)
   const reached = await pathsOf(store, kept)
-  for (const row of nowReached) reached.add(row.manifest_path)
+  for (const row of adds.rows) reached.add(row.manifest_path)
   for (const snapshot of kept) lists.delete(snapshot['manifest-list'])
-  const manifests = [...left].filter((path) => !reached.has(path))
-  const files = onlyAppends(base) ? [] : await unreachableData(store, expired, kept, nowReached, manifests)
+  const manifests = new Set([...left].filter((path) => !reached.has(path)))
+  const files = onlyAppends(base) ? new Set<string>() : await unreachableData(store, plan, manifests)
+  for (const file of adds.files) files.delete(file.location)
   return [...lists, ...manifests, ...files, ...expiredStatistics(base, expired)]
 }
 
@@ -38,50 +39,44 @@ async function pathsOf(store: ObjectStore, snapshots: readonly Snapshot[]): Prom
   return paths
 }
 
-/** The slow way, for tables in which somebody deleted, rewrote or rolled back: every live manifest is read. */
+/** The slow way, for tables in which somebody deleted, rewrote, rolled back or tagged: every live manifest is read. */
 async function unreachableData(
   store: ObjectStore,
-  expired: readonly Snapshot[],
-  kept: readonly Snapshot[],
-  nowReached: readonly ManifestRow[],
-  manifests: readonly string[],
-): Promise<string[]> {
-  const gone = new Set(manifests)
+  { kept, expired }: { readonly kept: readonly Snapshot[]; readonly expired: readonly Snapshot[] },
+  manifests: ReadonlySet<string>,
+): Promise<Set<string>> {
   const suspects = new Set<string>()
-  await eachManifest(
+  await eachFile(
     store,
     expired,
-    [],
-    (path) => gone.has(path),
+    (path) => manifests.has(path),
     (file) => suspects.add(file),
   )
-  await eachManifest(
-    store,
-    kept,
-    nowReached,
-    () => true,
-    (file) => suspects.delete(file),
-  )
-  return [...suspects]
+  if (suspects.size > 0)
+    await eachFile(
+      store,
+      kept,
+      () => true,
+      (file) => suspects.delete(file),
+    )
+  return suspects
 }
 
-async function eachManifest(
+/** Tells of every data file in the wanted manifests of some snapshots. */
+async function eachFile(
   store: ObjectStore,
   snapshots: readonly Snapshot[],
-  more: readonly ManifestRow[],
-  wanted: (path: string) => boolean,
-  act: (file: string) => void,
+  wanted: (manifest: string) => boolean,
+  tell: (file: string) => void,
 ): Promise<void> {
-  const rows = new Map(more.map((row) => [row.manifest_path, row]))
+  const rows = new Map<string, ManifestRow>()
   await each(snapshots, async (snapshot) => {
-    for (const row of await manifestRows(store, snapshot)) rows.set(row.manifest_path, row)
+    for (const row of await manifestRows(store, snapshot))
+      if (wanted(row.manifest_path)) rows.set(row.manifest_path, row)
   })
-  await each(
-    [...rows.values()].filter((row) => wanted(row.manifest_path)),
-    async (row) => {
-      for (const entry of await liveEntries(store, row)) act(entry.data_file.file_path)
-    },
-  )
+  await each([...rows.values()], async (row) => {
+    for (const entry of await liveEntries(store, row)) tell(entry.data_file.file_path)
+  })
 }
 
 /** Statistics files that belonged to expired snapshots (spec, "Table Statistics"). */

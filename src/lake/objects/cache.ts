@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 
 /**
  * Local copies of immutable objects, bounded in bytes; the least recently used go first. Files that DuckDB has open stay
@@ -74,7 +74,8 @@ export function fileCache(folder: string, mostBytes: number): FileCache {
   }
   return {
     path(location, fetch) {
-      const name = `${createHash('sha256').update(location).digest('hex').slice(0, 40)}.${location.split('.').pop()}`
+      // The ending stays, for tools that go by it.
+      const name = createHash('sha256').update(location).digest('hex').slice(0, 40) + extname(location)
       const running = fetching.get(name)
       if (running) return running
       const taking = take(name, fetch).finally(() => fetching.delete(name))
