@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const here = import.meta.dirname
+const cache = resolve(here, '../../.cache')
+
+/**
+ * The Python of a virtual environment with the foreign engines, made at the first use and kept in `.cache/`
+ * under a name that follows the requirements. Fails, never skips, where Python or the packages are not to be had.
+ */
+export async function foreignPython(): Promise<string> {
+  const requirements = join(here, 'requirements.txt')
+  const version = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12)
+  const home = join(cache, `interop-${version}`)
+  const python = join(home, 'bin/python')
+  if (existsSync(join(home, 'ready'))) return python
+  mkdirSync(cache, { recursive: true })
+  await run('python3', ['-m', 'venv', '--clear', home])
+  await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements], {
+    timeout: 600_000,
+  })
+  writeFileSync(join(home, 'ready'), '') // a half-made environment is made again
+  return python
+}
+
+/** What a foreign engine says of a table, see read-table.py. */
+export interface Reading {
+  readonly types: Readonly<Record<string, string>>
+  readonly rows: readonly Readonly<Record<string, unknown>>[]
+  readonly filtered: number | null
+  readonly tables?: readonly string[]
+  readonly ids?: Readonly<Record<string, number>>
+  readonly required?: readonly string[]
+  readonly spec?: readonly unknown[]
+  readonly snapshots?: number
+  readonly partitions?: readonly unknown[]
+}
+
+/** Runs read-table.py. */
+export async function readWith(...args: string[]): Promise<Reading> {
+  const { stdout } = await run(await foreignPython(), [join(here, 'read-table.py'), ...args], {
+    maxBuffer: 1e9,
+    timeout: 120_000,
+  })
+  return JSON.parse(stdout) as Reading
+}
