@@ -1,6 +1,6 @@
-import { join } from 'node:path'
 import { readSettings } from './config/index.ts'
 import { openObjectStore } from './lake/index.ts'
+import { objectStoreOptions } from './places/index.ts'
 import { reachable, readLiveRunFile, runDemo } from './start/index.ts'
 
 /** `pulse demo`: against what runs on the data folder, else where the settings say. Answers the exit code. */
@@ -10,23 +10,10 @@ export async function demoCommand(write: (text: string) => void): Promise<number
   const portOf = (name: string, which: string): number | undefined =>
     run?.processes.find((running) => running.name === name)?.ports[which]
   const host = reachable(settings.host)
-  const s3 =
-    settings.s3AccessKey === undefined || settings.s3SecretKey === undefined
-      ? {}
-      : { accessKey: settings.s3AccessKey, secretKey: settings.s3SecretKey }
   return runDemo({
     apiUrl: `http://${host}:${portOf('api', 'api') ?? settings.apiPort}`,
     metricsUrl: `http://${host}:${portOf('worker', 'metrics') ?? settings.workerMetricsPort}/metrics`,
-    objects: openObjectStore({
-      warehouse: settings.warehouse,
-      cacheDir: join(settings.dataDir, 'cache', 'demo'),
-      s3: {
-        region: settings.s3Region,
-        pathStyle: settings.s3PathStyle,
-        ...(settings.s3Endpoint === undefined ? {} : { endpoint: settings.s3Endpoint }),
-        ...s3,
-      },
-    }),
+    objects: openObjectStore(objectStoreOptions(settings, 'demo')),
     write,
   })
 }

@@ -1,20 +1,16 @@
-import { join } from 'node:path'
 import { openBus } from '../bus/index.ts'
 import type { Settings } from '../config/index.ts'
 import { openObjectStore } from '../lake/index.ts'
-import { Problem } from '../problems/index.ts'
-import { openStore } from '../store/index.ts'
+import { busSettings, neededPlaces, objectStoreOptions } from '../places/index.ts'
+import { openStore, openWaitingStore } from '../store/index.ts'
 import { announce, openTelemetry } from '../telemetry/index.ts'
-import { busSettings } from './places.ts'
 import { ROUTE_TEMPLATES } from './route-table.ts'
 import { startApi } from './start.ts'
-import { openStoreWhenThere } from './store-when-there.ts'
 
 export interface RunningProcess {
   readonly ports: { readonly api: number }
-  readonly port: number
+  /** Drains as `startApi` does, then closes the places. Safe to repeat. */
   stop(): Promise<void>
-  close(): Promise<void>
 }
 
 /** A request is not kept waiting longer than this for Postgres. */
@@ -27,18 +23,7 @@ const ACQUIRE_MS = 2_000
  * (`StoreRefused`), a missing setting, a taken port. Installs no signal handlers.
  */
 export async function runApi(settings: Settings): Promise<RunningProcess> {
-  const { databaseUrl } = settings
-  if (databaseUrl === undefined)
-    throw new Problem(
-      'invalid',
-      'PULSE_DATABASE_URL is not set: name the database, or use "pulse start", which brings one.',
-    )
-  if (settings.kafkaBrokers.length === 0)
-    throw new Problem(
-      'invalid',
-      'PULSE_KAFKA_BROKERS is not set: name the brokers, or use "pulse start", which brings a bus.',
-    )
-
+  const { databaseUrl } = neededPlaces(settings)
   await using opened = new AsyncDisposableStack()
   const telemetry = opened.use(
     openTelemetry({
@@ -50,7 +35,7 @@ export async function runApi(settings: Settings): Promise<RunningProcess> {
     }),
   )
   const store = opened.use(
-    await openStoreWhenThere(
+    await openWaitingStore(
       () =>
         openStore({
           url: databaseUrl,
@@ -60,21 +45,11 @@ export async function runApi(settings: Settings): Promise<RunningProcess> {
           timeoutMs: STORE_TIMEOUT_MS,
           openMs: 0,
         }),
-      { refused: (error) => announce('process.defect', { where: 'api', detail: error.message }) },
+      { onRefused: ({ message }) => announce('process.defect', { where: 'store', detail: message }) },
     ),
   )
   const bus = opened.use(await openBus(busSettings(settings, 'pulse-api')))
-  const objects = openObjectStore({
-    warehouse: settings.warehouse,
-    cacheDir: join(settings.dataDir, 'cache', 'api'),
-    s3: {
-      endpoint: settings.s3Endpoint,
-      region: settings.s3Region,
-      accessKey: settings.s3AccessKey,
-      secretKey: settings.s3SecretKey,
-      pathStyle: settings.s3PathStyle,
-    },
-  })
+  const objects = openObjectStore(objectStoreOptions(settings, 'api'))
   const { port, close } = await startApi({ settings, store, bus, objects, metrics: telemetry.metrics })
 
   const places = opened.move()
@@ -84,5 +59,5 @@ export async function runApi(settings: Settings): Promise<RunningProcess> {
       telemetry.flush()
       return places.disposeAsync()
     }))
-  return { ports: { api: port }, port, stop, close: stop }
+  return { ports: { api: port }, stop }
 }

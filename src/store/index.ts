@@ -1,4 +1,5 @@
 export { openStore, type Store, type StoreOptions } from './store.ts'
+export { openWaitingStore } from './waiting.ts'
 export type { Sql, TransactionOptions } from './transaction.ts'
 export { CommitUnknown, StoreRefused } from './faults.ts'
 export { migrate, migrationNames } from './migrate.ts'

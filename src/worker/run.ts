@@ -14,28 +14,22 @@ import {
   type IngestParts,
 } from '../ingest/index.ts'
 import { openDataFileWriter, openObjectStore } from '../lake/index.ts'
-import { Problem } from '../problems/index.ts'
+import { busSettings, neededPlaces, objectStoreOptions } from '../places/index.ts'
 import { openBindings } from '../registry/index.ts'
-import { openStore } from '../store/index.ts'
+import { openStore, openWaitingStore } from '../store/index.ts'
 import { announce, openTelemetry } from '../telemetry/index.ts'
 import { startUpkeep } from '../upkeep/index.ts'
-import { busSettings, objectStoreOptions } from './places.ts'
 import { watchPostgres } from './postgres-check.ts'
 import { json, openServer, text, type Answer } from './servers.ts'
 import { ownTempDir } from './temp-dir.ts'
 import { healthz, livez, startupz, type Verdict, type WorkerFacts } from './verdicts.ts'
-import { openWaitingStore } from './waiting-store.ts'
 
 export interface RunningWorker {
   readonly ports: { readonly metrics: number; readonly health: number }
-  readonly metricsPort: number
-  readonly healthPort: number
-  readonly ingest: Ingest
   /** Resolves when `stop` is through. */
   readonly closed: Promise<void>
   /** Stops reading, flushes within PULSE_DRAIN_SECONDS, gives partitions back, leaves, closes. Safe to repeat. */
   stop(): Promise<void>
-  close(): Promise<void>
 }
 
 export interface WorkerOptions {
@@ -53,19 +47,7 @@ const EARLIER_FACTS = { owned: 0, members: 0, shared: false, sinceTickMs: 0 } as
  * setting, a taken port. Installs no signal handlers.
  */
 export async function runWorker(settings: Settings, options: WorkerOptions = {}): Promise<RunningWorker> {
-  const { databaseUrl } = settings
-  if (databaseUrl === undefined) {
-    throw new Problem(
-      'invalid',
-      'PULSE_DATABASE_URL is not set: name the database, or use "pulse start", which brings one.',
-    )
-  }
-  if (settings.kafkaBrokers.length === 0) {
-    throw new Problem(
-      'invalid',
-      'PULSE_KAFKA_BROKERS is not set: name the brokers, or use "pulse start", which brings a bus.',
-    )
-  }
+  const { databaseUrl } = neededPlaces(settings)
   await using opened = new AsyncDisposableStack()
   const name = `${hostname()}-${process.pid}`
   const now = (): number => performance.now()
@@ -94,11 +76,18 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
           onAway: postgresAway,
           onBack: postgresBack,
         }),
-      postgresBack,
+      {
+        onBack: postgresBack,
+        onRefused: ({ message }) => announce('process.defect', { where: 'store', detail: message }),
+      },
     ),
   )
   const postgres = opened.use(watchPostgres(store, now))
-  const facts = (): WorkerFacts => ({ ...(carriage.ingest?.facts() ?? EARLIER_FACTS), stopping, postgres: postgres.facts() })
+  const facts = (): WorkerFacts => ({
+    ...(carriage.ingest?.facts() ?? EARLIER_FACTS),
+    stopping,
+    postgres: postgres.facts(),
+  })
 
   const metricsServer = opened.use(
     await openServer(settings.host, settings.workerMetricsPort, {
@@ -119,7 +108,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
   )
 
   const bus = opened.use(await openBus(busSettings(settings, `pulse-${name}`)))
-  const objects = openObjectStore(objectStoreOptions(settings))
+  const objects = openObjectStore(objectStoreOptions(settings, 'worker'))
   const tempDir = await ownTempDir(join(settings.dataDir, 'tmp'))
   opened.defer(() => rm(tempDir, { recursive: true, force: true }))
   const writer = opened.use(await openDataFileWriter({ store: objects, tempDir, jobsAtOnce: 2 }))
@@ -168,12 +157,8 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
   }
   return {
     ports: { metrics: metricsServer.port, health: healthServer.port },
-    metricsPort: metricsServer.port,
-    healthPort: healthServer.port,
-    ingest: carrying,
     closed: closed.promise,
     stop,
-    close: stop,
   }
 }
 

@@ -29,7 +29,7 @@ const settingsWith = (more: Record<string, string>) =>
 const runWith = async (owner: Owner, more: Record<string, string>) => {
   const running = await runApi(settingsWith({ PULSE_DATA_DIR: await folderFor(owner), ...more }))
   owner.after(() => running.stop())
-  const ask = askerOf(`http://127.0.0.1:${running.port}`)
+  const ask = askerOf(`http://127.0.0.1:${running.ports.api}`)
   return { running, ask, checks: async () => (await ask('GET', '/ready')).body['checks'] as Record<string, boolean> }
 }
 const busFor = async (owner: Owner, port = 0) => {
@@ -130,5 +130,5 @@ test('what is missing or taken is said in a sentence', async (t) => {
   const { appUrl } = await withPostgres(t)
   const places = { PULSE_DATABASE_URL: appUrl, PULSE_KAFKA_BROKERS: '127.0.0.1:1' }
   const first = await runWith(t, places)
-  await assert.rejects(runWith(t, { ...places, PULSE_API_PORT: String(first.running.port) }), /EADDRINUSE/)
+  await assert.rejects(runWith(t, { ...places, PULSE_API_PORT: String(first.running.ports.api) }), /EADDRINUSE/)
 })

@@ -18,28 +18,28 @@ test('a worker carries what is published to rows, and its ports say so', async (
   const ground = await openWorkerGround(t)
   const worker = await runWorker(ground.settings())
   t.after(() => worker.stop())
-  const before = await get(worker.healthPort, '/healthz')
+  const before = await get(worker.ports.health, '/healthz')
   assert.equal(before.status, 503)
   assert.match(before.text, /partition|Postgres/)
   const place = await ground.place('carried')
   await ground.publish(place, [1, 2, 3])
   await until('three rows', async () => (await ground.numbers(place)).length === 3)
   assert.deepEqual(await ground.numbers(place), [1, 2, 3])
-  assert.deepEqual(await get(worker.healthPort, '/healthz'), {
+  assert.deepEqual(await get(worker.ports.health, '/healthz'), {
     status: 200,
     text: 'healthy',
     type: 'text/plain; charset=utf-8',
   })
-  assert.equal((await get(worker.healthPort, '/livez')).status, 200)
-  assert.equal((await get(worker.healthPort, '/startupz')).status, 200)
-  assert.equal((await get(worker.healthPort, '/')).status, 404)
-  assert.equal((await get(worker.healthPort, '/healthz', 'POST')).status, 405)
-  const partitions = JSON.parse((await get(worker.healthPort, '/partitions')).text) as Array<Record<string, unknown>>
+  assert.equal((await get(worker.ports.health, '/livez')).status, 200)
+  assert.equal((await get(worker.ports.health, '/startupz')).status, 200)
+  assert.equal((await get(worker.ports.health, '/')).status, 404)
+  assert.equal((await get(worker.ports.health, '/healthz', 'POST')).status, 405)
+  const partitions = JSON.parse((await get(worker.ports.health, '/partitions')).text) as Array<Record<string, unknown>>
   assert.deepEqual(
     partitions.map((one) => [one['topic'], one['position'], one['lag']]),
     [[place.topic, 3, 0]],
   )
-  const metrics = await get(worker.metricsPort, '/metrics')
+  const metrics = await get(worker.ports.metrics, '/metrics')
   assert.equal(metrics.status, 200)
   assert.match(metrics.text, /pulse_worker_events_consumed_total\{tenant="carried",dataset="events"\} 3/)
   assert.match(metrics.text, /pulse_worker_buffer_rows\{tenant="carried",dataset="events"\} 0/)
@@ -51,9 +51,11 @@ test('a worker that stops is unhealthy at once, drains, and leaves its partition
   const worker = await runWorker(ground.settings({ PULSE_FLUSH_SECONDS: '1000', PULSE_LEASE_SECONDS: '600' }))
   t.after(() => worker.stop())
   await ground.publish(place, [1, 2, 3])
-  await until('buffered', () => worker.ingest.tally.buffered === 3)
+  await until('buffered', async () =>
+    /_buffer_rows\{[^}]*\} 3/.test((await get(worker.ports.metrics, '/metrics')).text),
+  )
   const stopped = worker.stop()
-  const during = await get(worker.healthPort, '/healthz')
+  const during = await get(worker.ports.health, '/healthz')
   assert.equal(during.status, 503)
   assert.match(during.text, /stopping/)
   await stopped
@@ -78,13 +80,13 @@ test('a worker starts while Postgres and the bus are away, says why, and goes on
   const worker = await runWorker(ground.settings({ PULSE_DATABASE_URL: url.href }))
   t.after(() => worker.stop())
   const early = await until('a reason', async () => {
-    const answer = await get(worker.healthPort, '/healthz')
+    const answer = await get(worker.ports.health, '/healthz')
     return answer.text.includes('has not been asked') ? undefined : answer
   })
   assert.equal(early.status, 503)
   assert.match(early.text, /Postgres/)
-  assert.equal((await get(worker.healthPort, '/startupz')).status, 503)
-  assert.equal((await get(worker.healthPort, '/livez')).status, 200)
+  assert.equal((await get(worker.ports.health, '/startupz')).status, 503)
+  assert.equal((await get(worker.ports.health, '/livez')).status, 200)
   await new Promise((resolve) => hole.close(resolve))
   const { connect } = await import('node:net')
   const proxy = createServer((socket) => {
@@ -95,7 +97,7 @@ test('a worker starts while Postgres and the bus are away, says why, and goes on
   await new Promise<void>((resolve) => proxy.listen(port, '127.0.0.1', resolve))
   t.after(() => void proxy.close())
   await until('the rows', async () => (await ground.numbers(place)).length === 2)
-  await until('healthy', async () => (await get(worker.healthPort, '/healthz')).status === 200)
+  await until('healthy', async () => (await get(worker.ports.health, '/healthz')).status === 200)
 })
 
 test('a port that is taken is said by its number, and nothing is left open', async (t) => {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Problem } from '../../src/problems/index.ts'
-import { StoreRefused, type Store } from '../../src/store/index.ts'
-import { openWaitingStore } from '../../src/worker/waiting-store.ts'
+import { openWaitingStore, StoreRefused, type Store } from '../../src/store/index.ts'
 import { until } from '../kit/until.ts'
 
 const isAway = (error: unknown): boolean => error instanceof Problem && error.code === 'dependency_away'
@@ -16,7 +15,7 @@ test('until it is there every call says that Postgres is away; then it answers, 
       if (!there) throw new Error('refused')
       return real
     },
-    () => (back += 1),
+    { onBack: () => (back += 1), onRefused: assert.fail },
   )
   await assert.rejects(store.ping(1), isAway)
   await assert.rejects(
@@ -36,17 +35,15 @@ test('until it is there every call says that Postgres is away; then it answers, 
 test('a role that bypasses row level security is refused at once, or said as the reason when it comes later', async () => {
   const refusal = new StoreRefused('The role is a superuser.')
   await assert.rejects(
-    openWaitingStore(
-      () => Promise.reject(refusal),
-      () => {},
-    ),
+    openWaitingStore(() => Promise.reject(refusal), { onRefused: assert.fail }),
     refusal,
   )
   let tries = 0
-  await using store = await openWaitingStore(
-    () => Promise.reject((tries += 1) === 1 ? new Error('away') : refusal),
-    () => {},
-  )
-  await until('refused', () => store.refused !== undefined, 5_000, 20)
+  const told: StoreRefused[] = []
+  await using store = await openWaitingStore(() => Promise.reject((tries += 1) === 1 ? new Error('away') : refusal), {
+    onRefused: (later) => told.push(later),
+  })
+  await until('refused', () => told.length > 0, 5_000, 20)
   await assert.rejects(store.ping(1), /superuser/)
+  assert.deepEqual([told, tries], [[refusal], 2])
 })

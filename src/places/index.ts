@@ -1,0 +1,1 @@
+export { busSettings, neededPlaces, objectStoreOptions } from './places.ts'
