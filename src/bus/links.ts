@@ -35,6 +35,8 @@ export interface Link {
 }
 
 export interface Links extends AsyncDisposable {
+  /** Nothing will ever be sent again. */
+  readonly closed: boolean
   /** An open connection to `host:port` for this lane, made where there is none. Bounded by the connect timeout. */
   to(address: string, lane: Lane): Promise<Link>
 }
@@ -71,6 +73,9 @@ export function openLinks(settings: BusSettings, requestTimeoutMs: number, inFli
   }
 
   return {
+    get closed() {
+      return closed
+    },
     async to(address, lane) {
       if (closed) throw new BusUnreachable('The bus client is closed.')
       const key = `${lane} ${address}`

@@ -31,6 +31,7 @@ export function fakeLinks(
   return {
     down,
     sent,
+    closed: false,
     async to(address, lane) {
       if (down.has(address) || brokers[address] === undefined)
         throw new BusUnreachable(`The broker ${address} cannot be reached.`)

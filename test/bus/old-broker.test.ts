@@ -30,6 +30,9 @@ function oldLinks(links: Links): Links {
   })
   const linked = new WeakMap<Link, Link>()
   return {
+    get closed() {
+      return links.closed
+    },
     async to(address, lane) {
       const link = await links.to(address, lane)
       let old = linked.get(link)
