@@ -11,10 +11,10 @@ import { EVERY_TYPE, everyTypeAt } from '../test/kit/every-type.ts'
 /**
  * Foreign engines and a strict checker judge what the real system wrote: `pulse start` on a database
  * of its own, events through the public API, several flushes over several days. Run by .ci/run
- * alone, which brings the judges (`PULSE_JUDGES` is their folder, with `venv` and `java/libs` in it).
+ * alone, which brings the judges (`TEST_JUDGES` is their folder, with `venv` and `java/libs` in it).
  */
-const judges = process.env['PULSE_JUDGES']
-if (judges === undefined) throw new Error('PULSE_JUDGES names no folder; run .ci/run')
+const judges = process.env['TEST_JUDGES']
+if (judges === undefined) throw new Error('TEST_JUDGES names no folder; run .ci/run')
 
 const READER_PASSWORD = 'judges-only'
 const FLUSHES = 6

@@ -7,7 +7,7 @@ import { chance } from '../kit/seed.ts'
 import { until } from '../kit/until.ts'
 
 /** How many rounds: a longer campaign is a setting of its own. */
-const ROUNDS = Number(process.env['PULSE_TEST_ROUNDS'] ?? 12)
+const ROUNDS = Number(process.env['TEST_ROUNDS'] ?? 12)
 
 test('whatever fails while workers come and go: every event is one row or one dead letter, and every book balances', async (t) => {
   const seeded = chance()

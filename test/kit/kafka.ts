@@ -7,12 +7,12 @@ import { join, resolve } from 'node:path'
 import { openBus } from '../../src/bus/index.ts'
 
 /**
- * A real Apache Kafka for tests: its jars from Maven Central, kept in `.cache/kafka` (or `$PULSE_TEST_CACHE/kafka`), one process
+ * A real Apache Kafka for tests: its jars from Maven Central, kept in `.cache/kafka` (or `$TEST_CACHE/kafka`), one process
  * as broker and controller on free ports. A missing tool is an error that names it, never a skipped test.
  */
 
 const VERSION = '4.1.2'
-const CACHE = join(process.env['PULSE_TEST_CACHE'] ?? resolve(import.meta.dirname, '../../.cache'), 'kafka')
+const CACHE = join(process.env['TEST_CACHE'] ?? resolve(import.meta.dirname, '../../.cache'), 'kafka')
 
 const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>pulse</groupId><artifactId>kafka</artifactId><version>1</version><dependencies>

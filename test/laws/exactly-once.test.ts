@@ -16,8 +16,8 @@ import {
   type LoggedRecord,
 } from './laws.ts'
 
-const CAMPAIGNS = Number(process.env['PULSE_TEST_CAMPAIGNS'] ?? 3)
-const STEPS = Number(process.env['PULSE_TEST_STEPS'] ?? 250)
+const CAMPAIGNS = Number(process.env['TEST_CAMPAIGNS'] ?? 3)
+const STEPS = Number(process.env['TEST_STEPS'] ?? 250)
 
 test('distinct ids = rows, and every record is settled once, whatever two workers, the clock and the sweeper do', async (t) => {
   for (let campaign = 0; campaign < CAMPAIGNS; campaign++) {

@@ -57,7 +57,7 @@ describe('pulse start', { timeout: 120_000 }, () => {
     await chmod(folder, 0o755)
     dataDir = join(folder, 'data')
     const tookMs = await begin()
-    assert.ok(tookMs < 10_000 * Number(process.env['PULSE_TEST_SLOWNESS'] ?? 2), `${Math.round(tookMs)} ms`)
+    assert.ok(tookMs < 10_000 * Number(process.env['TEST_SLOWNESS'] ?? 2), `${Math.round(tookMs)} ms`)
     assert.deepEqual(run?.processes.map((process) => process.name).toSorted(), NAMES.toSorted())
     assert.deepEqual(await (await api('/ready')).json(), {
       status: 'ready',
@@ -125,7 +125,7 @@ describe('pulse start', { timeout: 120_000 }, () => {
 
   test('the next start finds all data again, and Ctrl-C drains and stops everything in order', async () => {
     const tookMs = await begin()
-    assert.ok(tookMs < 5_000 * Number(process.env['PULSE_TEST_SLOWNESS'] ?? 2), `${Math.round(tookMs)} ms`)
+    assert.ok(tookMs < 5_000 * Number(process.env['TEST_SLOWNESS'] ?? 2), `${Math.round(tookMs)} ms`)
     assert.equal((await api(`/v1/tenants/${tenantId}`)).status, 200)
     const pids = everything()
     running?.child.kill('SIGINT')
