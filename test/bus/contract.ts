@@ -353,7 +353,7 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
       const begun = performance.now()
       const [verdict] = await quick.publish([record(topic.name, '2')])
       assert.ok(verdict?.code === 'unreachable' || verdict?.code === 'timeout', JSON.stringify(verdict))
-      assert.ok(performance.now() - begun < 3000)
+      assert.ok(performance.now() - begun < 10_000)
       assert.deepEqual({ ...quick.pending }, { records: 0, bytes: 0 })
       await assert.rejects(impatient.ping(500), { name: 'BusUnreachable' })
       await assert.rejects(

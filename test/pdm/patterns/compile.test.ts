@@ -124,7 +124,7 @@ test('no pattern that is accepted backtracks: each takes a moment on the text ma
       const started = performance.now()
       compiled.test(input)
       assert.ok(
-        performance.now() - started < 1_500,
+        performance.now() - started < 10_000,
         `${source} (${compiled.engine}) took ${performance.now() - started} ms`,
       )
     }
