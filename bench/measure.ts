@@ -6,7 +6,7 @@ import { cpuMsOf } from './proc.ts'
 
 const here = (script: string) => join(import.meta.dirname, script)
 
-export interface Running {
+interface Running {
   readonly child: ChildProcess
   readonly first: Promise<Record<string, unknown>>
   readonly end: Promise<Record<string, unknown>>
@@ -35,7 +35,7 @@ export function runOn(core: string, script: string, args: readonly string[]): Ru
   return { child, first, end }
 }
 
-export interface LoadResult {
+interface LoadResult {
   readonly sent: number
   readonly accepted: number
   readonly refused: number
@@ -46,7 +46,7 @@ export interface LoadResult {
   readonly p99Ms: number
 }
 
-export interface LoadPlan {
+interface LoadPlan {
   readonly core: string
   readonly port: number
   readonly tenant: string

@@ -20,7 +20,7 @@ function statOf(pid: number): { parent: number; cpuMs: number } | undefined {
 }
 
 /** The process and all below it. */
-export function familyOf(pid: number): number[] {
+function familyOf(pid: number): number[] {
   const parents = new Map<number, number>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue

@@ -4,7 +4,7 @@ import { settingsDocument } from '../src/config/index.ts'
 import { LOG, METRICS, type AnnouncementName, type MetricEntry } from '../src/telemetry/index.ts'
 
 /** Everything in git that is derived from source: rendered here, compared by a test, written by `npm run check -- --write`. */
-export interface Generated {
+interface Generated {
   readonly path: string
   readonly text: string
 }
@@ -28,7 +28,7 @@ const NOTICE = '<!-- Generated from source by `npm run check -- --write`. Edit t
 /**
  * The eight files that an event walks through. A step is in a file when that file is where a reader should start.
  */
-export const JOURNEY: readonly { readonly steps: string; readonly path: string; readonly says: string }[] = [
+const JOURNEY: readonly { readonly steps: string; readonly path: string; readonly says: string }[] = [
   {
     steps: '1 accept, 2 validate',
     path: 'src/collect/collect.ts',

@@ -236,6 +236,64 @@ test('nothing is exported by default, and no class stands where a function would
   )
 })
 
+/** What each file gives and what it takes, by name. `*` takes everything, and so does whoever loads a file later. */
+function namesOf(from: string, text: string): { gives: string[]; takes: { from: string; name: string }[] } {
+  const code = codeOf(text)
+  const gives = [...code.matchAll(/^export (?:async )?(?:function\*?|const|let|class|interface|type) (\w+)/gm)].map(
+    (found) => found[1] ?? '',
+  )
+  const takes: { from: string; name: string }[] = []
+  const listed = (list: string): string[][] =>
+    list.split(',').flatMap((item) =>
+      item.trim() === ''
+        ? []
+        : [
+            item
+              .trim()
+              .replace(/^type /, '')
+              .split(' as '),
+          ],
+    )
+  for (const [, how, list, path] of code.matchAll(
+    /\b(import|export)\s+(?:type\s+)?(\{[^}]*\}|\*(?: as \w+)?)\s+from '(\.[^']+)'/g,
+  )) {
+    const to = join(dirname(from), path ?? '')
+      .split(sep)
+      .join('/')
+    for (const [name = '', as = name] of listed((list ?? '').replace(/[{}]/g, ''))) {
+      takes.push({ from: to, name: name.startsWith('*') ? '*' : name })
+      if (how === 'export') gives.push(as)
+    }
+  }
+  for (const [, path] of code.matchAll(/\bimport\(\s*'(\.[^']+)'/g))
+    takes.push({
+      from: join(dirname(from), path ?? '')
+        .split(sep)
+        .join('/'),
+      name: '*',
+    })
+  return { gives, takes }
+}
+
+test('what nobody imports is not exported', async () => {
+  const others = (await Promise.all(['test', 'bench', 'scripts', '.ci'].map(filesBelow))).flat()
+  const read = async (path: string): Promise<[string, string]> => [path, await readFile(join(root, path), 'utf8')]
+  const all = new Map([...texts, ...(await Promise.all(others.filter((path) => path.endsWith('.ts')).map(read)))])
+  const names = [...all].map(([path, text]) => ({ path, ...namesOf(path, text) }))
+  const taken = new Set(names.flatMap(({ takes }) => takes.map(({ from, name }) => `${from} ${name}`)))
+  // A door that passes everything on: what is taken from it is taken from there.
+  for (const { path, takes } of names.filter(({ path }) => path.endsWith('/index.ts')))
+    for (const { from, name } of takes)
+      if (name === '*')
+        for (const word of [...taken]) if (word.startsWith(`${path} `)) taken.add(word.replace(path, from))
+  const isTaken = (path: string, name: string): boolean =>
+    taken.has(`${path} ${name}`) || taken.has(`${path} *`) || path === 'src/main.ts'
+  const unused = names.flatMap(({ path, gives }) =>
+    gives.filter((name) => name !== '*' && !isTaken(path, name)).map((name) => `${path}: ${name}`),
+  )
+  assert.deepEqual(unused, [])
+})
+
 /** What a file loads, itself and through others. */
 function loadedBy(start: string, graph: ReadonlyMap<string, readonly string[]>): Set<string> {
   const loaded = new Set<string>()

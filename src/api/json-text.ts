@@ -2,7 +2,7 @@
  * JSON answers that carry some members as text, so that a definition comes back as it was sent: keys in
  * their order, numbers digit for digit.
  */
-export type Member = readonly [name: string, text: string] | undefined
+type Member = readonly [name: string, text: string] | undefined
 
 export const textOf = (value: unknown): string => JSON.stringify(value)
 

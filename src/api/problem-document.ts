@@ -1,5 +1,5 @@
 import type { FastifyError } from 'fastify'
-import { PROBLEMS, Problem, type Fault, type ProblemCode } from '../problems/index.ts'
+import { Problem, type Fault, type ProblemCode } from '../problems/index.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
@@ -93,5 +93,3 @@ function sentence(keyword: string, message: string, params: Record<string, unkno
     return `must be ${JSON.stringify(params['allowedValue'] ?? params['allowedValues'])}`
   return message
 }
-
-export const statusOf = (code: ProblemCode): number => PROBLEMS[code].status

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { announce } from '../telemetry/index.ts'
 
 /** The founding page's names: the record, the bus, the lake. */
-export type Dependency = 'postgres' | 'kafka' | 'minio'
-export type Check = (timeoutMs: number) => Promise<unknown>
+type Dependency = 'postgres' | 'kafka' | 'minio'
+type Check = (timeoutMs: number) => Promise<unknown>
 
 export interface Readiness extends AsyncDisposable {
   /** The last verdicts, at once: asking waits for nobody. A dependency not asked yet is not there. */

@@ -30,7 +30,7 @@ export interface ServerPlaces extends DatasetPlaces, TenantPlaces {
   readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }
 }
 
-export interface ApiServer {
+interface ApiServer {
   readonly app: FastifyInstance
   /** From now on new requests are answered 503 `draining`, on connections that then close. */
   drain(): void

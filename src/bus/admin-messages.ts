@@ -1,13 +1,13 @@
 import type { Message } from './links.ts'
 import { API } from './wire/codes.ts'
 
-export interface TopicOutcome {
+interface TopicOutcome {
   readonly name: string
   readonly code: number
   readonly detail: string | null
 }
 
-export interface NewTopic {
+interface NewTopic {
   readonly name: string
   readonly partitions: number
   readonly replication: number

@@ -11,7 +11,7 @@ import { BusRefused, BusUnreachable, type Admin, type BusSettings, type TopicInf
 import type { TopicRoute, Topology } from './topology.ts'
 import { CODE, codeName } from './wire/codes.ts'
 
-export interface AdminParts {
+interface AdminParts {
   readonly settings: BusSettings
   readonly links: Links
   readonly topology: Topology

@@ -11,7 +11,7 @@ export interface FetchWant {
   readonly maxBytes: number
 }
 
-export interface FetchRequest {
+interface FetchRequest {
   readonly maxWaitMs: number
   readonly maxBytes: number
   readonly sessionId: number

@@ -10,7 +10,7 @@ import { WireWriter } from './wire/writer.ts'
  * What a connection is used for. Answers of one connection come in the order of its requests, so that a long poll
  * would hold up everything behind it: each use has a connection of its own.
  */
-export type Lane = string
+type Lane = string
 
 /** A request in the words of `WireWriter`, and how its answer is read. */
 export interface Message<T> {

@@ -111,7 +111,7 @@ export function openOutbox(): Outbox {
 export const noRows = (): Rows => ({ records: [], calls: [], slots: [], sizes: [] })
 
 /** The rows whose call `keeps`. */
-export function keep(rows: Rows, keeps: (call: PublishCall) => boolean): Rows {
+function keep(rows: Rows, keeps: (call: PublishCall) => boolean): Rows {
   const kept = noRows()
   rows.calls.forEach((call, at) => {
     if (!keeps(call)) return

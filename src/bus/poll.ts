@@ -105,7 +105,7 @@ function named(wants: ReadonlyMap<string, FetchWant>): (key: string) => FetchWan
 }
 
 /** The broker refused a whole fetch with a code that is not about its session. */
-export class PollRefused extends Error {
+class PollRefused extends Error {
   override readonly name = 'PollRefused'
   readonly code: number
   constructor(code: number) {

@@ -8,7 +8,7 @@ import { openSender } from './sender.ts'
 import type { Topology } from './topology.ts'
 import { openUnrouted } from './unrouted.ts'
 
-export interface PublisherParts {
+interface PublisherParts {
   readonly timeoutMs: number
   readonly links: Links
   readonly topology: Topology

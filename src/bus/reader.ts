@@ -14,7 +14,7 @@ import { decodeBatches } from './records/decode.ts'
 import type { Topology } from './topology.ts'
 import { CODE, codeName } from './wire/codes.ts'
 
-export interface ReaderParts {
+interface ReaderParts {
   readonly links: Links
   readonly topology: Topology
   /** Makes this reader's connections its own: a long poll holds up nobody else. */

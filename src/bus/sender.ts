@@ -18,7 +18,7 @@ const LINGER_MS = 2
 const RETRY_MS = 50
 const LONGEST_RETRY_MS = 1000
 
-export interface SenderParts {
+interface SenderParts {
   readonly outbox: Outbox
   readonly calls: Calls
   readonly links: Links
@@ -29,7 +29,7 @@ export interface SenderParts {
   readonly wallMs: () => number
 }
 
-export interface Sender {
+interface Sender {
   /** Sends what waits: now if nothing is in flight or there is much, else soon. */
   wake(): void
   close(): void

@@ -4,7 +4,7 @@ import type { OutgoingRecord, PublishFailure } from './port.ts'
 import type { Topology } from './topology.ts'
 
 /** Records whose topic is not known yet. */
-export interface Unrouted {
+interface Unrouted {
   push(record: OutgoingRecord, call: PublishCall, slot: number, size: number): void
   /** Why a call's records still wait here, if any do. */
   whyOf(call: PublishCall): PublishFailure | undefined

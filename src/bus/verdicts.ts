@@ -3,7 +3,7 @@ import type { ProduceVerdict } from './produce-message.ts'
 import { CODE, codeName } from './wire/codes.ts'
 
 /** What becomes of a batch after the broker has spoken. */
-export type Fate =
+type Fate =
   | { readonly kind: 'acknowledged' }
   | { readonly kind: 'failed'; readonly failure: PublishFailure }
   /** Too large as a whole: its halves are sent. */

@@ -1,7 +1,7 @@
 import { Problem } from '../problems/index.ts'
 import type { Verdict } from './verdict.ts'
 
-export interface Counts {
+interface Counts {
   readonly accepted: number
   readonly rejected: number
   readonly failed: number

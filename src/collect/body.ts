@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 
 import { Problem } from '../problems/index.ts'
 
-export interface BodyLimits {
+interface BodyLimits {
   readonly maxBodyBytes: number
   /** From the first look to the last byte. */
   readonly bodyTimeoutMs: number

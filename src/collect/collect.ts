@@ -30,7 +30,7 @@ export interface CollectLimits extends EventLimits {
   readonly maxPendingBytes: number
 }
 
-export interface CollectRequest {
+interface CollectRequest {
   readonly tenantId: string
   readonly tenantSlug: string
   readonly contentType: string | undefined
@@ -44,7 +44,7 @@ export interface CollectRequest {
 
 export type Collect = (request: CollectRequest) => Promise<CollectAnswer>
 
-export interface CollectPlaces {
+interface CollectPlaces {
   readonly bindings: CollectBindings
   readonly publisher: Publisher
   readonly limits: CollectLimits

@@ -19,7 +19,7 @@ export interface Events {
   readonly encoding: Encoding
 }
 
-export type MediaType = 'json' | 'ndjson'
+type MediaType = 'json' | 'ndjson'
 
 const MEDIA_TYPES: ReadonlyMap<string, MediaType> = new Map([
   ['application/json', 'json'],

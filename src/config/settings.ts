@@ -29,7 +29,7 @@ export const GROUPS = [
   'Upkeep',
   'Telemetry',
 ] as const
-export type Group = (typeof GROUPS)[number]
+type Group = (typeof GROUPS)[number]
 
 export interface Setting<T> {
   readonly group: Group

@@ -19,7 +19,7 @@ export interface ReadEvent {
 }
 
 /** Why a text is not an event. */
-export interface UnreadEvent {
+interface UnreadEvent {
   readonly kind: 'unread'
   readonly code: 'malformed' | 'too_large' | 'invalid'
   readonly fault: Fault

@@ -6,7 +6,7 @@ export interface Extent {
   readonly start: number
   readonly end: number
 }
-export interface MemberExtent extends Extent {
+interface MemberExtent extends Extent {
   readonly key: string
 }
 

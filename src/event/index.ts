@@ -8,13 +8,12 @@ export {
   skipSpace,
   trimEnd,
   type Extent,
-  type MemberExtent,
 } from './extents.ts'
-export { readEvent, type Encoding, type EventLimits, type ReadEvent, type UnreadEvent } from './envelope.ts'
+export { readEvent, type Encoding, type EventLimits, type ReadEvent } from './envelope.ts'
 export { oddNumbers, pointerAt, repeatedMember, type OddNumber } from './findings.ts'
 export { canonicalUuid, deriveId, isUuid, uuidBytes, uuidText, uuidv7 } from './ids.ts'
 export { isZero, keptByDouble, wholeOf } from './literal.ts'
 export { DEAD_LETTER_REASONS, RECORD_HEADERS, dlqTopic, rawTopic, type DeadLetterReason } from './record.ts'
-export { countMembers, inspect, type Inspection } from './scan.ts'
+export { countMembers, inspect } from './scan.ts'
 export { mintTraceparent, parseTraceparent, type Traceparent } from './trace.ts'
 export { pointerOf, type Path } from './walk.ts'

@@ -4,7 +4,7 @@
  */
 export type Path = readonly (string | number)[]
 
-export interface Visitor {
+interface Visitor {
   /** An object begins. `path` leads to it. */
   open?(path: Path): void
   /** A member's name, before its value. `path` leads to the object. */

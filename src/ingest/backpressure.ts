@@ -5,9 +5,9 @@
  * 1998): one busy tenant gets 2/3 of the buffer, n busy tenants 2/(1 + 2n) each, and there is
  * always room left for whoever comes next.
  */
-export const PRESSURE = 2
+const PRESSURE = 2
 
-export interface Room {
+interface Room {
   readonly capacityBytes: number
   /** All tenants' buffered and in-flight bytes. */
   readonly usedBytes: number

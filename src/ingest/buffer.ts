@@ -34,7 +34,7 @@ export interface Lane {
   pointer: string | undefined
 }
 
-export interface TenantBuffer {
+interface TenantBuffer {
   readonly tenantId: string
   readonly lanes: Map<string, Lane>
   /** Buffered and in flight. */
@@ -63,7 +63,7 @@ export function tenantBuffer(buffer: IngestBuffer, tenantId: string): TenantBuff
   return tenant
 }
 
-export interface LaneNames {
+interface LaneNames {
   readonly datasetId: string
   readonly tenantSlug: string
   readonly datasetSlug: string

@@ -23,7 +23,7 @@ import {
 /** How often a flush takes up a table that moved, or ids that were known, before its dataset waits. */
 const MAX_COMMITS = 8
 
-export interface Commitment {
+interface Commitment {
   readonly tenantId: string
   readonly startedAt: number
   readonly written: Written[]

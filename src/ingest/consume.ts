@@ -29,7 +29,7 @@ export function openConsumer(of: Omit<Consumer, 'headers'>): Consumer {
 }
 
 /** What the consumer met that it does not know yet. */
-export interface Missing {
+interface Missing {
   readonly datasetId: string
   readonly schemaId: string
 }

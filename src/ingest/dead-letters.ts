@@ -4,10 +4,10 @@ import type { DeadLetter } from './settle.ts'
 const MAX_SENTENCE = 2000
 
 /** A header's name or value as the row keeps it: text as text, anything else so that no byte is lost. */
-export type KeptText = string | { readonly base64: string }
+type KeptText = string | { readonly base64: string }
 
 /** A row of `dead_letters` on its way into `commit_flush`. */
-export interface LetterRow {
+interface LetterRow {
   readonly dataset_id: string | null
   readonly topic_id: string
   readonly topic: string

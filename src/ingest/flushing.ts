@@ -19,7 +19,7 @@ export interface Flushing {
   idle(): Promise<void>
 }
 
-export interface FlushingOptions {
+interface FlushingOptions {
   readonly timing: FlushTiming
   readonly maxRows: number
   readonly capacityBytes: number

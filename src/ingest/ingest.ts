@@ -45,7 +45,7 @@ export interface IngestParts {
 }
 
 /** What health and metrics ask. */
-export interface IngestFacts {
+interface IngestFacts {
   readonly worker: string
   /** Partitions that are read now. */
   readonly owned: number

@@ -11,7 +11,7 @@ export interface Refusal {
 }
 
 /** Beyond this DuckDB's reader does not take a line; far above what collect accepts. */
-export const MAX_EVENT_BYTES = 15 << 20
+const MAX_EVENT_BYTES = 15 << 20
 
 /** What is wrong with a value before anything is parsed, or null. */
 export function refuseUnread(value: Buffer | null): Refusal | null {

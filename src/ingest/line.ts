@@ -21,16 +21,6 @@ export function lineMiddle(receivedAt: string, topic: string, partition: number)
   return Buffer.from(`","_received_at":"${receivedAt}","_source":"${topic}/${partition}/`, 'latin1')
 }
 
-export interface Line {
-  /** 36 bytes, canonical. */
-  readonly id: Buffer
-  readonly middle: Buffer
-  readonly offset: number
-  /** JSON text of what the schema does not name, already quoted as a JSON string; '' = no member. */
-  readonly extra: Buffer | null
-  readonly value: Buffer
-}
-
 const EXTRA = Buffer.from(',"_extra":')
 
 /** An upper bound of the line's bytes. */
@@ -51,7 +41,7 @@ export function lineBytes(middle: Buffer, extra: Buffer | null, value: Buffer): 
 
 /**
  * Writes one line at `at`, which must leave `lineBytes` of room; answers where the event's bytes
- * begin. The line ends `value.length + LINE_TAIL_BYTES` later. A raw newline, which in JSON can
+ * begin. `id` is 36 canonical bytes, `extra` JSON text that is quoted as a JSON string, null = no member. The line ends `value.length + LINE_TAIL_BYTES` later. A raw newline, which in JSON can
  * only be white space between tokens, becomes a space: the lines stay lines.
  */
 export function writeLine(

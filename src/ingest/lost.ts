@@ -3,7 +3,7 @@ import { announce } from '../telemetry/index.ts'
 import type { Source } from './sources.ts'
 
 /** What to do with a partition that the bus does not answer for as expected. */
-export type Remedy =
+type Remedy =
   /** It passes: ask again. */
   | { readonly kind: 'wait' }
   /** Records are gone that nobody read: go on at `position`. */

@@ -5,7 +5,7 @@ import type { Flushing } from './flushing.ts'
 import { backoffMs, isAway, pause } from './patience.ts'
 import { forgetAll, gaveBack, readyToLeave, takeShare, type Sources } from './shares.ts'
 
-export interface MemberParts {
+interface MemberParts {
   /** Makes this process a member under a new name. */
   readonly join: () => Promise<Membership>
   readonly sources: Sources
@@ -16,7 +16,7 @@ export interface MemberParts {
 }
 
 /** This worker among the others: its name while it is one, and what it was told last. */
-export interface Member {
+interface Member {
   /** '' before the first membership. */
   worker: string
   members: number

@@ -15,7 +15,7 @@ export function backoffMs(attempt: number, random: () => number): number {
   return delay * (0.5 + random() / 2)
 }
 
-export interface Patience {
+interface Patience {
   readonly signal: AbortSignal
   readonly random: () => number
   /** Told each time, before the wait. */

@@ -59,7 +59,7 @@ export const openAdoptTopic =
     )
   }
 
-export interface LakeOptions {
+interface LakeOptions {
   readonly keepSnapshots: number
   readonly keepMs: number
   readonly now: () => number

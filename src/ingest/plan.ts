@@ -27,7 +27,7 @@ export interface LaneState {
   readonly urgent: boolean
 }
 
-export interface PlannedFlush {
+interface PlannedFlush {
   readonly tenantId: string
   /** Oldest first. */
   readonly datasetIds: readonly string[]

@@ -41,10 +41,10 @@ export interface Segment {
 }
 
 /** A line chunk's most bytes, unless one event is larger: what the lake's writer is handed at once. */
-export const SEGMENT_BYTES = 1 << 20
+const SEGMENT_BYTES = 1 << 20
 const FIRST_BYTES = 8 << 10
 /** What a row costs beside its line: id, two times, four numbers. Counted, so that the bound is about memory. */
-export const ROW_OVERHEAD_BYTES = 160
+const ROW_OVERHEAD_BYTES = 160
 
 export function openSegment(source: Source, binding: Binding | undefined, offset: number, nowMs: number): Segment {
   return {

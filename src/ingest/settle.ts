@@ -46,7 +46,7 @@ export interface FlushCommit {
   readonly graceSeconds: number
 }
 
-export interface TableSwap {
+interface TableSwap {
   readonly namespace: string
   readonly name: string
   /** `metadata_location` that the flush was staged on. */
@@ -124,7 +124,7 @@ const PASSING = new Set(['55P03', '40P01', '40001'])
 /** "no partition of relation found for row": the days ahead were not made in time. */
 const NO_PARTITION = '23514'
 
-export interface CommitOptions {
+interface CommitOptions {
   /** Gives up between two tries. */
   readonly signal?: AbortSignal
   /** Default 15 s. */

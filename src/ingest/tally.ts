@@ -12,7 +12,7 @@ export const STAGES = [
   'replayed',
   'released',
 ] as const
-export type Stage = (typeof STAGES)[number]
+type Stage = (typeof STAGES)[number]
 
 export type Tally = { consumed: number } & Record<Stage, number>
 

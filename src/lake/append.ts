@@ -19,7 +19,7 @@ import type { DataFile, ObjectStore } from './port.ts'
 import { liveEntries, manifestRows, rememberRows, rememberTable, type Table } from './table.ts'
 import { unreachableFiles } from './unreachable.ts'
 
-export interface AppendOptions extends Retention {
+interface AppendOptions extends Retention {
   /** In every file's name; unique to the commit that these files belong to. */
   readonly fileTag: string
   /** Which try this is, from 0: a table that moved is staged again under other names. */

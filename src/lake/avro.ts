@@ -97,7 +97,7 @@ function encodeOne(codec: Codec, record: unknown): Buffer {
   }
 }
 
-export interface AvroFile<T> {
+interface AvroFile<T> {
   readonly metadata: Readonly<Record<string, string>>
   readonly records: readonly T[]
   /** Bytes of the records before compression: what caches count. */

@@ -6,10 +6,10 @@ import type { PrimitiveType } from './schema.ts'
  * `lower_bounds` and `upper_bounds`: numbers little-endian, decimals big-endian two's complement in as few bytes as can be,
  * strings UTF-8, uuids big-endian.
  */
-export type BoundValue = boolean | number | bigint | string
+type BoundValue = boolean | number | bigint | string
 
 /** Strings are cut to this many code points, as Iceberg's `truncate(16)` metrics mode does. */
-export const BOUND_CODE_POINTS = 16
+const BOUND_CODE_POINTS = 16
 
 /** Decodes a bound: long, time and timestamptz as bigint (micros), decimal as its unscaled bigint. */
 export function decodeBound(type: PrimitiveType, raw: Uint8Array): BoundValue {

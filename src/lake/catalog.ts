@@ -4,13 +4,13 @@ import { LakeFault } from './faults.ts'
  * The SQL catalog's pointer, in the tables that Iceberg's JdbcCatalog (schema version V1) and
  * PyIceberg's SqlCatalog read. Every function takes the caller's open transaction.
  */
-export interface CatalogSql {
+interface CatalogSql {
   /** Rows of a statement. */
   query(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>
 }
 
 /** The catalog's name is part of the key: readers look it up by the name they give their catalog. */
-export const CATALOG_NAME = 'pulse'
+const CATALOG_NAME = 'pulse'
 const TABLES = 'iceberg_catalog.iceberg_tables'
 const NAMESPACES = 'iceberg_catalog.iceberg_namespace_properties'
 

@@ -14,7 +14,7 @@ export function dayOfMicros(micros: bigint): number {
   return Number(micros % 86_400_000_000n < 0n ? days - 1n : days)
 }
 
-export interface PartitionField {
+interface PartitionField {
   readonly name: string
   readonly transform: string
   readonly 'source-id': number

@@ -1,7 +1,7 @@
 import { LakeFault } from './faults.ts'
 import type { DraftField, DraftType, Field, PrimitiveType, Schema, SourceField, Type } from './schema.ts'
 
-export interface Assigned {
+interface Assigned {
   readonly schema: Schema
   readonly lastColumnId: number
   /** Where each column's value lies, by field id; in the order of the columns. */

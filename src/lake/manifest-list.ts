@@ -4,7 +4,7 @@ import type { SnapshotId } from './metadata.ts'
 
 /** Manifest lists (spec v2, "Manifest Lists"): the manifests of one snapshot, with what planning needs to skip them. */
 
-export interface PartitionSummary {
+interface PartitionSummary {
   readonly contains_null: boolean
   readonly contains_nan?: boolean | null
   readonly lower_bound?: Buffer | null

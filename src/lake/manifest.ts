@@ -18,7 +18,7 @@ interface Pair<V> {
 }
 
 /** `data_file` as Avro holds it; members of foreign writers that we do not name are kept while they fit our schema. */
-export interface DataFileRecord {
+interface DataFileRecord {
   readonly content: number
   readonly file_path: string
   readonly file_format: string

@@ -4,7 +4,7 @@ import type { ObjectStore } from './port.ts'
 import type { Table } from './table.ts'
 
 /** A cache of immutable things, bounded by their summed weight; the least recently used goes first. */
-export interface Bounded<V> {
+interface Bounded<V> {
   get(key: string): V | undefined
   set(key: string, value: V, weight: number): void
   readonly weight: number
@@ -44,7 +44,7 @@ export function bounded<V>(most: number): Bounded<V> {
  * What is remembered of a store's immutable files: everything is keyed by location, and a location
  * never changes its content, so nothing is ever invalidated. Weights are bytes of the files' raw text.
  */
-export interface LakeMemory {
+interface LakeMemory {
   readonly tables: Bounded<Table>
   readonly lists: Bounded<readonly ManifestRow[]>
   /** Manifest paths of lists, for reachability: far smaller than the rows. */

@@ -53,7 +53,7 @@ export interface TableMetadata {
 }
 
 /** How many earlier metadata files a table remembers, unless its properties say otherwise. */
-export const METADATA_LOG_LENGTH = 32
+const METADATA_LOG_LENGTH = 32
 const METADATA_LOG_PROPERTY = 'write.metadata.previous-versions-max'
 
 export interface NewTable {

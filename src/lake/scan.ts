@@ -6,7 +6,7 @@ import type { DataFile, ObjectStore } from './port.ts'
 import type { Schema } from './schema.ts'
 import { factsOf, liveEntries, manifestRows, type SnapshotFacts, type Table } from './table.ts'
 
-export interface ScanPlan {
+interface ScanPlan {
   /** Undefined for a table that never had a row. */
   readonly snapshot: SnapshotFacts | undefined
   /** The snapshot's own schema, the current one where it does not say. */

@@ -23,7 +23,7 @@ export interface ListType {
   readonly element: Type
   readonly 'element-required': boolean
 }
-export interface MapType {
+interface MapType {
   readonly type: 'map'
   readonly 'key-id': number
   readonly key: 'string'

@@ -1,6 +1,6 @@
 import type { Definition } from './keywords.ts'
 
-export interface SystemClass {
+interface SystemClass {
   readonly uri: string
   readonly title: string
   readonly definition: Definition

@@ -6,7 +6,7 @@ import { FORMATS } from './formats.ts'
 import { isObject, propertiesOf, typesOf, type Schema, type SchemaObject } from './keywords.ts'
 import { below } from './pointer.ts'
 
-export interface Columns {
+interface Columns {
   readonly columns: readonly DraftField[]
   /** What the schema allows at the top but does not name is kept in `_extra`. */
   readonly keepsExtra: boolean
@@ -104,7 +104,7 @@ const reserved = (pointer: string, why: string): Problem =>
     errors: [{ pointer, keyword: 'properties', message: why }],
   })
 
-export interface ColumnType {
+interface ColumnType {
   readonly type: DraftType
   readonly nullable: boolean
 }

@@ -14,7 +14,7 @@ export interface Composed {
   readonly text: string
 }
 
-export interface Part {
+interface Part {
   readonly uri: string
   readonly definition: Definition
 }

@@ -16,8 +16,7 @@ import { compilePattern } from './patterns/compile.ts'
 import { PatternRefused } from './patterns/parse.ts'
 import { below } from './pointer.ts'
 
-export const ENTITY_KINDS = ['class', 'field_group', 'datatype', 'schema', 'descriptor'] as const
-export type EntityKind = (typeof ENTITY_KINDS)[number]
+export type EntityKind = 'class' | 'field_group' | 'datatype' | 'schema' | 'descriptor'
 
 const DIALECTS = new Set([
   'https://json-schema.org/draft/2020-12/schema',

@@ -3,7 +3,7 @@ import type { Fault } from '../problems/index.ts'
 import type { Validator } from './validator.ts'
 
 /** What becomes of a record whose producer is not trusted. */
-export type Judgement =
+type Judgement =
   | { readonly kind: 'valid'; readonly event: ReadEvent }
   | {
       readonly kind: 'refused'

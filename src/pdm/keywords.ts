@@ -5,7 +5,7 @@ export type Schema = boolean | SchemaObject
 export type Definition = SchemaObject
 
 /** `one`: a schema; `list`: schemas; `map`: schemas by name; `plain`: a value; `note`: an annotation, checks nothing. */
-export type KeywordKind = 'one' | 'list' | 'map' | 'plain' | 'note'
+type KeywordKind = 'one' | 'list' | 'map' | 'plain' | 'note'
 
 const named = (kind: KeywordKind, names: string): [string, KeywordKind][] =>
   names.split(' ').map((name) => [name, kind])

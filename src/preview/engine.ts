@@ -4,7 +4,7 @@ import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import { openDuckDb, type DuckDb } from '../lake/index.ts'
 
 /** Preview's own DuckDB, apart from the worker's: bounded memory, one connection per question. */
-export interface Engine extends AsyncDisposable {
+interface Engine extends AsyncDisposable {
   /**
    * Runs one statement and answers what `render` makes of each row. Interrupted, and rejecting with
    * its reason, when `signal` aborts. Rows are rendered a few at a time, so that a thousand wide ones
@@ -13,7 +13,7 @@ export interface Engine extends AsyncDisposable {
   rows<T>(statement: string, render: (values: readonly DuckDBValue[]) => T, signal: AbortSignal): Promise<T[]>
 }
 
-export interface EngineSettings {
+interface EngineSettings {
   /** DuckDB's own writing: `256MB`. */
   readonly memoryLimit: string
   readonly threads: number

@@ -1,5 +1,1 @@
 export { openPreview, type Preview, type PreviewSettings } from './preview.ts'
-export type { PreviewQuestion } from './question.ts'
-export { MAX_LIMIT } from './question.ts'
-export type { PreviewAnswer } from './read.ts'
-export type { DatasetFacts } from './facts.ts'

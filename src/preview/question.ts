@@ -16,7 +16,7 @@ export interface PreviewQuestion {
   readonly signal?: AbortSignal | undefined
 }
 
-export const MAX_LIMIT = 1_000
+const MAX_LIMIT = 1_000
 
 /** Throws `invalid_parameter` for a limit that is no integer from 1 to 1000. */
 export function checkLimit(limit: number): void {

@@ -1,13 +1,13 @@
 import { Problem } from '../problems/index.ts'
 
 /** How many previews run at once, how many may wait, and how long one may take from its arrival. */
-export interface QueueSettings {
+interface QueueSettings {
   readonly running: number
   readonly waiting: number
   readonly timeoutMs: number
 }
 
-export interface Queue {
+interface Queue {
   /**
    * Runs `act` when there is room. Throws `overloaded` at once where too many wait already, and when
    * the time is over, whether waiting or running: `act` gets a signal that then aborts.

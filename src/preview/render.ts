@@ -12,7 +12,7 @@ import { isList, isStruct } from './query.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
 
-export interface RenderOptions {
+interface RenderOptions {
   readonly int64AsString: boolean
 }
 

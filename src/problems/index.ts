@@ -1,2 +1,2 @@
 export { PROBLEMS, type Fault, type ProblemCode } from './table.ts'
-export { Problem, type ProblemExtra } from './problem.ts'
+export { Problem } from './problem.ts'

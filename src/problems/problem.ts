@@ -1,6 +1,6 @@
 import { PROBLEMS, type Fault, type ProblemCode } from './table.ts'
 
-export interface ProblemExtra {
+interface ProblemExtra {
   readonly errors?: readonly Fault[]
   readonly retryAfterSeconds?: number
   readonly cause?: unknown

@@ -53,7 +53,7 @@ interface BindingRow {
   readonly composed: string
 }
 
-export interface LoadedBinding {
+interface LoadedBinding {
   readonly binding: Binding
   /** Whether it is the version that new events are judged by. */
   readonly current: boolean

@@ -19,7 +19,7 @@ export interface Bindings {
   forget(tenantId: string): void
 }
 
-export interface BindingsOptions {
+interface BindingsOptions {
   /** A change made anywhere is effective here after this long. */
   readonly maxAgeMs: number
   /** Tenants kept, least recently used first out. */

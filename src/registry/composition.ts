@@ -12,7 +12,7 @@ export interface Parts {
   readonly composed: Composed | undefined
 }
 
-export interface PartsInput {
+interface PartsInput {
   readonly kind: EntityKind
   readonly definition: Definition
   readonly class_uri?: string | undefined
@@ -20,7 +20,7 @@ export interface PartsInput {
   readonly schema_uri?: string | undefined
 }
 
-export const MAX_FIELD_GROUPS = 64
+const MAX_FIELD_GROUPS = 64
 
 /**
  * Finds what an entity refers to and, for a schema, composes it. `published` asks that all parts are

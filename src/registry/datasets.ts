@@ -21,7 +21,7 @@ export interface Dataset {
   readonly created_at: string
   readonly updated_at: string
 }
-export interface NewDataset {
+interface NewDataset {
   readonly slug: string
   readonly name: string
   readonly schema_uri: string

@@ -84,7 +84,7 @@ export async function getEntity(
   })
 }
 
-export interface EntityQuery extends PageQuery {
+interface EntityQuery extends PageQuery {
   readonly uri?: string | undefined
   readonly status?: EntityStatus | undefined
 }

@@ -1,3 +1,7 @@
+import type { EntityKind, EntityStatus } from '../pdm/index.ts'
+
+export type { EntityKind, EntityStatus }
+
 /**
  * The five kinds of PDM entities go one path; this table holds all that differs. `collection` is the
  * path's word, `noun` the sentence's.
@@ -8,10 +12,7 @@ export const ENTITY_KINDS = {
   datatype: { collection: 'datatypes', noun: 'datatype' },
   schema: { collection: 'schemas', noun: 'schema' },
   descriptor: { collection: 'descriptors', noun: 'descriptor' },
-} as const
-
-export type EntityKind = keyof typeof ENTITY_KINDS
-export type EntityStatus = 'draft' | 'published' | 'archived'
+} as const satisfies Record<EntityKind, unknown>
 
 /** An entity as the registry keeps it. `definition` and `composed` are JSON text. */
 export interface Entity {

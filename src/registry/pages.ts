@@ -13,7 +13,7 @@ export interface Page<T> {
   readonly items: readonly T[]
   readonly next_cursor: string | null
 }
-export interface Position {
+interface Position {
   readonly createdAt: string
   readonly id: string
 }

@@ -15,7 +15,7 @@ export interface Referent {
 }
 
 /** More datatypes than this below one definition are refused, so that composing stays bounded. */
-export const MAX_REFERENCES = 256
+const MAX_REFERENCES = 256
 
 /**
  * Entities by URI, read once per transaction. Other tenants' entities are not there: row security
@@ -67,7 +67,7 @@ export function openReferences(sql: Sql): References {
   return references
 }
 
-export const MAX_URI_LENGTH = 500
+const MAX_URI_LENGTH = 500
 
 /** Longer than a URI may be, or with a NUL: no entity has it, and Postgres would refuse to be asked. */
 const couldBeUri = (uri: string): boolean => uri.length <= MAX_URI_LENGTH && !uri.includes('\0') && uri.isWellFormed()

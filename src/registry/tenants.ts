@@ -19,13 +19,13 @@ export interface Tenant {
   readonly created_at: string
   readonly updated_at: string
 }
-export interface NewTenant {
+interface NewTenant {
   readonly slug: string
   readonly name: string
   /** JSON text of an object. */
   readonly metadata?: string | undefined
 }
-export interface TenantChange {
+interface TenantChange {
   readonly name?: string | undefined
   readonly metadata?: string | undefined
   readonly status?: 'active' | 'suspended' | undefined

@@ -14,7 +14,7 @@ const LONGEST_PAUSE_MS = 5_000
 /** A process that lived this long is healthy again: the next pause is the first one. */
 const HEALTHY_MS = 30_000
 
-export interface ChildOptions {
+interface ChildOptions {
   readonly name: 'api' | 'worker' | 'bus'
   readonly logPath: string
   /** Every line that the process writes, on either stream. */

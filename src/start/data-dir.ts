@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { StartRefused } from './refused.ts'
 
 /** The layout of the data folder that this Pulse writes. A greater number in `version` is a newer Pulse's. */
-export const LAYOUT = 1
+const LAYOUT = 1
 
-export interface Secrets {
+interface Secrets {
   readonly admin: string
   readonly app: string
 }

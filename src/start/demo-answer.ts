@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { loadTable, openDuckDb, planScan, quoteText, type ObjectStore, type Table } from '../lake/index.ts'
 
-export interface DayOfQuakes {
+interface DayOfQuakes {
   readonly day: string
   readonly quakes: number
   readonly strongest: number

@@ -7,7 +7,7 @@ export interface Client {
   send<T>(path: string, contentType: string, body: string): Promise<Answer<T>>
 }
 
-export interface Answer<T> {
+interface Answer<T> {
   readonly status: number
   readonly body: T
 }

@@ -6,12 +6,12 @@ import { readFile } from 'node:fs/promises'
  * package `vega-datasets`. Nothing is invented: each feature is sent as it stands, with the
  * `timestamp` that a dataset needs taken from its own `properties.time`.
  */
-export interface Earthquake {
+interface Earthquake {
   readonly id: string
   readonly properties: { readonly time: number; readonly mag: number; readonly place: string }
 }
 
-export interface QuakeEvent {
+interface QuakeEvent {
   readonly dataset: string
   readonly event_id: string
   readonly data: Readonly<Record<string, unknown>>

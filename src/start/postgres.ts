@@ -11,7 +11,7 @@ export interface PostgresPlace {
   stop(): Promise<void>
 }
 
-export interface PostgresOptions {
+interface PostgresOptions {
   readonly dataDir: string
   /** 0 = any free port, preferably `wanted`. */
   readonly port: number

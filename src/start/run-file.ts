@@ -40,7 +40,7 @@ export async function readLiveRunFile(dataDir: string): Promise<RunFile | undefi
 }
 
 /** Keeps the file true while things start, end and start again. */
-export interface RunRecord {
+interface RunRecord {
   note(name: RunningProcess['name'], pid: number, port: number, ports: Readonly<Record<string, number>>): void
   of(name: RunningProcess['name']): RunningProcess | undefined
   all(): readonly RunningProcess[]

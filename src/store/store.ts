@@ -27,7 +27,7 @@ export interface Store extends AsyncDisposable {
   ping(timeoutMs: number): Promise<void>
 }
 
-export interface StoreOptions {
+interface StoreOptions {
   /** As role `pulse_app`. */
   readonly url: string
   readonly poolSize: number

@@ -8,7 +8,7 @@ export const UNKNOWN = '_unknown'
 
 const LABEL = /^[a-z][a-z0-9_-]{0,62}$/
 
-export interface Pair {
+interface Pair {
   readonly tenant: string
   readonly dataset: string
 }

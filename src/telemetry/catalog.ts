@@ -5,7 +5,7 @@ import { DEAD_LETTER_REASONS } from '../event/index.ts'
  * initialisation and the docs table (`docs/reference/metrics.md`) follow from it, and no call site
  * can invent a label. The first eight are the founding page's, letter for letter.
  */
-export type MetricKind = 'counter' | 'gauge' | 'histogram'
+type MetricKind = 'counter' | 'gauge' | 'histogram'
 export type Plane = 'api' | 'worker'
 
 /**
@@ -13,7 +13,7 @@ export type Plane = 'api' | 'worker'
  * a bounded slug (`_other` beyond the bound, `_unknown` where a record cannot be resolved), or one
  * of a closed list.
  */
-export type LabelRule = 'route' | 'status' | 'tenant' | 'dataset' | readonly string[]
+type LabelRule = 'route' | 'status' | 'tenant' | 'dataset' | readonly string[]
 
 export interface MetricEntry {
   readonly kind: MetricKind

@@ -2,11 +2,11 @@
  * Repeated trouble in the log: the first line at once, then one line per interval with how often it
  * came again (`repeat`). A dependency that is away for an hour is 360 lines, not a million.
  */
-export interface Collapsing extends Disposable {
+interface Collapsing extends Disposable {
   /** Passes a line on, or counts it. Lines with equal keys are the same trouble. */
   say(key: string, line: Line): void
 }
-export type Line = (repeat: number | undefined) => void
+type Line = (repeat: number | undefined) => void
 
 interface Held {
   count: number

@@ -16,7 +16,7 @@ export interface LogSettings {
   readonly repeatMs?: number
 }
 
-export interface Log extends AsyncDisposable {
+interface Log extends AsyncDisposable {
   /** Writes what is still in memory. For exits, where nothing may be awaited. */
   flush(): void
 }

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from '@pro
 import { METRICS, metricsOf, type LabelOf, type MetricName, type NameOf, type Plane } from './catalog.ts'
 import { wantsOpenMetrics } from './negotiate.ts'
 
-export interface Exposition {
+interface Exposition {
   readonly contentType: string
   readonly body: string
 }

@@ -1,7 +1,7 @@
 import { write as writeLater, writeSync as writeNow } from 'node:fs'
 
 /** Where log lines go: a file descriptor that may be slow, full or gone, and must never hold the process up. */
-export interface Sink {
+interface Sink {
   write(line: string): void
   /** Writes what is held, synchronously; ends after a bound, or at once where nobody reads any more. */
   flushSync(): void
@@ -9,7 +9,7 @@ export interface Sink {
   readonly dropped: number
 }
 
-export interface SinkOptions {
+interface SinkOptions {
   readonly fd: number
   /** Held at most, in UTF-16 units; what comes beyond is dropped and counted. */
   readonly maxHeld?: number

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
 /** Who is asking: bound once at a door, known everywhere below it. */
-export interface TenantContext {
+interface TenantContext {
   readonly tenantId: string
   readonly tenantSlug: string
   readonly requestId?: string

@@ -1,2 +1,2 @@
-export { currentContext, runWith, type TenantContext } from './context.ts'
+export { currentContext, runWith } from './context.ts'
 export { CANARY_SLUG, isSlug, namespaceOf } from './names.ts'

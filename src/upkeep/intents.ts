@@ -5,7 +5,7 @@ import type { Sql, Store } from '../store/index.ts'
  * written under it has its id in the name. What an intent names and no commit took is an orphan that
  * the sweeper may delete; what no intent names is never touched.
  */
-export interface Intent {
+interface Intent {
   /** UUIDv7; in the name of every file. */
   readonly flushId: string
   readonly tenantId: string

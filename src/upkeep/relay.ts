@@ -12,7 +12,7 @@ const AT_ONCE = 8
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
 
-export interface Relay extends AsyncDisposable {
+interface Relay extends AsyncDisposable {
   /**
    * One turn: a batch of every source partition of `worker` that has dead letters to relay. Answers
    * how many records the topics have acknowledged; more than none means that it is worth calling

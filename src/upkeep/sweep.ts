@@ -2,7 +2,7 @@ import type { ObjectStore } from '../lake/index.ts'
 import type { Store } from '../store/index.ts'
 import { announce } from '../telemetry/index.ts'
 
-export interface SweepOptions {
+interface SweepOptions {
   /** How old an intent must be before it is condemned. Default 15 minutes, at least one. */
   readonly maxAgeSeconds?: number
   /** Between the two listings: a writer that was asleep may have written one file more. Default 1 minute. */

@@ -9,7 +9,7 @@ import { deleteSettledRecords, markSettled, pruneFlushes, retainDeadLetters, rot
 import { sweep } from './sweep.ts'
 import { takeTurn } from './turns.ts'
 
-export interface UpkeepOptions {
+interface UpkeepOptions {
   readonly store: Store
   readonly bus: Bus
   readonly objects: ObjectStore
@@ -19,7 +19,7 @@ export interface UpkeepOptions {
   readonly signal?: AbortSignal
 }
 
-export interface Upkeep extends AsyncDisposable {
+interface Upkeep extends AsyncDisposable {
   /** Resolves when every task has ended. */
   readonly done: Promise<void>
 }

@@ -1,7 +1,7 @@
 import type { Store } from '../store/index.ts'
 import { PING_MS, type PostgresFacts } from './verdicts.ts'
 
-export interface PostgresCheck extends AsyncDisposable {
+interface PostgresCheck extends AsyncDisposable {
   facts(): PostgresFacts
 }
 

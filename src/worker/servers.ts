@@ -7,12 +7,12 @@ export interface Answer {
   readonly body: string | Uint8Array
 }
 
-export interface SmallServer extends AsyncDisposable {
+interface SmallServer extends AsyncDisposable {
   readonly port: number
 }
 
 /** Routes by path, without its slash at the end; GET and HEAD alone. */
-export type Routes = Readonly<Record<string, (request: IncomingMessage) => Answer | Promise<Answer>>>
+type Routes = Readonly<Record<string, (request: IncomingMessage) => Answer | Promise<Answer>>>
 
 const plain = (status: number, body: string): Answer => ({
   status,

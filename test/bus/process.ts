@@ -8,7 +8,7 @@ import type { BusUnderTest } from './contract.ts'
 
 const PROGRAM = join(import.meta.dirname, 'process-main.ts')
 
-export interface BusProcess extends BusUnderTest {
+interface BusProcess extends BusUnderTest {
   readonly dataDir: string
   kill(): Promise<void>
   start(): Promise<void>

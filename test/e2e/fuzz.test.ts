@@ -98,9 +98,7 @@ async function compareRows(
   definition: JsonSchema,
   events: readonly Sent[],
 ): Promise<void> {
-  const { columns, keepsExtra } = columnsOf(
-    compose({ definition, fieldGroups: [], resolve: () => undefined }),
-  )
+  const { columns, keepsExtra } = columnsOf(compose({ definition, fieldGroups: [], resolve: () => undefined }))
   const lake = await readLake(baseUrl, tenantId, dataset, '*')
   const rows = new Map(lake.rows.map((row) => [String(row['_event_id']), row]))
   assert.equal(rows.size, events.length, `${dataset}: every accepted event is one row`)

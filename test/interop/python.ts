@@ -12,7 +12,7 @@ const cache = resolve(here, '../../.cache')
  * The Python of a virtual environment with the foreign engines, made at the first use and kept in `.cache/`
  * under a name that follows the requirements. Fails, never skips, where Python or the packages are not to be had.
  */
-export async function foreignPython(): Promise<string> {
+async function foreignPython(): Promise<string> {
   const requirements = join(here, 'requirements.txt')
   const version = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12)
   const home = join(cache, `interop-${version}`)
@@ -28,7 +28,7 @@ export async function foreignPython(): Promise<string> {
 }
 
 /** What a foreign engine says of a table, see read-table.py. */
-export interface Reading {
+interface Reading {
   readonly types: Readonly<Record<string, string>>
   readonly rows: readonly Readonly<Record<string, unknown>>[]
   readonly filtered: number | null

@@ -4,20 +4,20 @@ import assert from 'node:assert/strict'
  * The account of a run: every acknowledged event is a row or a dead letter, nothing is there that
  * was never sent, and no id has two rows.
  */
-export interface Account {
+interface Account {
   readonly sent: ReadonlySet<string> | ReadonlyMap<string, unknown>
   readonly acknowledged: ReadonlySet<string>
   readonly rowIds: readonly string[]
   readonly deadLetterIds: readonly string[]
 }
 
-export interface Balance {
+interface Balance {
   readonly lost: readonly string[]
   readonly doubled: readonly string[]
   readonly invented: readonly string[]
 }
 
-export function balanceOf(account: Account): Balance {
+function balanceOf(account: Account): Balance {
   const rows = new Set<string>()
   const doubled: string[] = []
   for (const id of account.rowIds) {

@@ -9,7 +9,7 @@ import { openStore, type Store } from '../../src/store/index.ts'
 import { openMemoryBus, type MemoryBus } from './memory-bus.ts'
 import { withPostgres, type Owner, type TestPostgres } from './postgres.ts'
 
-export interface TestApi {
+interface TestApi {
   readonly url: string
   readonly port: number
   readonly bus: MemoryBus
@@ -33,7 +33,7 @@ export interface Answer {
   readonly body: Record<string, any>
 }
 
-export const TEST_SETTINGS: ApiSettings = {
+const TEST_SETTINGS: ApiSettings = {
   host: '127.0.0.1',
   apiPort: 0,
   topicPartitions: 1,

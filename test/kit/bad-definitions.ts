@@ -1,5 +1,5 @@
 /** Definitions that are refused, by the first column of the table "Definitions" in `docs/reference/bad-input.md`. */
-export interface BadDefinition {
+interface BadDefinition {
   readonly input: string
   readonly definition: unknown
   /** Of the class that it is composed with; none where absent. */

@@ -21,14 +21,14 @@ export const BAD_INPUT_DEFINITION = {
   },
 } as const
 
-export interface BadInputPlace {
+interface BadInputPlace {
   readonly dataset: string
   /** A dataset that only another tenant has. */
   readonly foreignDataset: string
 }
 
 /** How a body reaches the server: `half` stops in the middle and goes away, `slow` stops and stays. */
-export type Delivery = 'whole' | 'half' | 'slow'
+type Delivery = 'whole' | 'half' | 'slow'
 
 export interface SentRequest {
   readonly contentType: string | undefined

@@ -65,7 +65,7 @@ export interface Carriage {
   away(): Problem
 }
 
-export interface Start {
+interface Start {
   readonly limits?: Partial<IngestLimits>
   readonly point?: IngestParts['point']
   readonly lake?: (lake: FlushLake) => FlushLake
@@ -74,7 +74,7 @@ export interface Start {
   readonly bindings?: (bindings: Bindings) => IngestParts['bindings']
 }
 
-export const LIMITS: IngestLimits = {
+const LIMITS: IngestLimits = {
   flushSeconds: 0.1,
   flushRows: 10_000,
   flushMaxRows: 200_000,

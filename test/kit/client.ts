@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
  * A client as SDKs are: it chooses the event ids, sends in batches, and sends again with the same
  * ids whatever has no verdict yet (a cut connection, a 503), until it is told or gives up.
  */
-export interface SentEvent {
+interface SentEvent {
   readonly id: string
   readonly data: Record<string, unknown>
 }
@@ -20,7 +20,7 @@ export interface Client {
   run(stop: AbortSignal): Promise<void>
 }
 
-export interface ClientOptions {
+interface ClientOptions {
   readonly baseUrl: () => string
   readonly tenantId: string
   readonly dataset: string

@@ -10,7 +10,7 @@ import { compileValidator, compose, SYSTEM_CLASSES } from '../../src/pdm/index.t
 import { Problem } from '../../src/problems/index.ts'
 
 /** The room of collect by itself: datasets by slug, a bus in memory that answers as it is told. */
-export interface CollectGround {
+interface CollectGround {
   collect(sent: SentToCollect): Promise<Answer>
   /** What reached the bus, in order. */
   readonly records: OutgoingRecord[]
@@ -21,7 +21,7 @@ export interface CollectGround {
   readonly asked: string[]
 }
 
-export interface SentToCollect {
+interface SentToCollect {
   readonly contentType?: string | undefined
   readonly contentEncoding?: string | undefined
   readonly idempotencyKey?: string | undefined
@@ -43,7 +43,7 @@ export const TRACE = {
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
   traceId: '0af7651916cd43dd8448eb211c80319c',
 }
-export const LIMITS: CollectLimits = {
+const LIMITS: CollectLimits = {
   maxBodyBytes: 16 << 20,
   maxEventBytes: 1 << 20,
   maxEvents: 10_000,

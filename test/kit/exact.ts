@@ -11,7 +11,7 @@ import {
 import type { DraftField, DraftType } from '../../src/lake/index.ts'
 
 /** JSON read without rounding: a number keeps its text. */
-export class Literal {
+class Literal {
   readonly text: string
   constructor(text: string) {
     this.text = text
@@ -117,7 +117,7 @@ function micros(text: string): bigint {
 }
 
 /** A whole number's value, exactly, however it is written. */
-export function exactWhole(text: string): bigint | undefined {
+function exactWhole(text: string): bigint | undefined {
   const [, sign, whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? []
   const shift = Number(exponent) - fraction.length

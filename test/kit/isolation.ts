@@ -8,7 +8,7 @@ export interface OwnedTable {
   readonly columns: readonly Column[]
 }
 
-export interface Column {
+interface Column {
   readonly name: string
   readonly type: string
   /** NOT NULL, and nothing fills it by itself. */
@@ -19,7 +19,7 @@ export interface Querier {
   query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>
 }
 
-export const namespaceSql = (tenantId: string): string => `pulse_${tenantId.replaceAll('-', '')}`
+const namespaceSql = (tenantId: string): string => `pulse_${tenantId.replaceAll('-', '')}`
 
 /** Every table that has a policy named tenant_isolation and is not a partition of another, from the catalog: a new one is attacked by itself. */
 export async function ownedTables(admin: Querier): Promise<OwnedTable[]> {

@@ -9,7 +9,7 @@ import { call } from './api.ts'
  * Reads a whole dataset from its files, not through Pulse's preview: the current snapshot's data
  * files by our own manifests, the rows by DuckDB. What a test says about the lake rests on this.
  */
-export interface LakeRows {
+interface LakeRows {
   readonly snapshotId: string | null
   readonly totalRows: number
   readonly files: readonly string[]

@@ -2,14 +2,14 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import type { Owner } from './postgres.ts'
 
 /** What the proxy does with the next COMMIT that passes. */
-export type Cut =
+type Cut =
   | 'nothing'
   /** The COMMIT never reaches Postgres; the client's connection is cut. */
   | 'request'
   /** Postgres has answered COMMIT; the client never hears it, its connection is cut. */
   | 'answer'
 
-export interface PostgresProxy {
+interface PostgresProxy {
   /** The same URL through the proxy. */
   readonly url: string
   /** Acts on the next COMMIT, once. */

@@ -13,7 +13,7 @@ import { openMemoryBus } from './memory-bus.ts'
 const CLASS = 'https://ns.azothedge.com/pdm/class/interaction-event'
 let count = 0
 
-export interface RegistryPlaces {
+interface RegistryPlaces {
   readonly store: Store
   readonly objects: ObjectStore
   readonly warehouse: string

@@ -97,8 +97,8 @@ export async function bootPulse(extra: Readonly<Record<string, string>> = {}): P
         if (how === 'ended') throw new Error(`pulse start ended with ${started.exitCode}`)
       })
       .catch((error: unknown) => {
-      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${printed}`)
-    })
+        throw new Error(`${error instanceof Error ? error.message : String(error)}\n${printed}`)
+      })
     readyMs = performance.now() - startedAt
   }
 

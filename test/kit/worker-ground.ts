@@ -20,7 +20,7 @@ import { openStore, type Store } from '../../src/store/index.ts'
 import { withPostgres, type Owner, type TestPostgres } from './postgres.ts'
 import { makeDataset, makeSchema } from './registry.ts'
 
-export interface WorkerGround {
+interface WorkerGround {
   readonly pg: TestPostgres
   readonly store: Store
   readonly bus: Bus
@@ -38,7 +38,7 @@ export interface WorkerGround {
   fork(more?: Readonly<Record<string, string>>): WorkerProcess
 }
 
-export interface WorkerPlace {
+interface WorkerPlace {
   readonly tenantId: string
   readonly topic: string
   readonly datasetId: string
@@ -47,7 +47,7 @@ export interface WorkerPlace {
   readonly slug: string
 }
 
-export interface WorkerProcess {
+interface WorkerProcess {
   readonly child: ChildProcess
   readonly ports: Promise<{ metrics: number; health: number }>
   /** How it ended: the signal's name or the exit code. */

@@ -5,7 +5,7 @@ import { CollectDocument, CollectRequest } from '../schemas/collect.ts'
 import { problems } from '../schemas/wire.ts'
 import { admit, tenantIdOf } from '../tenant-hook.ts'
 
-export interface CollectRoutePlaces {
+interface CollectRoutePlaces {
   readonly collect: Collect
   readonly bindings: Pick<Bindings, 'peekTenant' | 'tenant'>
   readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }

@@ -30,7 +30,7 @@ const tags = ['datasets']
 const FACTS_AT_ONCE = 8
 const UNKNOWN_FACTS = { rows: null, files: null, bytes: null, snapshot_id: null, committed_at: null, location: null }
 
-export interface DatasetRoutePlaces extends DatasetPlaces {
+interface DatasetRoutePlaces extends DatasetPlaces {
   readonly preview: Pick<Preview, 'read' | 'facts'>
 }
 

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { Id, Metadata, Name, PAGE_QUERY, Slug, Time, closed, pageOf } from './wire.ts'
 
-export const Status = Type.Enum(['active', 'suspended'])
+const Status = Type.Enum(['active', 'suspended'])
 
 export const TenantDocument = Type.Object({
   id: Id,

@@ -40,14 +40,14 @@ export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Ty
 export const closed = <T extends Parameters<typeof Type.Object>[0]>(properties: T, options: object = {}): TObject<T> =>
   Type.Object(properties, { additionalProperties: false, ...options })
 
-export const Limit = Type.Integer({ minimum: 1, maximum: 200, default: 50 })
-export const Cursor = Type.String({ minLength: 1, maxLength: 200, description: 'The next_cursor of the page before.' })
+const Limit = Type.Integer({ minimum: 1, maximum: 200, default: 50 })
+const Cursor = Type.String({ minLength: 1, maxLength: 200, description: 'The next_cursor of the page before.' })
 export const PAGE_QUERY = { limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) }
 
 export const pageOf = <T extends TSchema>(item: T) =>
   Type.Object({ items: Type.Array(item), next_cursor: nullable(Type.String()) })
 
-export const ProblemDocument = Type.Object(
+const ProblemDocument = Type.Object(
   {
     type: Type.String(),
     title: Type.String(),

@@ -28,7 +28,7 @@ const refused = (code: number, detail: string | null = null): Appended => ({
   detail,
 })
 
-export interface AppendOptions {
+interface AppendOptions {
   readonly state: BusState
   readonly journal: Journal
   readonly recent: RecentBytes

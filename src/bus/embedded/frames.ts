@@ -34,7 +34,7 @@ export const KIND = {
 } as const
 export type Kind = (typeof KIND)[keyof typeof KIND]
 
-export interface GroupHead {
+interface GroupHead {
   readonly sequence: number
   readonly syncedUpTo: number
   readonly bodyBytes: number

@@ -13,7 +13,7 @@ export interface ProducerState {
 const REMEMBERED = 5
 const SEQUENCES = 0x8000_0000
 
-export type SequenceVerdict =
+type SequenceVerdict =
   | { readonly kind: 'append' }
   | { readonly kind: 'duplicate'; readonly baseOffset: number }
   | { readonly kind: 'refuse'; readonly code: number; readonly detail: string }

@@ -14,7 +14,7 @@ export interface Reclaimer {
   close(): Promise<void>
 }
 
-export interface ReclaimOptions {
+interface ReclaimOptions {
   readonly state: BusState
   readonly journal: Journal
   readonly recent: RecentBytes

@@ -24,7 +24,7 @@ export class JournalRefused extends Error {
   override readonly name = 'JournalRefused'
 }
 
-export interface Recovered {
+interface Recovered {
   readonly state: BusState
   readonly segments: Segment[]
   readonly nextSequence: number

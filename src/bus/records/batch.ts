@@ -8,7 +8,7 @@ import { readInt64, writeInt64 } from '../wire/writer.ts'
  */
 export const BATCH_HEAD = 61
 /** Base offset and length: what must be read to know where a batch ends. */
-export const BATCH_PREFIX = 12
+const BATCH_PREFIX = 12
 
 const AT = {
   length: 8,

@@ -8,7 +8,7 @@ export interface AbortedTransaction {
   readonly firstOffset: number
 }
 
-export interface Decoded {
+interface Decoded {
   readonly records: FetchedRecord[]
   /** Where the next fetch starts: past every batch that was read whole, control batches included. */
   readonly nextOffset: number

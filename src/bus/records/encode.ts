@@ -55,7 +55,7 @@ let lastHeaders: PreparedHeaders | undefined
 let lastEncoded: Buffer = Buffer.alloc(0)
 
 /** The header section of a record, count included; encoded once per `PreparedHeaders`. */
-export function encodedHeaders(headers: PreparedHeaders): Buffer {
+function encodedHeaders(headers: PreparedHeaders): Buffer {
   if (headers === lastHeaders) return lastEncoded
   let encoded = prepared.get(headers)
   if (encoded === undefined) {
@@ -79,7 +79,7 @@ export function encodedHeaders(headers: PreparedHeaders): Buffer {
 }
 
 /** Bytes of a zigzag varint of a number that is not negative. */
-export function varintBytes(value: number): number {
+function varintBytes(value: number): number {
   if (value < 0x40) return 1
   if (value < 0x2000) return 2
   if (value < 0x10_0000) return 3
@@ -88,7 +88,7 @@ export function varintBytes(value: number): number {
 }
 
 /** Writes a zigzag varint of a number in [0, 2^31); answers where it ends. */
-export function writeVarint(bytes: Buffer, value: number, at: number): number {
+function writeVarint(bytes: Buffer, value: number, at: number): number {
   let rest = value * 2
   while (rest >= 0x80) {
     bytes[at] = (rest & 0x7f) | 0x80

@@ -6,7 +6,7 @@ import { extname, join } from 'node:path'
  * Local copies of immutable objects, bounded in bytes; the least recently used go first. Files that DuckDB has open stay
  * readable when they are removed (their blocks go when it closes them).
  */
-export interface FileCache {
+interface FileCache {
   /** The local path of an object; `fetch` is asked once however many callers meet. */
   path(location: string, fetch: () => Promise<Uint8Array>): Promise<string>
 }

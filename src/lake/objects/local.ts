@@ -94,7 +94,7 @@ export function localStore(root: string, files: FileLayer = diskFiles): ObjectSt
 }
 
 /** `file:///a/b` to `/a/b`. Locations are not percent-encoded: foreign readers take them as they are. */
-export function pathOf(location: string): string {
+function pathOf(location: string): string {
   if (!location.startsWith('file:///')) throw new LakeFault('object_missing', `not a local location: ${location}`)
   return location.slice('file://'.length)
 }

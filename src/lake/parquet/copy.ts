@@ -6,7 +6,7 @@ import { quoteName, quoteText } from './duckdb.ts'
 import type { Failure } from './isolate.ts'
 
 /** Where a COPY writes: one file, or a folder with one file per day. */
-export interface CopyTarget {
+interface CopyTarget {
   readonly path: string
   readonly byDay: boolean
 }

@@ -3,7 +3,7 @@ import { LakeFault } from '../faults.ts'
 import { decimalOf } from '../ids.ts'
 import type { PrimitiveType, Schema, Type } from '../schema.ts'
 
-export interface DuckDbOptions {
+interface DuckDbOptions {
   /** DuckDB's own unit: `512MB`. Beyond it DuckDB spills to `tempDir`, then fails. */
   readonly memoryLimit?: string
   readonly threads?: number
@@ -72,7 +72,7 @@ export function primitiveSql(type: PrimitiveType): string {
 }
 
 /** DuckDB's type of a column as the table has it. */
-export function typeSql(type: Type): string {
+function typeSql(type: Type): string {
   if (typeof type === 'string') return primitiveSql(type)
   if (type.type === 'list') return `${typeSql(type.element)}[]`
   if (type.type === 'map') return `MAP(VARCHAR, ${typeSql(type.value)})`
@@ -84,7 +84,7 @@ export function typeSql(type: Type): string {
  * columns read right. Inside structs DuckDB goes by name (1.5.6): a nested field that was renamed reads as null
  * from older files. Use with `hive_partitioning=false`.
  */
-export function duckdbSchemaMap(schema: Schema): string {
+function duckdbSchemaMap(schema: Schema): string {
   const columns = schema.fields.map(
     (field) =>
       `${field.id}: {name: ${quoteText(field.name)}, type: ${quoteText(typeSql(field.type))}, default_value: NULL}`,

@@ -43,7 +43,7 @@ export async function readFooter(path: string): Promise<Footer & { readonly byte
 }
 
 /** Decodes a footer's bytes (`FileMetaData`). */
-export function parseFooter(bytes: Uint8Array): Footer {
+function parseFooter(bytes: Uint8Array): Footer {
   const root = readThrift(bytes)
   const leaves = structs(root.get(2)).filter((element) => element.get(5) === undefined)
   const rowGroups = structs(root.get(4)).map((group) => {

@@ -15,7 +15,7 @@ import { fileStatistics, microsOf } from './statistics.ts'
 
 const MOST_OPEN_FILES = 64
 
-export interface JobContext {
+interface JobContext {
   readonly store: ObjectStore
   readonly job: WriteJob
   readonly connection: DuckDBConnection

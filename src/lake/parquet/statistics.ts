@@ -5,7 +5,7 @@ import type { PrimitiveType, Schema } from '../schema.ts'
 import { INT32, INT64, type ColumnChunk, type Footer } from './footer.ts'
 
 /** The statistics of a data file that manifests hold, from its own footer: no query, no copy of the numbers. */
-export type FileStatistics = Omit<DataFile, 'location' | 'day' | 'bytes'>
+type FileStatistics = Omit<DataFile, 'location' | 'day' | 'bytes'>
 
 /**
  * Sums the footer's row groups up. Bounds stand for plain columns and struct members only (inside lists and maps they mean

@@ -7,7 +7,7 @@ import { openDuckDb } from './duckdb.ts'
 import { runJob } from './job.ts'
 import { writeParts, type Written } from './parts.ts'
 
-export interface DataFileWriterOptions {
+interface DataFileWriterOptions {
   readonly store: ObjectStore
   /** For lines and unfinished files; best in memory (tmpfs). Made where it is missing. */
   readonly tempDir: string

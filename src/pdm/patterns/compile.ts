@@ -4,7 +4,7 @@ import { parsePattern, PatternRefused } from './parse.ts'
 import { isSafeToBacktrack } from './safe.ts'
 import { MOST_STATES, statesOf, toRe2 } from './translate.ts'
 
-export interface LinearPattern {
+interface LinearPattern {
   /** The pattern as it was written. */
   readonly source: string
   readonly engine: 'native' | 're2'

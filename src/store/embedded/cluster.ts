@@ -5,7 +5,7 @@ import { EmbeddedRefused, type Binaries } from './binaries.ts'
 import { identify } from './process.ts'
 import { canEnter, type ServerUser } from './user.ts'
 
-export interface ClusterOptions {
+interface ClusterOptions {
   readonly binaries: Binaries
   readonly user: ServerUser | undefined
   readonly adminPassword: string

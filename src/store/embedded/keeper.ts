@@ -22,7 +22,7 @@ exit $code
 
 export type Kept = ChildProcessByStdio<Writable, null, Readable>
 
-export interface KeepOptions {
+interface KeepOptions {
   readonly user: ServerUser | undefined
   readonly cwd: string
   /** A folder to delete when the server has ended: for tests' throwaway servers. */

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 /** What tells one process from a later one of the same number. */
-export interface ProcessIdentity {
+interface ProcessIdentity {
   readonly pid: number
   /** When it began, as the system says it: only to be compared. */
   readonly began: string

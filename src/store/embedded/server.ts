@@ -12,7 +12,7 @@ import { serverUser } from './user.ts'
 const READY_WAIT_MS = 60_000 // recovery after a crash replays the log first
 const PORT_TRIES = 5
 
-export interface EmbeddedOptions {
+interface EmbeddedOptions {
   /** The data folder; the cluster is `postgres/` in it. */
   readonly dataDir: string
   /** 0 = any free port, `wanted` if that is free. */

@@ -1,13 +1,13 @@
 import { dirname } from 'node:path'
 import { diskFiles, type FileLayer } from '../../../src/lake/index.ts'
 
-export type FileOperation = 'makeFolder' | 'writeNew' | 'copyNew' | 'syncFile' | 'syncFolder' | 'link' | 'unlink'
+type FileOperation = 'makeFolder' | 'writeNew' | 'copyNew' | 'syncFile' | 'syncFolder' | 'link' | 'unlink'
 
 /**
  * The disk, with a memory of what a power cut would leave: a file's bytes once they were synced, a name once
  * its folder was synced after it appeared. Operations can be made to fail.
  */
-export interface RecordingFiles extends FileLayer {
+interface RecordingFiles extends FileLayer {
   readonly log: readonly string[]
   /** Whether a file would be there, whole, after a power cut now; `from` is a folder that was there before. */
   survives(path: string, from?: string): boolean

@@ -28,7 +28,7 @@ export interface ConnectionView {
 
 /** Writes the body of the response. `null`: the client wants none. */
 export type Answer = ((out: WireWriter) => void) | null
-export type Handler = (call: Call) => Answer | Promise<Answer>
+type Handler = (call: Call) => Answer | Promise<Answer>
 
 export interface ApiEntry {
   readonly least: number

@@ -43,7 +43,7 @@ const SOURCE_DEFAULT = 5
 const TOPIC_RESOURCE = 2
 const BROKER_RESOURCE = 4
 
-export interface ConfigEntry {
+interface ConfigEntry {
   readonly name: string
   readonly value: string
   readonly source: number
