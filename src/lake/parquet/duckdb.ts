@@ -27,6 +27,11 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
     temp_directory: options.tempDir,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
+    // Memory goes back to the system when work is done: after 12 writes of 91,000 rows an idle process keeps 229 MB with
+    // these three, 376 MB without, at no CPU cost that could be told from noise.
+    allocator_background_threads: 'true',
+    allocator_flush_threshold: '1MB',
+    allocator_bulk_deallocation_flush_threshold: '1MB',
   })
   return {
     async connect() {
