@@ -1,6 +1,6 @@
 import type { Sql, Store } from '../store/index.ts'
 import type { FencedPartition, SourcePartition } from './settle.ts'
-import { ownerOf } from './share.ts'
+import { ownerOf } from './rendezvous.ts'
 
 /** A partition that this worker owns, and where to read on. */
 export interface OwnedPartition extends SourcePartition {

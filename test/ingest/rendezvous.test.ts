@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ownerOf } from '../../src/ingest/share.ts'
+import { ownerOf } from '../../src/ingest/rendezvous.ts'
 
 const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 12 })
 const partitions = (count: number): string[] =>
