@@ -115,18 +115,13 @@ export function listOffsetsMessage(of: readonly PartitionOf[], timestamp: number
     },
     read(body, version) {
       body.int32()
-      const outcomes: PartitionOutcome[] = []
-      body.structs(() => {
-        const topic = body.string()
-        body.structs(() => {
-          const partition = body.int32()
-          const code = body.int16()
-          body.int64()
-          outcomes.push({ topic, partition, code, offset: body.int64() })
-          if (version >= 4) body.int32()
-        })
+      return body.partitions((topic, partition) => {
+        const code = body.int16()
+        body.int64()
+        const offset = body.int64()
+        if (version >= 4) body.int32()
+        return { topic, partition, code, offset }
       })
-      return outcomes
     },
   }
 }
@@ -149,16 +144,10 @@ export function deleteRecordsMessage(
     },
     read(body) {
       body.int32()
-      const outcomes: PartitionOutcome[] = []
-      body.structs(() => {
-        const topic = body.string()
-        body.structs(() => {
-          const partition = body.int32()
-          const offset = body.int64()
-          outcomes.push({ topic, partition, offset, code: body.int16() })
-        })
+      return body.partitions((topic, partition) => {
+        const offset = body.int64()
+        return { topic, partition, offset, code: body.int16() }
       })
-      return outcomes
     },
   }
 }

@@ -40,21 +40,17 @@ export function produceMessage(
     },
     read(body, version) {
       const verdicts = new Map<string, ProduceVerdict>()
-      body.structs(() => {
-        const topic = body.string()
-        body.structs(() => {
-          const partition = body.int32()
-          const code = body.int16()
-          body.int64()
-          body.int64()
-          if (version >= 5) body.int64()
-          let detail: string | null = null
-          if (version >= 8) {
-            const faults = body.structs(() => (body.int32(), body.stringOrNull()))
-            detail = body.stringOrNull() ?? faults.find((fault) => fault !== null) ?? null
-          }
-          verdicts.set(`${topic}/${partition}`, { code, detail })
-        })
+      body.partitions((topic, partition) => {
+        const code = body.int16()
+        body.int64()
+        body.int64()
+        if (version >= 5) body.int64()
+        let detail: string | null = null
+        if (version >= 8) {
+          const faults = body.structs(() => (body.int32(), body.stringOrNull()))
+          detail = body.stringOrNull() ?? faults.find((fault) => fault !== null) ?? null
+        }
+        verdicts.set(`${topic}/${partition}`, { code, detail })
       })
       return parts.map((part) => verdicts.get(`${part.topic}/${part.partition}`))
     },

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { runApi } from '../../src/api/index.ts'
 import { startEmbeddedBus } from '../../src/bus/index.ts'
@@ -11,12 +8,8 @@ import { askerOf, makeJourney } from '../kit/api-server.ts'
 import { withPostgres, type Owner } from '../kit/postgres.ts'
 import { openProxy } from '../kit/proxy.ts'
 import { until } from '../kit/until.ts'
+import { ownFolder } from '../kit/folder.ts'
 
-async function folderFor(owner: Owner): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'pulse-run-'))
-  owner.after(() => rm(folder, { recursive: true, force: true }))
-  return folder
-}
 const settingsWith = (more: Record<string, string>) =>
   loadSettings({
     PULSE_API_PORT: '0',
@@ -27,13 +20,13 @@ const settingsWith = (more: Record<string, string>) =>
   })
 
 const runWith = async (owner: Owner, more: Record<string, string>) => {
-  const running = await runApi(settingsWith({ PULSE_DATA_DIR: await folderFor(owner), ...more }))
+  const running = await runApi(settingsWith({ PULSE_DATA_DIR: await ownFolder(owner), ...more }))
   owner.after(() => running.stop())
   const ask = askerOf(`http://127.0.0.1:${running.ports.api}`)
   return { running, ask, checks: async () => (await ask('GET', '/ready')).body['checks'] as Record<string, boolean> }
 }
 const busFor = async (owner: Owner, port = 0) => {
-  const bus = await startEmbeddedBus({ dataDir: await folderFor(owner), host: '127.0.0.1', port, maxBytes: 1 << 30 })
+  const bus = await startEmbeddedBus({ dataDir: await ownFolder(owner), host: '127.0.0.1', port, maxBytes: 1 << 30 })
   owner.after(() => bus.close())
   return bus
 }
@@ -107,7 +100,7 @@ test('started while the bus is away it serves what it can, and finishes the tena
 test('a role that bypasses row level security is refused at the start', async (t) => {
   const { adminUrl } = await withPostgres(t)
   const settings = settingsWith({
-    PULSE_DATA_DIR: await folderFor(t),
+    PULSE_DATA_DIR: await ownFolder(t),
     PULSE_DATABASE_URL: adminUrl,
     PULSE_KAFKA_BROKERS: '127.0.0.1:1',
   })
@@ -118,7 +111,7 @@ test('a role that bypasses row level security is refused at the start', async (t
 })
 
 test('what is missing or taken is said in a sentence', async (t) => {
-  const folder = await folderFor(t)
+  const folder = await ownFolder(t)
   await assert.rejects(
     runApi(settingsWith({ PULSE_DATA_DIR: folder, PULSE_KAFKA_BROKERS: '127.0.0.1:1' })),
     /PULSE_DATABASE_URL/,

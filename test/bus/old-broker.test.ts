@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { openAdmin } from '../../src/bus/admin.ts'
 import { openLinks, type Link, type Links, type Message } from '../../src/bus/links.ts'
@@ -11,6 +8,7 @@ import { openReader } from '../../src/bus/reader.ts'
 import { idOfName, openTopology } from '../../src/bus/topology.ts'
 import { API } from '../../src/bus/wire/codes.ts'
 import { from, newName, readAll, record } from './contract.ts'
+import { ownFolder } from '../kit/folder.ts'
 
 /** The last versions before topic ids, and the last that are not flexible: what brokers of 2019 speak. */
 const OLD: Readonly<Record<number, number>> = {
@@ -47,8 +45,7 @@ function oldLinks(links: Links): Links {
 }
 
 test('a broker without topic ids is served by names: everything works, and an id stands for the name', async (t) => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'pulse-bus-'))
-  t.after(() => rm(dataDir, { recursive: true, force: true }))
+  const dataDir = await ownFolder(t)
   await using server = await startEmbeddedBus({ dataDir, host: '127.0.0.1', port: 0, maxBytes: 1e9 })
   const settings = { brokers: [`127.0.0.1:${server.port}`], clientId: 'old', publishTimeoutMs: 3000 }
   await using links = oldLinks(openLinks(settings, 10_000, 5))

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import {
@@ -13,6 +12,7 @@ import {
   settingsDocument,
   settingsHelp,
 } from '../../src/config/index.ts'
+import { ownFolder } from '../kit/folder.ts'
 
 test('without any variable every setting has its default, frozen', () => {
   const settings = loadSettings({})
@@ -72,8 +72,7 @@ test('an unknown variable is a warning that names the nearest', () => {
 })
 
 test('a secret may come from a file, but not from two places', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'pulse-settings-'))
-  t.after(() => rm(folder, { recursive: true }))
+  const folder = await ownFolder(t)
   const file = join(folder, 'url')
   await writeFile(file, 'postgres://pulse_app:s%40cret@db:5432/pulse\n')
   assert.equal(

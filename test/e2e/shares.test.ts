@@ -8,7 +8,8 @@ import { makePlace, type Place } from '../kit/api.ts'
 import { type Client, openClient } from '../kit/client.ts'
 import { readLake } from '../kit/lake-reader.ts'
 import { chance } from '../kit/seed.ts'
-import { bootPulse, freePort, type System } from '../kit/system.ts'
+import { freePort } from '../../src/store/index.ts'
+import { bootPulse, type System } from '../kit/system.ts'
 import { until } from '../kit/until.ts'
 
 const LAUNCHER = join(import.meta.dirname, '..', '..', 'bin', 'pulse.mjs')

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { openMetrics, type Telemetry } from '../../src/telemetry/index.ts'
 import { startApi, type ApiSettings, type RunningApi } from '../../src/api/index.ts'
 import type { Bus } from '../../src/bus/index.ts'
@@ -8,6 +5,7 @@ import { openObjectStore, type ObjectStore } from '../../src/lake/index.ts'
 import { openStore, type Store } from '../../src/store/index.ts'
 import { openMemoryBus, type MemoryBus } from './memory-bus.ts'
 import { withPostgres, type Owner, type TestPostgres } from './postgres.ts'
+import { ownFolder } from './folder.ts'
 
 interface TestApi {
   readonly url: string
@@ -60,8 +58,7 @@ export async function withApi(
   const postgres = await withPostgres(owner)
   const opened = await openStore({ url: postgres.appUrl, poolSize: 8, applicationName: 'test-api', timeoutMs: 5_000 })
   owner.after(async () => opened[Symbol.asyncDispose]())
-  const folder = await mkdtemp(join(tmpdir(), 'pulse-api-'))
-  owner.after(() => rm(folder, { recursive: true, force: true }))
+  const folder = await ownFolder(owner)
   const warehouse = `file://${folder}`
   const bus = openMemoryBus()
   const store = options.store?.(opened) ?? opened

@@ -28,10 +28,7 @@ export async function call(
   return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
 }
 
-async function expectCall(
-  expected: number,
-  ...args: Parameters<typeof call>
-): Promise<Record<string, unknown>> {
+async function expectCall(expected: number, ...args: Parameters<typeof call>): Promise<Record<string, unknown>> {
   const { status, body } = await call(...args)
   if (status !== expected) throw new Error(`${args[1]} ${args[2]} answered ${status}: ${JSON.stringify(body)}`)
   return body

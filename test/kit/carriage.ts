@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RECORD_HEADERS, rawTopic, uuidv7 } from '../../src/event/index.ts'
 import {
@@ -33,6 +31,7 @@ import { listen, type AnnouncementName, type Announcements } from '../../src/tel
 import { openMemoryLog, type LogRecord, type MemoryLog } from './memory-log.ts'
 import { withPostgres, type Owner, type TestPostgres } from './postgres.ts'
 import { makeDataset, makeSchema, makeTenant } from './registry.ts'
+import { ownFolder } from './folder.ts'
 
 export interface Place {
   readonly tenantId: string
@@ -101,8 +100,7 @@ const DEFINITION = {
 
 export async function openCarriage(owner: Owner): Promise<Carriage> {
   const pg = await withPostgres(owner)
-  const folder = await mkdtemp(join(tmpdir(), 'carriage-'))
-  owner.after(() => rm(folder, { recursive: true, force: true }))
+  const folder = await ownFolder(owner)
   const store = await openStore({ url: pg.appUrl, poolSize: 8, applicationName: 'test' })
   owner.after(async () => store[Symbol.asyncDispose]())
   const warehouse = `file://${folder}/warehouse`

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { openBus } from '../../src/bus/index.ts'
+import { freePort } from '../../src/store/index.ts'
 
 /**
  * A real Apache Kafka for tests: its jars from Maven Central, kept in `.cache/kafka` (or `$TEST_CACHE/kafka`), one process
@@ -182,12 +182,4 @@ export async function withKafka(
   })
   await start()
   return { broker: `127.0.0.1:${port}`, kill, start }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const { port } = server.address() as AddressInfo
-  await new Promise((closed) => server.close(closed))
-  return port
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import {
   createDataset,
   createEntity,
@@ -7,6 +8,7 @@ import {
   type Tenant,
 } from '../../src/registry/index.ts'
 import type { ObjectStore } from '../../src/lake/index.ts'
+import { Problem, type ProblemCode } from '../../src/problems/index.ts'
 import type { Store } from '../../src/store/index.ts'
 import { openMemoryBus } from './memory-bus.ts'
 
@@ -50,3 +52,12 @@ export const makeDataset = (
     name: slug,
     schema_uri: schemaUri,
   })
+
+/** For `assert.rejects`: a `Problem` with that code. */
+export const isProblem =
+  (code: ProblemCode) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof Problem, String(error))
+    assert.equal(error.code, code, error.message)
+    return true
+  }

@@ -1,7 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openBus, startEmbeddedBus, type Bus, type EmbeddedBus, type Publisher } from '../../src/bus/index.ts'
 import { loadSettings, type Settings } from '../../src/config/index.ts'
@@ -19,6 +17,7 @@ import { createTenant } from '../../src/registry/index.ts'
 import { openStore, type Store } from '../../src/store/index.ts'
 import { withPostgres, type Owner, type TestPostgres } from './postgres.ts'
 import { makeDataset, makeSchema } from './registry.ts'
+import { ownFolder } from './folder.ts'
 
 interface WorkerGround {
   readonly pg: TestPostgres
@@ -63,8 +62,7 @@ const DEFINITION = {
 /** Real Postgres, the real embedded bus, a real lake: everything that a worker stands on. */
 export async function openWorkerGround(owner: Owner): Promise<WorkerGround> {
   const pg = await withPostgres(owner)
-  const folder = await mkdtemp(join(tmpdir(), 'worker-'))
-  owner.after(() => rm(folder, { recursive: true, force: true }))
+  const folder = await ownFolder(owner)
   const embedded = await startEmbeddedBus({
     dataDir: join(folder, 'bus'),
     host: '127.0.0.1',

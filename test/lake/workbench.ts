@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   assignIds,
@@ -21,11 +19,8 @@ import {
   type Schema,
   type Table,
 } from '../../src/lake/index.ts'
-
-/** What cleans up: a test's context. */
-export interface Owner {
-  after(act: () => Promise<void>): void
-}
+import { ownFolder } from '../kit/folder.ts'
+import type { Owner } from '../kit/postgres.ts'
 
 export const column = (name: string, type: DraftField['type'], more: Partial<DraftField> = {}): DraftField => ({
   name,
@@ -48,13 +43,6 @@ export interface Bench {
   readonly table: Table
 }
 
-/** A temporary folder that goes with the test. */
-export async function temporary(owner: Owner): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), 'lake-test-'))
-  owner.after(() => rm(root, { recursive: true, force: true }))
-  return root
-}
-
 /** An empty local table with `id`, `timestamp` and further columns that lie below `e`. */
 export async function openBench(
   owner: Owner,
@@ -62,7 +50,7 @@ export async function openBench(
   files?: FileLayer,
   now = 1_767_225_600_000,
 ): Promise<Bench> {
-  const root = await temporary(owner)
+  const root = await ownFolder(owner)
   const store = openObjectStore({ warehouse: join(root, 'warehouse'), ...(files ? { files } : {}) })
   const assigned = assignIds([...ENVELOPE, DAY, ...columns])
   const shape = { envelope: assigned.fields.slice(0, 1), under: ['e'], fields: assigned.fields.slice(1) }

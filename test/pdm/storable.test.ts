@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
@@ -14,14 +12,14 @@ import { columnsOf, compileValidator, compose } from '../../src/pdm/index.ts'
 import { designTable } from '../../src/registry/shape.ts'
 import { fieldsDiffer, parseExact, difference } from '../kit/exact.ts'
 import { arbitraryEventFor, arbitrarySchema } from '../kit/generate.ts'
+import { ownFolder } from '../kit/folder.ts'
 
 const SCHEMAS = Number(process.env['TEST_SCHEMAS'] ?? 30)
 const EVENTS = Number(process.env['TEST_EVENTS'] ?? 60)
 const LIMITS = { maxEventBytes: 1 << 20, maxDepth: 64 }
 
 test('whatever the door accepts is stored with equal values, for schemas and events by chance', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'pulse-storable-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  const folder = await ownFolder(t)
   const store = openObjectStore({ warehouse: `file://${folder}`, cacheDir: folder })
   await using writer = await openDataFileWriter({ store, tempDir: join(folder, 'tmp') })
   await using duck = await openDuckDb({ tempDir: folder })

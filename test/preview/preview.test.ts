@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import {
   assignIds,
@@ -15,6 +12,7 @@ import {
   type ObjectStore,
 } from '../../src/lake/index.ts'
 import { openPreview, type Preview, type PreviewSettings } from '../../src/preview/index.ts'
+import { ownFolder } from '../kit/folder.ts'
 
 const TENANT = '0193a000-0000-7000-8000-00000000000a'
 const DATASET_ID = '0193a000-0000-7000-8000-00000000000d'
@@ -50,8 +48,7 @@ interface Row {
 
 /** A real table in a temporary folder, and previews of it; `between` runs before each file is opened. */
 async function openTable(t: TestContext, settings: Partial<PreviewSettings> = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'pulse-preview-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  const folder = await ownFolder(t)
   const real = openObjectStore({ warehouse: folder })
   const opened: string[] = []
   const between: ((location: string) => Promise<void>)[] = []

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { openObjectStore } from '../../src/lake/index.ts'
 import { Problem } from '../../src/problems/index.ts'
@@ -11,12 +8,12 @@ import { openStore, type Store } from '../../src/store/index.ts'
 import { withPostgres } from '../kit/postgres.ts'
 import { makeDataset, makeSchema, makeTenant } from '../kit/registry.ts'
 import { until } from '../kit/until.ts'
+import { ownFolder } from '../kit/folder.ts'
 
 const postgres = await withPostgres({ after })
 const store = await openStore({ url: postgres.appUrl, poolSize: 8, applicationName: 'test' })
 after(() => store[Symbol.asyncDispose]())
-const folder = await mkdtemp(join(tmpdir(), 'pulse-test-'))
-after(() => rm(folder, { recursive: true, force: true }))
+const folder = await ownFolder({ after })
 const warehouse = `file://${folder}`
 const places = { store, warehouse, objects: openObjectStore({ warehouse }) }
 const admin = <R>(text: string, values?: unknown[]): Promise<R[]> => postgres.sql('admin').query<R>(text, values)

@@ -1,23 +1,19 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { loadTable, openObjectStore, pointerOf, type ObjectStore } from '../../src/lake/index.ts'
-import { Problem } from '../../src/problems/index.ts'
 import { createEntity } from '../../src/registry/entities.ts'
 import { getDataset, listDatasets, patchDataset } from '../../src/registry/datasets.ts'
 import { archiveEntity } from '../../src/registry/lifecycle.ts'
 import { CommitUnknown, openStore, type Store } from '../../src/store/index.ts'
 import { namespaceOf } from '../../src/tenancy/index.ts'
 import { withPostgres } from '../kit/postgres.ts'
-import { makeDataset, makeSchema, makeTenant } from '../kit/registry.ts'
+import { isProblem, makeDataset, makeSchema, makeTenant } from '../kit/registry.ts'
+import { ownFolder } from '../kit/folder.ts'
 
 const postgres = await withPostgres({ after })
 const store = await openStore({ url: postgres.appUrl, poolSize: 8, applicationName: 'test' })
 after(() => store[Symbol.asyncDispose]())
-const folder = await mkdtemp(join(tmpdir(), 'pulse-test-'))
-after(() => rm(folder, { recursive: true, force: true }))
+const folder = await ownFolder({ after })
 const warehouse = `file://${folder}`
 const objects = openObjectStore({ warehouse })
 const places = { store, objects, warehouse }
@@ -29,13 +25,6 @@ const schema = await makeSchema(places, mine, {
   properties: { user: { type: 'string' }, cents: { type: 'integer' } },
 })
 const admin = <R>(text: string, values?: unknown[]): Promise<R[]> => postgres.sql('admin').query<R>(text, values)
-const isProblem =
-  (code: string) =>
-  (error: unknown): boolean => {
-    assert.ok(error instanceof Problem, String(error))
-    assert.equal(error.code, code, error.message)
-    return true
-  }
 /** What is left of a dataset that was not made: nothing but an intent that the sweeper may take at once. */
 async function assertNothingLeft(slug: string): Promise<void> {
   for (const [table, column] of [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { Problem } from '../../src/problems/index.ts'
+import { Problem, type ProblemCode } from '../../src/problems/index.ts'
 import { createEntity, getEntity, listEntities } from '../../src/registry/entities.ts'
 import { ENTITY_KINDS, type EntityKind, type NewEntity } from '../../src/registry/kinds.ts'
 import { archiveEntity, patchEntity } from '../../src/registry/lifecycle.ts'
@@ -8,6 +8,7 @@ import { createTenant } from '../../src/registry/tenants.ts'
 import { openStore } from '../../src/store/index.ts'
 import { openMemoryBus } from '../kit/memory-bus.ts'
 import { withPostgres } from '../kit/postgres.ts'
+import { isProblem } from '../kit/registry.ts'
 
 const postgres = await withPostgres({ after })
 const store = await openStore({ url: postgres.appUrl, poolSize: 4, applicationName: 'test' })
@@ -18,13 +19,6 @@ const theirs = (await createTenant(places, { slug: 'theirs', name: 'Theirs' })).
 
 const CLASS = 'https://ns.azothedge.com/pdm/class/interaction-event'
 const PROFILE = 'https://ns.azothedge.com/pdm/class/person-profile'
-const isProblem =
-  (code: string) =>
-  (error: unknown): boolean => {
-    assert.ok(error instanceof Problem, String(error))
-    assert.equal(error.code, code, error.message)
-    return true
-  }
 let count = 0
 const uri = (name: string): string => `https://test.example/${name}/${++count}`
 const make = (kind: EntityKind, more: Partial<NewEntity> = {}, tenantId = mine) =>
@@ -195,7 +189,7 @@ test('a schema is published only when all its parts are, and what it composes to
 })
 
 test('what the lake cannot hold is refused at publish, by name', async () => {
-  const refused: [string, string][] = [
+  const refused: [string, ProblemCode][] = [
     ['{"type":"object","properties":{"_hidden":{"type":"string"}}}', 'reserved_name'],
     ['{"type":"object","properties":{"user":{"type":"string"},"User":{"type":"string"}}}', 'columns_collide'],
   ]

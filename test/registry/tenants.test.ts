@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { dlqTopic, rawTopic } from '../../src/event/index.ts'
-import { Problem } from '../../src/problems/index.ts'
 import { ensureCanaryTenant } from '../../src/registry/canary.ts'
 import { createTenant, getTenant, listTenants, patchTenant, type TenantPlaces } from '../../src/registry/tenants.ts'
 import { openStore } from '../../src/store/index.ts'
 import { namespaceOf } from '../../src/tenancy/index.ts'
 import { openMemoryBus, type MemoryBus } from '../kit/memory-bus.ts'
 import { withPostgres } from '../kit/postgres.ts'
+import { isProblem } from '../kit/registry.ts'
 import { openProxy } from '../kit/proxy.ts'
 import { until } from '../kit/until.ts'
 
@@ -21,10 +21,6 @@ const placesWith = (bus: MemoryBus, topicPartitions = 1): TenantPlaces => ({
   topicPartitions,
   warehouse: 'file:///nowhere/',
 })
-const isProblem =
-  (code: string) =>
-  (error: unknown): boolean =>
-    error instanceof Problem && error.code === code
 const admin = <R>(text: string, values?: unknown[]): Promise<R[]> => postgres.sql('admin').query<R>(text, values)
 
 test('a tenant is made with its topics, its namespace and its source partitions', async () => {

@@ -5,7 +5,8 @@ import { openObjectStore } from '../../src/lake/index.ts'
 import { runDemo } from '../../src/start/demo.ts'
 import { call } from '../kit/api.ts'
 import { readLake } from '../kit/lake-reader.ts'
-import { bootPulse, freePort } from '../kit/system.ts'
+import { freePort } from '../../src/store/index.ts'
+import { bootPulse } from '../kit/system.ts'
 
 test(
   'the demo carries every earthquake through the running system, and a second run adds no row',

@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { endLeftovers, leftoversOf } from '../../src/start/leftovers.ts'
 import type { RunFile } from '../../src/start/index.ts'
 import { identify } from '../../src/store/index.ts'
 import { until } from '../kit/until.ts'
+import { ownFolder } from '../kit/folder.ts'
 
 test('only a process of that number, that beginning and our own command line is ended, even when it does not listen', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'pulse-leftovers-'))
-  t.after(() => rm(folder, { recursive: true }))
+  const folder = await ownFolder(t)
   const main = join(folder, 'main.ts')
   await writeFile(main, `process.on('SIGTERM', () => {}); process.stdout.write('up'); setInterval(() => {}, 1000)`)
   const begin = async (role: string) => {

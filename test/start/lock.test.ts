@@ -1,20 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { lockDataDir } from '../../src/start/lock.ts'
 import { identify } from '../../src/store/index.ts'
-
-async function folderOf(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'pulse-lock-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
-  return folder
-}
+import { ownFolder } from '../kit/folder.ts'
 
 test('a folder is locked once, and again when it was given back, with no file left over', async (t) => {
-  const folder = await folderOf(t)
+  const folder = await ownFolder(t)
   const unlock = await lockDataDir(folder)
   await assert.rejects(lockDataDir(folder), new RegExp(`already runs on .* \\(process ${process.pid}\\)`))
   await unlock()
@@ -25,7 +19,7 @@ test('a folder is locked once, and again when it was given back, with no file le
 })
 
 test('the lock of a process that is gone is taken over, also when its number now belongs to another', async (t) => {
-  const folder = await folderOf(t)
+  const folder = await ownFolder(t)
   for (const stale of [
     '',
     'not json',
@@ -41,7 +35,7 @@ test('the lock of a process that is gone is taken over, also when its number now
 })
 
 test('of many that want a stale lock at once exactly one gets it', async (t) => {
-  const folder = await folderOf(t)
+  const folder = await ownFolder(t)
   await writeFile(join(folder, 'lock'), JSON.stringify({ pid: 2 ** 30, began: '1' }))
   const module = join(import.meta.dirname, '../../src/start/lock.ts')
   const script = `const { lockDataDir } = await import(${JSON.stringify(module)})

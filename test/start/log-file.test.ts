@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openLogFile } from '../../src/start/log-file.ts'
+import { ownFolder } from '../kit/folder.ts'
 
 test('a log stays within two files of its bound, keeps the newest lines whole, and goes on where it was', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'pulse-log-'))
-  t.after(() => rm(folder, { recursive: true }))
+  const folder = await ownFolder(t)
   const path = join(folder, 'api.log')
   for (const [from, to] of [
     [0, 300],

@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { readRunFile } from '../../src/start/index.ts'
 import { withPostgres } from '../kit/postgres.ts'
 import { end, pulse } from '../kit/start.ts'
 import { until } from '../kit/until.ts'
+import { ownFolder } from '../kit/folder.ts'
 
 test(
   "with a Postgres of one's own none is embedded; other commands find what runs beside them",
   { timeout: 90_000 },
   async (t) => {
     const { adminUrl, appUrl, sql } = await withPostgres({ after: (act) => after(act) })
-    const dataDir = await mkdtemp(join(tmpdir(), 'pulse-places-'))
-    t.after(() => rm(dataDir, { recursive: true, force: true }))
+    const dataDir = await ownFolder(t)
     await sql('admin').query('DROP SCHEMA public, iceberg_catalog, partitions CASCADE; CREATE SCHEMA public') // as empty as one that was just made
     const own = { PULSE_DATA_DIR: dataDir, PULSE_DATABASE_URL: appUrl }
 

@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
+import { ownFolder } from '../kit/folder.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const FREE = { PULSE_API_PORT: '0', PULSE_WORKER_METRICS_PORT: '0', PULSE_WORKER_HEALTH_PORT: '0' }
-
-async function folderOf(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'pulse-refused-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
-  return folder
-}
 
 /** What a start that cannot be says, as one sentence (the line before it names the folder), and its exit code. */
 function refusal(
@@ -36,7 +30,7 @@ test('a taken port is named with its setting', async (t) => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => void server.close())
   const { port } = server.address() as { port: number }
-  const { code, said } = refusal({ PULSE_DATA_DIR: join(await folderOf(t), 'data'), PULSE_API_PORT: String(port) })
+  const { code, said } = refusal({ PULSE_DATA_DIR: join(await ownFolder(t), 'data'), PULSE_API_PORT: String(port) })
   assert.equal(code, 1)
   assert.deepEqual(said, [
     `Port ${port} is taken by another program: stop that program, or set PULSE_API_PORT to a free port (0 = any).`,
@@ -44,7 +38,7 @@ test('a taken port is named with its setting', async (t) => {
 })
 
 test('a folder that cannot be written is named with PULSE_DATA_DIR', async (t) => {
-  const file = join(await folderOf(t), 'file')
+  const file = join(await ownFolder(t), 'file')
   await writeFile(file, '')
   const { code, said } = refusal({ PULSE_DATA_DIR: join(file, 'data') })
   assert.equal(code, 1)
@@ -56,7 +50,7 @@ test('a folder that cannot be written is named with PULSE_DATA_DIR', async (t) =
 })
 
 test('a data folder of a newer Pulse is refused and left as it is', async (t) => {
-  const dataDir = join(await folderOf(t), 'data')
+  const dataDir = join(await ownFolder(t), 'data')
   await mkdir(dataDir)
   await writeFile(join(dataDir, 'version'), '99\n')
   const { code, said } = refusal({ PULSE_DATA_DIR: dataDir })
@@ -70,7 +64,7 @@ test('a data folder of a newer Pulse is refused and left as it is', async (t) =>
 
 test('an address that is not of this machine is named with PULSE_HOST', async (t) => {
   const { code, said } = refusal({
-    PULSE_DATA_DIR: join(await folderOf(t), 'data'),
+    PULSE_DATA_DIR: join(await ownFolder(t), 'data'),
     PULSE_HOST: '192.0.2.1',
     PULSE_API_PORT: '18123',
   })
@@ -82,7 +76,7 @@ test('an address that is not of this machine is named with PULSE_HOST', async (t
 })
 
 test('wrong settings are said all at once before anything is made', async (t) => {
-  const dataDir = join(await folderOf(t), 'data')
+  const dataDir = join(await ownFolder(t), 'data')
   const { code, said } = refusal({ PULSE_DATA_DIR: dataDir, PULSE_FLUSH_ROWS: 'x', PULSE_LOG_LEVEL: 'loud' })
   assert.equal(code, 1)
   assert.equal(said.length, 2, said.join('\n'))
@@ -92,7 +86,7 @@ test(
   'a folder that the unprivileged user cannot reach is named with PULSE_DATA_DIR',
   { skip: process.getuid?.() !== 0 && 'only root drops to another user' },
   async (t) => {
-    const closed = await folderOf(t) // mkdtemp makes it 0700
+    const closed = await ownFolder(t) // it is made 0700
     const { code, said } = refusal({ PULSE_DATA_DIR: join(closed, 'data') })
     assert.equal(code, 1)
     assert.match(
@@ -103,7 +97,7 @@ test(
 )
 
 test('the API and the worker alone say what they need where nothing runs', async (t) => {
-  const dataDir = join(await folderOf(t), 'data')
+  const dataDir = join(await ownFolder(t), 'data')
   for (const command of ['api', 'worker']) {
     const { code, said } = refusal({ PULSE_DATA_DIR: dataDir }, [command])
     assert.equal(code, 1)
@@ -115,7 +109,7 @@ test('the API and the worker alone say what they need where nothing runs', async
 })
 
 test('an old Node is told in one sentence, and the installed one is used where there is one', async (t) => {
-  const folder = await folderOf(t)
+  const folder = await ownFolder(t)
   await cp(join(ROOT, 'bin'), join(folder, 'bin'), { recursive: true })
   const old = join(folder, 'old.cjs')
   await writeFile(old, `Object.defineProperty(process.versions, 'node', { value: '18.20.4' })`)

@@ -24,17 +24,18 @@ async function bury(
   assert.equal((await commitFlush(ground.store, commit)).kind, 'committed')
 }
 
-async function prepare(t: TestContext, tenants = 1) {
+/** Two tenants with a dataset each, and a worker that owns their partitions. */
+async function prepare(t: TestContext) {
   const ground = await openGround(t)
   const bus = openMemoryBus()
-  const datasets: GroundDataset[] = []
-  for (let i = 0; i < tenants; i++) {
+  const place = async (): Promise<GroundDataset> => {
     const dataset = await ground.dataset(await ground.tenant())
     await ground.partition(dataset.tenantId)
     await bus.admin.ensureTopics([{ name: dlqTopic(dataset.tenantId), partitions: 1 }])
-    datasets.push(dataset)
+    return dataset
   }
-  return { ground, bus, datasets, worker: await ground.worker() }
+  const [dataset, other] = [await place(), await place()]
+  return { ground, bus, dataset, other, worker: await ground.worker() }
 }
 
 const sourceOf = (record: OutgoingRecord): string =>
@@ -44,13 +45,7 @@ const offsetsIn = (records: readonly OutgoingRecord[] = []): number[] =>
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 
 test("the copy has the record's key, value and headers as they were, plus why and from where", async (t) => {
-  const {
-    ground,
-    bus,
-    datasets: [dataset],
-    worker,
-  } = await prepare(t)
-  assert.ok(dataset)
+  const { ground, bus, dataset, worker } = await prepare(t)
   const value = Buffer.from([0x7b, 0, 0xff])
   await bury(ground, dataset, worker, [5], (letter) => ({
     ...letter,
@@ -80,13 +75,7 @@ test("the copy has the record's key, value and headers as they were, plus why an
 })
 
 test('letters are relayed in order and at least once, wherever it breaks off', async (t) => {
-  const {
-    ground,
-    bus,
-    datasets: [dataset],
-    worker,
-  } = await prepare(t)
-  assert.ok(dataset)
+  const { ground, bus, dataset, worker } = await prepare(t)
   const { seed, next } = chance()
   t.diagnostic(`seed ${seed}`)
   for (let from = 0; from < 300; from += 100) await bury(ground, dataset, worker, range(from, from + 100))
@@ -112,13 +101,7 @@ test('letters are relayed in order and at least once, wherever it breaks off', a
 })
 
 test('a topic that takes nothing is left alone for a while, and stops nobody else', async (t) => {
-  const {
-    ground,
-    bus,
-    datasets: [broken, sound],
-    worker,
-  } = await prepare(t, 2)
-  assert.ok(broken && sound)
+  const { ground, bus, dataset: broken, other: sound, worker } = await prepare(t)
   await bury(ground, broken, worker, [0, 1])
   await bury(ground, sound, worker, [0, 1])
   await bus.admin.deleteTopics([dlqTopic(broken.tenantId)])
@@ -132,13 +115,7 @@ test('a topic that takes nothing is left alone for a while, and stops nobody els
 })
 
 test("one tenant's flood takes its turns, and another's single letter is in the first", async (t) => {
-  const {
-    ground,
-    bus,
-    datasets: [flood, other],
-    worker,
-  } = await prepare(t, 2)
-  assert.ok(flood && other)
+  const { ground, bus, dataset: flood, other, worker } = await prepare(t)
   for (let from = 0; from < 2000; from += 1000) await bury(ground, flood, worker, range(from, from + 1000))
   await bury(ground, other, worker, [7])
   await using relay = openRelay(ground.store, bus)
@@ -151,13 +128,7 @@ test("one tenant's flood takes its turns, and another's single letter is in the 
 })
 
 test('a batch is bounded in bytes, but one letter goes whatever its size', async (t) => {
-  const {
-    ground,
-    bus,
-    datasets: [dataset],
-    worker,
-  } = await prepare(t)
-  assert.ok(dataset)
+  const { ground, bus, dataset, worker } = await prepare(t)
   const sizes = [3 << 20, 3 << 20, 5 << 20, 10]
   await bury(ground, dataset, worker, [0, 1, 2, 3], (letter) => ({
     ...letter,
@@ -168,13 +139,7 @@ test('a batch is bounded in bytes, but one letter goes whatever its size', async
 })
 
 test('a letter that the topic never takes is marked with why, and the next ones go on', async (t) => {
-  const {
-    ground,
-    bus,
-    datasets: [dataset],
-    worker,
-  } = await prepare(t)
-  assert.ok(dataset)
+  const { ground, bus, dataset, worker } = await prepare(t)
   await bury(ground, dataset, worker, [0, 1, 2])
   const narrow: Pick<Bus, 'publisher'> = {
     publisher: () => ({
@@ -199,13 +164,7 @@ test('a letter that the topic never takes is marked with why, and the next ones 
 })
 
 test('only the owner of a source partition relays its letters', async (t) => {
-  const {
-    ground,
-    bus,
-    datasets: [dataset],
-    worker,
-  } = await prepare(t)
-  assert.ok(dataset)
+  const { ground, bus, dataset, worker } = await prepare(t)
   await bury(ground, dataset, worker, [0])
   assert.equal(await relayDeadLetters(ground.store, bus, 'somebody-else'), 0)
   await worker.member.leave()
@@ -215,14 +174,9 @@ test('only the owner of a source partition relays its letters', async (t) => {
 })
 
 test('the letters of a source that was retired are relayed by whoever comes first', async (t) => {
-  const {
-    ground,
-    bus,
-    datasets: [dataset],
-    worker,
-  } = await prepare(t)
-  const [source] = worker.owned
-  assert.ok(dataset && source)
+  const { ground, bus, dataset, worker } = await prepare(t)
+  const source = worker.owned.find((of) => of.tenantId === dataset.tenantId)
+  assert.ok(source)
   await bury(ground, dataset, worker, [0])
   await worker.member.retire(source)
   assert.equal(await relayDeadLetters(ground.store, bus, 'somebody-else'), 1)

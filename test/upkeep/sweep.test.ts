@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { test, type TestContext } from 'node:test'
@@ -9,11 +7,11 @@ import { commitFlush } from '../../src/ingest/settle.ts'
 import { openObjectStore, type ObjectStore } from '../../src/lake/index.ts'
 import { abandonIntent, openIntent, sweep } from '../../src/upkeep/index.ts'
 import { flushOf, openGround } from '../kit/ground.ts'
+import { ownFolder } from '../kit/folder.ts'
 
 async function prepare(t: TestContext) {
   const ground = await openGround(t)
-  const folder = await mkdtemp(join(tmpdir(), 'pulse-sweep-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  const folder = await ownFolder(t)
   const warehouse = pathToFileURL(join(folder, 'lake')).href
   const objects = openObjectStore({ warehouse, cacheDir: join(folder, 'cache') })
   const tenantId = await ground.tenant()

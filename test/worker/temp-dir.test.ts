@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ownTempDir } from '../../src/worker/temp-dir.ts'
+import { ownFolder } from '../kit/folder.ts'
 
 test('what a worker that is gone has left is removed, what a living one has is not', async (t) => {
-  const dir = await mkdtemp(join(tmpdir(), 'temp-dir-'))
-  t.after(() => rm(dir, { recursive: true, force: true }))
+  const dir = await ownFolder(t)
   const gone = spawnSync(process.execPath, ['-e', '0']).pid
   for (const name of [`worker-${gone}`, `worker-${process.ppid}`, `worker-${process.pid}`, 'other']) {
     await mkdir(join(dir, name))

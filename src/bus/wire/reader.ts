@@ -118,6 +118,14 @@ export class WireReader {
     return this.structsOrNull(read) ?? []
   }
 
+  /** Topics with partitions, the form of most answers: what `read` makes of each, in one list. */
+  partitions<T>(read: (topic: string, partition: number) => T): T[] {
+    return this.structs(() => {
+      const topic = this.string()
+      return this.structs(() => read(topic, this.int32()))
+    }).flat()
+  }
+
   /** An array of bare values. */
   values<T>(read: () => T): T[] {
     return this.#items(read) ?? []

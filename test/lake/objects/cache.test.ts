@@ -3,10 +3,10 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileCache } from '../../../src/lake/objects/cache.ts'
-import { temporary } from '../workbench.ts'
+import { ownFolder } from '../../kit/folder.ts'
 
 test('an object is fetched once, however many ask, and again when its copy is gone', async (t) => {
-  const cache = fileCache(join(await temporary(t), 'c'), 1000)
+  const cache = fileCache(join(await ownFolder(t), 'c'), 1000)
   let fetches = 0
   const fetch = async () => ((fetches += 1), Buffer.from('body'))
   const paths = await Promise.all(Array.from({ length: 5 }, () => cache.path('s3://b/x.parquet', fetch)))
@@ -20,7 +20,7 @@ test('an object is fetched once, however many ask, and again when its copy is go
 })
 
 test('copies stay within the bound, the least recently used go, a failed fetch is tried again', async (t) => {
-  const folder = join(await temporary(t), 'c')
+  const folder = join(await ownFolder(t), 'c')
   const cache = fileCache(folder, 100)
   const put = (name: string) => cache.path(`s3://b/${name}`, async () => Buffer.alloc(40))
   const first = await put('1')

@@ -3,14 +3,15 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { diskFiles, isLakeFault, openObjectStore, stageAppend, type LakeFaultCode } from '../../../src/lake/index.ts'
-import { fakeFile, job, line, openBench, openWriter, RETENTION, temporary } from '../workbench.ts'
+import { ownFolder } from '../../kit/folder.ts'
+import { fakeFile, job, line, openBench, openWriter, RETENTION } from '../workbench.ts'
 import { recordingFiles } from './recording-files.ts'
 
 const is = (code: LakeFaultCode) => (error: unknown) => isLakeFault(error, code)
 const body = Buffer.from('body')
 
 test('an object comes back as it was put, whole or in part', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const store = openObjectStore({ warehouse: root })
   const at = `file://${root}/a/b/c.bin`
   await store.put(at, body)
@@ -20,7 +21,7 @@ test('an object comes back as it was put, whole or in part', async (t) => {
 })
 
 test('a put refuses to overwrite, also when many meet', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const store = openObjectStore({ warehouse: root })
   const at = `file://${root}/x/one`
   const puts = await Promise.allSettled(Array.from({ length: 16 }, (_, i) => store.put(at, Buffer.from(`body ${i}`))))
@@ -32,7 +33,7 @@ test('a put refuses to overwrite, also when many meet', async (t) => {
 })
 
 test('putFile moves a local file, and refuses to overwrite', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const store = openObjectStore({ warehouse: join(root, 'lake') })
   const at = `file://${root}/lake/f`
   await writeFile(join(root, 'local'), 'first')
@@ -45,7 +46,7 @@ test('putFile moves a local file, and refuses to overwrite', async (t) => {
 })
 
 test('putFile copies where the file lies on another file system', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const files = {
     ...diskFiles,
     async link(from: string, to: string) {
@@ -60,7 +61,7 @@ test('putFile copies where the file lies on another file system', async (t) => {
 })
 
 test('removing what is not there is no error, reading it is one', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const store = openObjectStore({ warehouse: root })
   await store.remove(`file://${root}/none`)
   await store.remove(`file://${root}/no/folder/either`)
@@ -68,7 +69,7 @@ test('removing what is not there is no error, reading it is one', async (t) => {
 })
 
 test('list walks below a prefix, which may end inside a name', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const store = openObjectStore({ warehouse: root })
   for (const name of ['a/one', 'a/b/two', 'a/b/twelve', 'ab/three', 'c'])
     await store.put(`file://${root}/${name}`, body)
@@ -87,14 +88,14 @@ test('list walks below a prefix, which may end inside a name', async (t) => {
 })
 
 test('nothing is written outside the warehouse', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const store = openObjectStore({ warehouse: join(root, 'lake') })
   await assert.rejects(store.put(`file://${root}/elsewhere/x`, body), is('store_refused'))
   await assert.rejects(store.put('s3://bucket/x', body), is('object_missing'))
 })
 
 test('what a put resolved survives a power cut, with all folders that it made', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const files = recordingFiles(root)
   const store = openObjectStore({ warehouse: join(root, 'deep/lake'), files })
   const names = ['a/b/1', 'a/b/2', 'a/c/3', '4']
@@ -108,7 +109,7 @@ test('what a put resolved survives a power cut, with all folders that it made', 
 })
 
 test('what a commit wrote survives a power cut: data, manifests, list, metadata, folders', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const files = recordingFiles(root)
   const bench = await openBench(t, [], files)
   const onDisk = (location: string): string => location.slice('file://'.length)
@@ -133,7 +134,7 @@ for (const [operation, matching] of [
   ['link', /snap-/],
 ] as const) {
   test(`a commit fails when ${operation} fails on ${matching}, and says so`, async (t) => {
-    const root = await temporary(t)
+    const root = await ownFolder(t)
     const files = recordingFiles(root)
     const bench = await openBench(t, [], files)
     files.fail(operation, matching, 'EIO')
@@ -146,7 +147,7 @@ for (const [operation, matching] of [
 }
 
 test('a full disk and a folder that is not ours are refusals, not absences', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const files = recordingFiles(root)
   const store = openObjectStore({ warehouse: root, files })
   files.fail('writeNew', /./, 'ENOSPC')
@@ -157,7 +158,7 @@ test('a full disk and a folder that is not ours are refusals, not absences', asy
 })
 
 test('a folder that somebody removed is made again', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const store = openObjectStore({ warehouse: root })
   await store.put(`file://${root}/x/a`, body)
   await rm(join(root, 'x'), { recursive: true })
@@ -166,7 +167,7 @@ test('a folder that somebody removed is made again', async (t) => {
 })
 
 test('ping answers for a folder that can be used and not for a file', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   await openObjectStore({ warehouse: join(root, 'new') }).ping(1000)
   await writeFile(join(root, 'file'), '')
   await mkdir(join(root, 'folder'))

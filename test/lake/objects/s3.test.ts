@@ -5,7 +5,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isLakeFault, openObjectStore, type LakeFaultCode } from '../../../src/lake/index.ts'
-import { temporary, type Owner } from '../workbench.ts'
+import { ownFolder } from '../../kit/folder.ts'
+import type { Owner } from '../../kit/postgres.ts'
 
 const is = (code: LakeFaultCode) => (error: unknown) => isLakeFault(error, code)
 
@@ -58,7 +59,7 @@ async function stub(owner: Owner) {
     })()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const root = await temporary(owner)
+  const root = await ownFolder(owner)
   owner.after(async () => void server.close().closeAllConnections())
   const store = openObjectStore({
     warehouse: 's3://bucket/lake',

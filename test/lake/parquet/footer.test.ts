@@ -6,10 +6,11 @@ import { isLakeFault, openDuckDb } from '../../../src/lake/index.ts'
 import { readFooter } from '../../../src/lake/parquet/footer.ts'
 import { fileStatistics } from '../../../src/lake/parquet/statistics.ts'
 import { assignIds, decodeBound, type PrimitiveType } from '../../../src/lake/index.ts'
-import { column, temporary } from '../workbench.ts'
+import { ownFolder } from '../../kit/folder.ts'
+import { column } from '../workbench.ts'
 
 test('several row groups are summed up, and agree with what DuckDB says of the file', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const path = join(root, 'a.parquet')
   await using duck = await openDuckDb({ tempDir: root })
   const connection = await duck.connect()
@@ -42,7 +43,7 @@ test('several row groups are summed up, and agree with what DuckDB says of the f
 })
 
 test('what is no Parquet file is unreadable', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   for (const content of ['', 'PAR1', 'PAR1xxxxxxxxPAR1', 'x'.repeat(100)]) {
     await writeFile(join(root, 'x'), content)
     await assert.rejects(readFooter(join(root, 'x')), (error) => isLakeFault(error, 'table_unreadable'))

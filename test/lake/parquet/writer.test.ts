@@ -3,18 +3,8 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { dayName, isLakeFault, openDataFileWriter, openDuckDb, RowRefused } from '../../../src/lake/index.ts'
-import {
-  column,
-  DAY,
-  ENVELOPE,
-  filesBelow,
-  job,
-  line,
-  openBench,
-  openWriter,
-  readFiles,
-  temporary,
-} from '../workbench.ts'
+import { ownFolder } from '../../kit/folder.ts'
+import { column, DAY, ENVELOPE, filesBelow, job, line, openBench, openWriter, readFiles } from '../workbench.ts'
 import { assignIds } from '../../../src/lake/index.ts'
 
 const days = (files: readonly { readonly day: number }[]) => files.map((file) => dayName(file.day))
@@ -241,7 +231,7 @@ test('closing waits for running jobs, removes the writer’s folder and refuses 
 })
 
 test('lines of an older shape are written into a newer schema, renamed and widened', async (t) => {
-  const root = await temporary(t)
+  const root = await ownFolder(t)
   const bench = await openBench(t)
   const first = assignIds([...ENVELOPE, DAY, column('a', 'int'), column('s', { struct: [column('x', 'long')] })])
   const second = assignIds(
