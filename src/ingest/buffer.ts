@@ -115,7 +115,7 @@ export function openFor(
     if (last.binding === binding && hasRoom(last, lineLength, buffer.segmentRecords)) return last
     last.sealed = true
   }
-  const segment = openSegment(source, binding, offset, nowMs)
+  const segment = openSegment(source, binding, offset, nowMs, last)
   queue.push(segment)
   if (lane.records === 0) lane.firstAtMs = nowMs
   return segment
@@ -223,6 +223,7 @@ export function putBack(buffer: IngestBuffer, taken: Take): number {
     move(buffer.tally, 'inFlight', 'buffered', records)
   }
   taken.lane.firstAtMs = oldest(taken.lane)
+  readOnIfEmpty(taken.lane)
   return released
 }
 
@@ -247,17 +248,22 @@ export function dropQueue(buffer: IngestBuffer, lane: Lane, source: Source): num
   lane.firstAtMs = oldest(lane)
   forget(buffer, lane, bytes)
   move(buffer.tally, 'buffered', 'released', records)
+  readOnIfEmpty(lane)
   return records
 }
 
 /**
  * Forgets a parked lane's newest segments until it holds at most `maxBytes`, remembering from where on
- * each partition has to be read again. Answers how many records.
+ * each partition has to be read again. One segment stays, however large: a lane without records is
+ * never flushed, so nothing would ever find out that its table is back. Answers how many records.
  */
 export function shedTail(buffer: IngestBuffer, lane: Lane, maxBytes: number): number {
   let records = 0
+  let segments = 0
+  for (const queue of lane.queues.values()) segments += queue.length
   for (const [source, queue] of lane.queues) {
-    while (lane.bytes > maxBytes && queue.length > 0) {
+    while (lane.bytes > maxBytes && queue.length > 0 && segments > 1) {
+      segments -= 1
       const segment = queue.pop() as Segment
       const [count, bytes] = [recordsOf(segment), bytesOf(segment)]
       lane.records -= count
@@ -271,6 +277,17 @@ export function shedTail(buffer: IngestBuffer, lane: Lane, maxBytes: number): nu
     if (queue.length === 0) lane.queues.delete(source)
   }
   return records
+}
+
+/** What the lane has forgotten is read again; everything else there is known by its marks. */
+export function readAgain(lane: Lane): void {
+  for (const [source, offset] of lane.shed) source.position = Math.min(source.position, offset)
+  lane.shed.clear()
+}
+
+/** With the last of its records gone, no flush would come after which what was forgotten is read again. */
+function readOnIfEmpty(lane: Lane): void {
+  if (lane.records === 0 && lane.inFlight === 0) readAgain(lane)
 }
 
 function forget(buffer: IngestBuffer, lane: Lane, bytes: number): void {

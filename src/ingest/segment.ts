@@ -46,11 +46,18 @@ const FIRST_BYTES = 8 << 10
 /** What a row costs beside its line: id, two times, four numbers. Counted, so that the bound is about memory. */
 const ROW_OVERHEAD_BYTES = 160
 
-export function openSegment(source: Source, binding: Binding | undefined, offset: number, nowMs: number): Segment {
+export function openSegment(
+  source: Source,
+  binding: Binding | undefined,
+  offset: number,
+  nowMs: number,
+  before?: Segment,
+): Segment {
   return {
     source,
     binding,
-    bytes: EMPTY,
+    // Behind a segment that filled up another one will: it gets its bytes at once instead of growing into them by copies.
+    bytes: before !== undefined && before.length > SEGMENT_BYTES / 2 ? Buffer.allocUnsafeSlow(SEGMENT_BYTES) : EMPTY,
     length: 0,
     ids: [],
     offsets: [],

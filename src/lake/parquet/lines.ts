@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 
-/** Bytes gathered into one write, and the block they are gathered in. */
+/** Small chunks are gathered into one write of this size; a chunk of this much is written as it is. */
 const WRITE_BYTES = 1_048_576
+const OWN_WRITE_BYTES = 131_072
 const NEWLINE = 0x0a
 
 /**
@@ -32,11 +33,11 @@ export async function writeLines(
         lines += 1
         at = end
       }
-      if (filled + chunk.length > block.length) {
+      if (filled + chunk.length > block.length || chunk.length >= OWN_WRITE_BYTES) {
         await write(block, filled)
         filled = 0
       }
-      if (chunk.length > block.length) await write(chunk, chunk.length)
+      if (chunk.length >= OWN_WRITE_BYTES) await write(chunk, chunk.length)
       else {
         block.set(chunk, filled)
         filled += chunk.length
