@@ -76,10 +76,8 @@ const HOMES: readonly {
     name: 'Math.random',
     word: /\bMath\.random\b/,
     homes: {
-      'src/bus/embedded/fetch-session.ts': 'a session id that only has to differ from the last one',
       'src/ingest/ingest.ts': 'the default of a chance that tests replace',
       'src/ingest/settle.ts': 'jitter between attempts',
-      'src/store/embedded/port.ts': 'a port to try, tried again when taken',
     },
   },
   {
@@ -91,8 +89,6 @@ const HOMES: readonly {
       'src/bus/embedded/start.ts': 'the default of a clock that tests replace',
       'src/bus/client.ts': 'the time that records carry, handed to the publisher',
       'src/worker/run.ts': 'handed to upkeep, which takes its clock from outside',
-      'src/start/leftovers.ts': 'patience with a process that ends',
-      'src/store/embedded/leftover.ts': 'patience with a process that ends',
     },
   },
 ]

@@ -23,7 +23,8 @@ export async function endLeftovers(run: RunFile | undefined, patienceMs = PATIEN
   const ended = leftoversOf(run).map((left) => left.name)
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     for (const left of leftoversOf(run)) signalGroup(left.pid, signal)
-    for (const until = Date.now() + patienceMs; Date.now() < until && leftoversOf(run).length > 0;) await delay(25)
+    for (const until = performance.now() + patienceMs; performance.now() < until && leftoversOf(run).length > 0;)
+      await delay(25)
   }
   return ended
 }

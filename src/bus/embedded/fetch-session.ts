@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import type { Partition, Watcher } from './topics.ts'
 
 /** What a reader wants of one partition, and what it was told last. */
@@ -93,7 +94,7 @@ const EPOCHS = 0x7fff_ffff
 
 export function fetchSessions(): FetchSessions {
   const sessions = new Map<number, Session>()
-  let next = 1 + Math.floor(Math.random() * 1_000_000)
+  let next = randomInt(1, 1_000_000)
   const end = (id: number): void => {
     const session = sessions.get(id)
     if (session === undefined) return

@@ -35,7 +35,7 @@ export async function endLeftover(cluster: string): Promise<void> {
     } catch {
       // gone, or not ours to signal: the next look decides
     }
-    for (const until = Date.now() + waitMs; Date.now() < until && isOurs();) await delay(25)
+    for (const until = performance.now() + waitMs; performance.now() < until && isOurs();) await delay(25)
   }
   if (isOurs())
     throw new EmbeddedRefused(

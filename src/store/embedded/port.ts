@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
 /** Below Linux's and macOS's ephemeral ranges: a client that keeps trying to reach a port of those while nobody listens can end up connected to itself, and hold the port. */
@@ -17,7 +18,7 @@ export function probePort(port: number, host = '127.0.0.1'): Promise<'free' | st
 export async function freePort(host = '127.0.0.1', wanted?: number): Promise<number> {
   if (wanted !== undefined && (await probePort(wanted, host)) === 'free') return wanted
   for (let attempt = 0; attempt < 50; attempt++) {
-    const port = LOWEST + Math.floor(Math.random() * SPAN)
+    const port = LOWEST + randomInt(SPAN)
     if ((await probePort(port, host)) === 'free') return port
   }
   throw new Error(`No free port was found on ${host}.`)
