@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import type { ObjectStore } from '../../src/lake/index.ts'
 import { listen } from '../../src/telemetry/index.ts'
 import type { Store } from '../../src/store/index.ts'
@@ -51,43 +52,50 @@ test("ready is the founding page's answer, letter for letter", async () => {
   assert.equal((await ready()).text, '{"status":"ready","checks":{"postgres":true,"kafka":true,"minio":true}}')
 })
 
-for (const fault of ['away', 'hang'] as const) {
-  for (const [place, check] of [
-    ['postgres', 'postgres'],
-    ['lake', 'minio'],
-    ['bus', 'kafka'],
-  ] as const) {
-    test(`when the ${place} is ${fault === 'away' ? 'away' : 'hanging'}, ready says 503 and which, and recovers`, async () => {
-      await isReady()
-      const said: string[] = []
-      const stops = [
-        listen('dependency.away', ({ dependency }) => void said.push(`away ${dependency}`)),
-        listen('dependency.back', ({ dependency }) => void said.push(`back ${dependency}`)),
-      ]
-      const release =
-        place !== 'bus'
-          ? undefined
-          : fault === 'hang'
-            ? api.bus.hold()
-            : (api.bus.setAway(true), () => api.bus.setAway(false))
-      faults[place] = fault
-      const answer = await until('not ready', async () => {
-        const now = await ready()
-        return now.status === 503 ? now : undefined
-      })
-      assert.deepEqual(answer.body, {
-        status: 'not_ready',
-        checks: { postgres: true, kafka: true, minio: true, [check]: false },
-      })
-      assert.equal((await api.ask('GET', '/health')).status, 200)
-      faults[place] = 'none'
-      release?.()
-      await isReady()
-      assert.deepEqual(said, [`away ${check}`, `back ${check}`])
-      stops.forEach((stop) => stop())
-    })
+const CHECKS = { postgres: 'postgres', lake: 'minio', bus: 'kafka' } as const
+type Place = keyof typeof CHECKS
+
+/** Makes the places away, or hang, together; asserts that ready and the announcements name them; and mends them. */
+async function goneAndBack(places: readonly Place[], fault: 'away' | 'hang'): Promise<void> {
+  await isReady()
+  const said: string[] = []
+  const stops = [
+    listen('dependency.away', ({ dependency }) => void said.push(`away ${dependency}`)),
+    listen('dependency.back', ({ dependency }) => void said.push(`back ${dependency}`)),
+  ]
+  const away = places.map((place) => CHECKS[place])
+  let release = (): void => {}
+  for (const place of places) {
+    faults[place] = fault
+    if (place === 'bus' && fault === 'hang') release = api.bus.hold()
+    else if (place === 'bus') api.bus.setAway(true)
   }
+  const checks = Object.fromEntries(Object.values(CHECKS).map((check) => [check, !away.includes(check)]))
+  await until('not ready', async () => {
+    const { status, body } = await ready()
+    return status === 503 && isDeepStrictEqual(body, { status: 'not_ready', checks })
+  })
+  assert.equal((await api.ask('GET', '/health')).status, 200)
+  for (const place of places) faults[place] = 'none'
+  release()
+  api.bus.setAway(false)
+  await isReady()
+  for (const check of away) {
+    assert.deepEqual(
+      said.filter((words) => words.endsWith(check)),
+      [`away ${check}`, `back ${check}`],
+    )
+  }
+  assert.equal(said.length, 2 * away.length)
+  stops.forEach((stop) => stop())
 }
+
+for (const place of ['postgres', 'lake', 'bus'] as const) {
+  test(`when the ${place} is away, ready says 503 and which, and recovers`, () => goneAndBack([place], 'away'))
+}
+
+test('when all hang at once, ready answers all the same, says 503 and which, and recovers', () =>
+  goneAndBack(['postgres', 'lake', 'bus'], 'hang'))
 
 test('metrics: /metrics redirects to /metrics/, which is a text exposition', async () => {
   const redirect = await api.ask('GET', '/metrics')
