@@ -10,7 +10,10 @@ export interface Chance {
   pick<T>(from: readonly T[]): T
 }
 
-export function chance(seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))): Chance {
+/** `TEST_SEED`, or one by chance. */
+export const anySeed = (): number => Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+
+export function chance(seed = anySeed()): Chance {
   let state = seed >>> 0
   const next = () => {
     state = (state + 0x6d2b79f5) >>> 0

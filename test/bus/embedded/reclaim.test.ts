@@ -5,8 +5,9 @@ import type { Engine } from '../../../src/bus/embedded/engine.ts'
 import type { Topic } from '../../../src/bus/embedded/topics.ts'
 import { engineOn, makeTopic, put, valuesOf } from './engine-kit.ts'
 import { memoryFiles } from './memory-files.ts'
+import { anySeed } from '../../kit/seed.ts'
 
-const SEED = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31)
+const SEED = anySeed()
 const RUNS = Number(process.env['TEST_RUNS'] ?? 40)
 const text = (index: number): string => `${index} ${'x'.repeat(300)}`
 

@@ -7,8 +7,9 @@ import { CODE } from '../../../src/bus/wire/codes.ts'
 import type { Engine } from '../../../src/bus/embedded/engine.ts'
 import { batchOf, append, engineOn, makeTopic, put, valuesOf } from './engine-kit.ts'
 import { memoryFiles, type MemoryFiles } from './memory-files.ts'
+import { anySeed } from '../../kit/seed.ts'
 
-const SEED = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31)
+const SEED = anySeed()
 const RUNS = Number(process.env['TEST_RUNS'] ?? 150)
 
 /** A journal with several segments, and what each byte length of its last segment was worth. */

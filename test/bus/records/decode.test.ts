@@ -6,8 +6,9 @@ import fc from 'fast-check'
 import { placeBatch } from '../../../src/bus/records/batch.ts'
 import { decodeBatches } from '../../../src/bus/records/decode.ts'
 import { batchOf } from '../embedded/engine-kit.ts'
+import { anySeed } from '../../kit/seed.ts'
 
-const SEED = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31)
+const SEED = anySeed()
 
 interface Marks {
   readonly attributes?: number

@@ -5,8 +5,9 @@ import { createRecordsBatch, readRecordsBatch, Reader } from '@platformatic/kafk
 import fc from 'fast-check'
 import { decodeBatches } from '../../../src/bus/records/decode.ts'
 import { encodeBatch, recordBound } from '../../../src/bus/records/encode.ts'
+import { anySeed } from '../../kit/seed.ts'
 
-const SEED = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31)
+const SEED = anySeed()
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((each) => Buffer.from(each))
 const records = fc.array(
   fc.record({

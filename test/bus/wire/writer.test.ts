@@ -4,8 +4,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { WireFault, WireReader } from '../../../src/bus/wire/reader.ts'
 import { WireWriter } from '../../../src/bus/wire/writer.ts'
+import { anySeed } from '../../kit/seed.ts'
 
-const SEED = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31)
+const SEED = anySeed()
 
 test('whatever is written is read back, compact or not, however long', () => {
   const message = fc.record({
