@@ -10,7 +10,8 @@ export interface CollectBindings {
 
 /** How many datasets one request may make us ask for. */
 const MOST_DATASETS = 1_000
-const AT_ONCE = 8
+/** What is asked at once is read together, so this many cost one transaction. */
+const AT_ONCE = 64
 
 /**
  * Asks for the datasets that are not known yet, each once, a few at a time. Rejects (`dependency_away`)

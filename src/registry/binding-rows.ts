@@ -27,6 +27,9 @@ export interface KnownTenant {
 
 // Read under the tenant's own policy: the row is there for that tenant only.
 const TENANT = `SELECT id, slug, status FROM tenants WHERE status <> 'creating'`
+// Of many tenants at once, so by the operator's function.
+const TENANTS = `SELECT t.id, t.slug, t.status FROM unnest($1::uuid[]) AS asked (id), tenant_get(asked.id) AS t
+  WHERE t.status <> 'creating'`
 const SELECT_BINDING = `SELECT t.slug AS "tenantSlug", d.id AS "datasetId", d.slug AS "datasetSlug", d.number::text AS number,
     b.schema_id AS "schemaId", d.schema_id = b.schema_id AS current, d.namespace, d.table_name AS "table",
     b.shape::text AS shape, e.composed::text AS composed
@@ -34,7 +37,7 @@ const SELECT_BINDING = `SELECT t.slug AS "tenantSlug", d.id AS "datasetId", d.sl
   JOIN tenants t ON t.id = d.tenant_id
   JOIN dataset_bindings b ON b.dataset_id = d.id
   JOIN pdm_entities e ON e.id = b.schema_id`
-const BY_SLUG = `${SELECT_BINDING} WHERE d.slug = $1 AND b.schema_id = d.schema_id`
+const BY_SLUG = `${SELECT_BINDING} WHERE d.slug = ANY($1::text[]) AND b.schema_id = d.schema_id`
 // The version named first, where it was ever bound; the current one otherwise.
 const BY_ID = `${SELECT_BINDING} WHERE d.id = $1 AND (b.schema_id = d.schema_id OR b.schema_id = $2::uuid)
   ORDER BY b.schema_id = $2::uuid DESC NULLS LAST LIMIT 1`
@@ -59,22 +62,41 @@ interface LoadedBinding {
   readonly current: boolean
 }
 
-export async function loadTenant(store: Store, tenantId: string): Promise<KnownTenant | undefined> {
-  return (await store.asTenant(tenantId, (sql) => sql.query<KnownTenant>(TENANT)))[0]
+/** Those of the tenants that there are, finished, by id. */
+export async function loadTenants(store: Store, tenantIds: readonly string[]): Promise<Map<string, KnownTenant>> {
+  const rows = await store.asSystem((sql) => sql.query<KnownTenant>(TENANTS, [tenantIds]))
+  return new Map(rows.map((row) => [row.id, row]))
 }
 
-export async function loadBinding(
+/** The current bindings of those of the slugs that name a dataset; an error where a binding cannot be used. */
+export async function loadBySlug(
   store: Store,
   tenantId: string,
-  which: { readonly slug?: string; readonly datasetId?: string; readonly schemaId?: string | undefined },
+  slugs: readonly string[],
+  validators: Validators,
+): Promise<Map<string, Binding | Error>> {
+  const rows = await store.asTenant(tenantId, (sql) => sql.query<BindingRow>(BY_SLUG, [slugs]))
+  return new Map(rows.map((row) => [row.datasetSlug, usable(tenantId, row, validators)]))
+}
+
+/** One dataset whose schema does not compile must not keep the others from being found. */
+function usable(tenantId: string, row: BindingRow, validators: Validators): Binding | Error {
+  try {
+    return fromRow(tenantId, row, validators).binding
+  } catch (error) {
+    return error as Error
+  }
+}
+
+export async function loadById(
+  store: Store,
+  tenantId: string,
+  which: { readonly datasetId: string; readonly schemaId?: string | undefined },
   validators: Validators,
 ): Promise<LoadedBinding | undefined> {
   return store.asTenant(tenantId, async (sql) => {
-    const rows =
-      which.slug === undefined
-        ? await sql.query<BindingRow>(BY_ID, [which.datasetId, which.schemaId ?? null])
-        : await sql.query<BindingRow>(BY_SLUG, [which.slug])
-    return rows[0] === undefined ? undefined : fromRow(tenantId, rows[0], validators)
+    const [row] = await sql.query<BindingRow>(BY_ID, [which.datasetId, which.schemaId ?? null])
+    return row === undefined ? undefined : fromRow(tenantId, row, validators)
   })
 }
 

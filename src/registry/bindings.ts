@@ -1,7 +1,8 @@
 import { isUuid, type Clock } from '../event/index.ts'
 import { isSlug } from '../tenancy/index.ts'
 import type { Store } from '../store/index.ts'
-import { loadBinding, loadTenant, recheck, type Binding, type KnownTenant } from './binding-rows.ts'
+import { loadById, loadBySlug, loadTenants, recheck, type Binding, type KnownTenant } from './binding-rows.ts'
+import { gathered } from './gathered.ts'
 import { openValidators } from './validators.ts'
 
 /** What collect and ingest ask on every event: which dataset is meant, and how its events are judged and read. */
@@ -28,6 +29,10 @@ interface BindingsOptions {
   readonly clock?: Clock
 }
 
+/** Tenants, and datasets of one tenant, that one reading asks for: a binding may bring a schema of 256 KiB. */
+const TENANTS_AT_ONCE = 1_000
+const DATASETS_AT_ONCE = 64
+
 const monotonic: Clock = { now: () => performance.now() }
 
 interface Known {
@@ -36,6 +41,8 @@ interface Known {
   verifiedAt: number
   verifying: Promise<unknown> | undefined
   readonly bySlug: Map<string, Binding>
+  /** Asks Postgres for the current binding of a slug. */
+  readonly askBySlug: (slug: string) => Promise<Binding | Error | undefined>
   readonly byId: Map<string, Binding>
   /** `datasetId/schemaId`: a version once bound never changes, so these need no verification. */
   readonly versions: Map<string, Binding>
@@ -52,6 +59,7 @@ export function openBindings(store: Store, options: BindingsOptions): Bindings {
   const validators = openValidators()
   const tenants = new Map<string, Known>()
   const asked = new Map<string, Promise<unknown>>()
+  const askTenant = gathered((ids) => loadTenants(store, ids), TENANTS_AT_ONCE)
 
   /** The facts if they may still be used; starts verifying them when they are getting old. */
   function fresh(tenantId: string): Known | undefined {
@@ -92,8 +100,10 @@ export function openBindings(store: Store, options: BindingsOptions): Bindings {
     if (known !== undefined) return touch(tenantId, known)
     const stale = tenants.get(tenantId)
     if (stale === undefined) {
-      await once(tenantId, () => addTenant(tenantId))
-      return tenants.get(tenantId)
+      const startedAt = clock.now()
+      const tenant = await askTenant(tenantId)
+      // Of those who asked together, one adds it.
+      return tenants.get(tenantId) ?? (tenant === undefined ? undefined : addTenant(tenant, startedAt))
     }
     if (stale.verifying !== undefined) {
       await stale.verifying
@@ -105,15 +115,14 @@ export function openBindings(store: Store, options: BindingsOptions): Bindings {
     return tenants.get(tenantId)
   }
 
-  async function addTenant(tenantId: string): Promise<Known | undefined> {
-    const startedAt = clock.now()
-    const tenant = await loadTenant(store, tenantId)
-    if (tenant === undefined) return undefined
+  function addTenant(tenant: KnownTenant, startedAt: number): Known {
+    const { id: tenantId } = tenant
     const known: Known = {
       tenant,
       verifiedAt: startedAt,
       verifying: undefined,
       bySlug: new Map(),
+      askBySlug: gathered((slugs) => loadBySlug(store, tenantId, slugs, validators), DATASETS_AT_ONCE),
       byId: new Map(),
       versions: new Map(),
     }
@@ -142,19 +151,25 @@ export function openBindings(store: Store, options: BindingsOptions): Bindings {
     return mine
   }
 
-  async function load(
-    tenantId: string,
-    which: { slug?: string; datasetId?: string; schemaId?: string | undefined },
-  ): Promise<Binding | undefined> {
+  async function loadSlug(known: Known, slug: string): Promise<Binding | undefined> {
+    const binding = await known.askBySlug(slug)
+    if (binding instanceof Error) throw binding
+    if (binding === undefined) return undefined
+    // The others who asked together get the same.
+    const kept = known.bySlug.get(slug)
+    return kept?.schemaId === binding.schemaId ? kept : keep(known, binding)
+  }
+
+  async function load(tenantId: string, datasetId: string, schemaId?: string): Promise<Binding | undefined> {
     const known = await know(tenantId)
     if (known === undefined) return undefined
-    const key = `${tenantId}/${which.slug ?? which.datasetId}/${which.schemaId ?? ''}`
-    const binding = await once(key, () => loadBinding(store, tenantId, which, validators))
-    if (binding === undefined) return undefined
-    if (!binding.current)
-      known.versions.set(`${binding.binding.datasetId}/${binding.binding.schemaId}`, binding.binding)
-    else keep(known, binding.binding)
-    return binding.binding
+    const key = `${tenantId}/${datasetId}/${schemaId ?? ''}`
+    const loaded = await once(key, () => loadById(store, tenantId, { datasetId, schemaId }, validators))
+    if (loaded === undefined) return undefined
+    const { binding, current } = loaded
+    if (!current) known.versions.set(`${binding.datasetId}/${binding.schemaId}`, binding)
+    else keep(known, binding)
+    return binding
   }
 
   return {
@@ -165,15 +180,16 @@ export function openBindings(store: Store, options: BindingsOptions): Bindings {
     },
     async bySlug(tenantId, slug) {
       if (!isUuid(tenantId) || !isSlug(slug)) return undefined
-      return (await know(tenantId))?.bySlug.get(slug) ?? load(tenantId, { slug })
+      const known = await know(tenantId)
+      return known === undefined ? undefined : (known.bySlug.get(slug) ?? loadSlug(known, slug))
     },
     async byId(tenantId, datasetId, schemaId) {
       if (!isUuid(tenantId) || !isUuid(datasetId)) return undefined
       const version = schemaId !== undefined && isUuid(schemaId) ? schemaId : undefined
       const exact = tenants.get(tenantId)?.versions.get(`${datasetId}/${version ?? ''}`)
       if (exact !== undefined) return exact
-      if (version !== undefined) return load(tenantId, { datasetId, schemaId: version })
-      return (await know(tenantId))?.byId.get(datasetId) ?? load(tenantId, { datasetId })
+      if (version !== undefined) return load(tenantId, datasetId, version)
+      return (await know(tenantId))?.byId.get(datasetId) ?? load(tenantId, datasetId)
     },
     forget: (tenantId) => void tenants.delete(tenantId),
   }

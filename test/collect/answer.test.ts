@@ -30,6 +30,13 @@ test('202, 422 and 503 by what became of the events', () => {
   }
 })
 
+test('a pointer longer than any name should be gives way to the place around it', () => {
+  const at = (pointer: string) => rejected('a', 'invalid', [{ ...fault, pointer }]).errors?.[0]?.pointer
+  assert.equal(at(`/data/${'x'.repeat(494)}`), `/data/${'x'.repeat(494)}`)
+  assert.equal(at(`/data/place/${'x'.repeat(1_000_000)}/y`), '/data/place')
+  assert.equal(at(`/${'x'.repeat(1_000_000)}`), '')
+})
+
 test('ten thousand bad events stay a small answer, each with its first fault', () => {
   const many = Array.from({ length: 10_000 }, () =>
     rejected(

@@ -26,14 +26,15 @@ const dataset = await makeDataset(places, tenant.id, 'events', schema.uri)
 /** A store that counts transactions and can be away, slow, or held. */
 function observed() {
   const seen = { transactions: 0, isAway: false, held: undefined as Promise<void> | undefined }
+  const look = async (): Promise<void> => {
+    seen.transactions += 1
+    if (seen.isAway) throw new Problem('dependency_away', 'away on purpose')
+    await seen.held
+  }
   const watched: Store = {
     ...store,
-    async asTenant(tenantId, act, options) {
-      seen.transactions += 1
-      if (seen.isAway) throw new Problem('dependency_away', 'away on purpose')
-      await seen.held
-      return store.asTenant(tenantId, act, options)
-    },
+    asTenant: (tenantId, act, options) => look().then(() => store.asTenant(tenantId, act, options)),
+    asSystem: (act, options) => look().then(() => store.asSystem(act, options)),
   }
   return { store: watched, seen }
 }
@@ -201,6 +202,46 @@ test('a thousand who ask for the same at once cost one reading', async () => {
   const answers = await Promise.all(Array.from({ length: 1000 }, () => bindings.bySlug(tenant.id, 'events')))
   assert.ok(answers.every((one) => one !== undefined && one === answers[0]))
   assert.ok(seen.transactions <= 3, `${seen.transactions} transactions`)
+})
+
+test('a flood of tenants and datasets that are not there costs few readings, and hides none that is', async () => {
+  const { store: watched, seen } = observed()
+  const bindings = openBindings(watched, { maxAgeMs: 2000 })
+  const nobody = (at: number) => `01900000-0000-7000-8000-${String(at).padStart(12, '0')}`
+  const tenants = await Promise.all([
+    ...Array.from({ length: 3_000 }, (_, at) => bindings.tenant(nobody(at))),
+    bindings.tenant(tenant.id),
+    ...Array.from({ length: 3_000 }, () => bindings.tenant(nobody(0))),
+  ])
+  assert.deepEqual(
+    tenants.filter((one) => one !== undefined).map((one) => one.id),
+    [tenant.id],
+  )
+  assert.ok(seen.transactions <= 5, `${seen.transactions} readings for 3,001 tenants`)
+  seen.transactions = 0
+  const slugs = Array.from({ length: 640 }, (_, at) => bindings.bySlug(tenant.id, `nothing-${at}`))
+  const found = await Promise.all([...slugs, bindings.bySlug(tenant.id, 'events')])
+  assert.deepEqual(
+    found.flatMap((one) => one?.datasetSlug ?? []),
+    ['events'],
+  )
+  assert.ok(seen.transactions <= 12, `${seen.transactions} readings for 641 datasets`)
+})
+
+test('a schema that does not compile is the trouble of its own dataset', async () => {
+  const owner = await makeTenant(places, 'broken-schema')
+  const good = await makeSchema(places, owner.id, { type: 'object', properties: { n: { type: 'integer' } } })
+  const bad = await makeSchema(places, owner.id, { type: 'object', properties: { s: { type: 'string' } } })
+  await makeDataset(places, owner.id, 'good', good.uri)
+  await makeDataset(places, owner.id, 'bad', bad.uri)
+  await admin(`UPDATE pdm_entities SET composed = '{"type":"no such type"}' WHERE id = $1`, [bad.id])
+  const bindings = openBindings(store, { maxAgeMs: 2000 })
+  await bindings.tenant(owner.id)
+  // The first is read alone, the others together.
+  const asked = ['first', 'bad', 'good'].map((slug) => bindings.bySlug(owner.id, slug))
+  const [, broken, whole] = await Promise.allSettled(asked)
+  assert.equal(broken?.status, 'rejected')
+  assert.ok(whole?.status === 'fulfilled' && whole.value?.datasetSlug === 'good')
 })
 
 test('a verification slower than the age answers all the same, and does not go round in circles', async () => {
