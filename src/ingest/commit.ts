@@ -2,7 +2,7 @@ import type { Table } from '../lake/index.ts'
 import { announce } from '../telemetry/index.ts'
 import { announceCommitted } from './announce-flush.ts'
 import { abandon, abandonRows, failed, isLost, leftBehind, released } from './aside.ts'
-import { pendingOffsets, putBack, settle, type Take } from './buffer.ts'
+import { pendingOffsets, putBack, readAgain, settle, type Take } from './buffer.ts'
 import { rowsOf, settledBy } from './draft.ts'
 import { patiently, type FlushParts } from './flush-parts.ts'
 import { backoffMs, pause } from './patience.ts'
@@ -189,7 +189,7 @@ function settled(
       lane.givenUp = false
     }
     // Given up, or back: either way its records are judged from now on, those that were forgotten first.
-    if (lane.shed.size > 0) parts.onBack(draft.taken)
+    readAgain(lane)
     announceCommitted(one, { flushId: context.flushId, totals, tookMs, attempts })
   })
 }

@@ -20,7 +20,7 @@ import type { FencedPartition } from './settle.ts'
 import { forgetSource, type Sources } from './shares.ts'
 import { openSource, sourceKey, type Source } from './sources.ts'
 
-export interface FetchParts {
+interface FetchParts {
   readonly reader: Reader
   readonly admin: Pick<Admin, 'offsets' | 'describeTopics'>
   readonly sources: Sources
@@ -45,7 +45,7 @@ export async function fetchLoop(parts: FetchParts, signal: AbortSignal): Promise
   let failures = 0
   let turn = 0
   while (!signal.aborted) {
-    const { positions, heldBack } = positionsOf(parts, (turn += 1))
+    const { positions, asked, heldBack } = positionsOf(parts, (turn += 1))
     parts.onPolled()
     if (positions.length === 0) {
       await pause(heldBack ? HELD_BACK_MS : WAIT_MS / 2, signal)
@@ -56,7 +56,7 @@ export async function fetchLoop(parts: FetchParts, signal: AbortSignal): Promise
       const answer = await parts.reader.fetch(positions, { maxBytes: FETCH_BYTES, maxWaitMs, signal })
       if (failures > 0) announce('dependency.back', { dependency: 'kafka' })
       failures = 0
-      await takeUp(parts, answer)
+      await takeUp(parts, asked, answer)
     } catch (error) {
       if (signal.aborted) return
       if (failures === 0) tellFailure(error)
@@ -80,11 +80,21 @@ function tellFailure(error: unknown): void {
   }
 }
 
+/** Who was asked for, and from which offset. */
+interface Asked {
+  readonly source: Source
+  readonly offset: number
+}
+
 /** What may be fetched now: owned, staying, and with room left in its tenant's part of the buffer. */
-function positionsOf(parts: FetchParts, turn: number): { positions: SourcePosition[]; heldBack: boolean } {
+function positionsOf(
+  parts: FetchParts,
+  turn: number,
+): { positions: SourcePosition[]; asked: Map<string, Asked>; heldBack: boolean } {
   const { buffer } = parts.consumer
   const nowMs = parts.now()
-  const asked = new Map<string, number>()
+  const asked = new Map<string, Asked>()
+  const promised = new Map<string, number>()
   let usedBytes = buffer.bytes
   const sources = [...parts.sources.byKey.values()]
   const busy = sources.reduce((count, source) => count + (source.busy ? 1 : 0), 0)
@@ -95,7 +105,7 @@ function positionsOf(parts: FetchParts, turn: number): { positions: SourcePositi
   for (let i = 0; i < sources.length; i += 1) {
     const source = sources[(start + i) % sources.length] as Source
     if (source.leaving || source.gone || source.retiring || source.retryAtMs > nowMs) continue
-    const held = tenantBuffer(buffer, source.tenantId).bytes + (asked.get(source.tenantId) ?? 0)
+    const held = tenantBuffer(buffer, source.tenantId).bytes + (promised.get(source.tenantId) ?? 0)
     const left = roomFor(held, { capacityBytes: parts.capacityBytes, usedBytes })
     if (left <= 0) {
       heldBack = true
@@ -104,9 +114,10 @@ function positionsOf(parts: FetchParts, turn: number): { positions: SourcePositi
     const maxBytes = fetchBytes(left, source.busy ? busy : busy + 1)
     // Those that had records last time will fill what they are given; the others mostly answer nothing.
     if (source.busy) {
-      asked.set(source.tenantId, (asked.get(source.tenantId) ?? 0) + maxBytes)
+      promised.set(source.tenantId, (promised.get(source.tenantId) ?? 0) + maxBytes)
       usedBytes += maxBytes
     }
+    asked.set(sourceKey(source), { source, offset: source.position })
     positions.push({
       topicId: source.topicId,
       topic: source.topic,
@@ -115,39 +126,53 @@ function positionsOf(parts: FetchParts, turn: number): { positions: SourcePositi
       maxBytes,
     })
   }
-  return { positions, heldBack }
+  return { positions, asked, heldBack }
 }
 
-async function takeUp(parts: FetchParts, answer: FetchAnswer): Promise<void> {
+/**
+ * Takes up an answer for what it was asked for, and for nothing else. While it was under way a
+ * partition may have been claimed anew, or a dataset that is back may have moved its position down: what
+ * the answer holds then begins too late, and reading on behind it would leave records out for ever.
+ */
+async function takeUp(parts: FetchParts, asked: ReadonlyMap<string, Asked>, answer: FetchAnswer): Promise<void> {
   for (const partition of answer.partitions) {
-    const source = parts.sources.byKey.get(sourceKey(partition))
-    if (source !== undefined) await consumePartition(parts, source, partition)
+    const one = asked.get(sourceKey(partition))
+    if (one !== undefined) await consumePartition(parts, one, partition)
   }
   for (const problem of answer.problems) {
-    const source = parts.sources.byKey.get(sourceKey(problem))
-    if (source !== undefined) await meetProblem(parts, source, problem)
+    const one = asked.get(sourceKey(problem))
+    if (one !== undefined && isAsked(one)) await meetProblem(parts, one.source, problem)
   }
 }
 
-async function consumePartition(parts: FetchParts, source: Source, partition: FetchedPartition): Promise<void> {
+const isAsked = ({ source, offset }: Asked): boolean => !source.gone && source.position === offset
+
+async function consumePartition(parts: FetchParts, asked: Asked, partition: FetchedPartition): Promise<void> {
   const { records } = partition
+  const { source } = asked
   const { resolver, buffer } = parts.consumer
+  if (!isAsked(asked)) return
   source.highWatermark = partition.highWatermark
   source.unknownSinceMs = undefined
   source.busy = records.length > 0
   const counts = new Map<string, Counted>()
+  let { offset } = asked
   let next = 0
   try {
     if (records.length > 0) await resolver.loadTenant(source.tenantId)
-    while (next < records.length && !source.gone) {
+    // After every wait: whoever moved the position meanwhile wants it read from there.
+    while (next < records.length && isAsked({ source, offset })) {
       const run = consumeRun(parts.consumer, source, records, next, parts.now(), counts)
       next = run.next
+      offset = source.position
       if (run.missing !== undefined) {
         await resolver.load(source.tenantId, run.missing.datasetId, run.missing.schemaId, parts.now())
       }
     }
     // Also past what holds no record for us: control batches, compacted offsets.
-    if (!source.gone) source.position = Math.max(source.position, partition.nextOffset)
+    if (next === records.length && isAsked({ source, offset })) {
+      source.position = Math.max(source.position, partition.nextOffset)
+    }
   } catch (error) {
     // Nobody can say now whose the record is: it stays where it is, unread.
     if (!isAway(error)) throw error

@@ -1,4 +1,4 @@
-import type { IngestBuffer, Take } from './buffer.ts'
+import type { IngestBuffer } from './buffer.ts'
 import { untilAnswered } from './patience.ts'
 import type { FlushLake, FlushRecord } from './places.ts'
 import type { Source } from './sources.ts'
@@ -22,8 +22,6 @@ export interface FlushParts {
   readonly signal: AbortSignal
   /** These are another worker's, or our own under a later claim: forget them as they were. */
   readonly onFenced: (sources: readonly Source[]) => void
-  /** The dataset is back: what was forgotten of it is read again. */
-  readonly onBack: (taken: Take) => void
   readonly onAway: (error: unknown, retryInMs: number) => void
   /** Tests stop the process, or Postgres, between any two steps; nothing in production. */
   readonly point: (name: string) => void | Promise<void>

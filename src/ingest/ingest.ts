@@ -1,6 +1,6 @@
 import type { Admin, Reader } from '../bus/index.ts'
 import type { Bindings } from '../registry/index.ts'
-import { openBuffer, type IngestBuffer, type Take } from './buffer.ts'
+import { openBuffer, type IngestBuffer } from './buffer.ts'
 import type { Membership } from './claims.ts'
 import { openConsumer } from './consume.ts'
 import { fetchLoop } from './fetching.ts'
@@ -96,7 +96,6 @@ export function startIngest(parts: IngestParts): Ingest {
     random,
     signal: flushingEnd.signal,
     onFenced: (fenced) => fenced.forEach((source) => forgetSource(sources, buffer, source)),
-    onBack: rewind,
     onAway: () => {}, // the store announces it
     point: parts.point ?? (() => {}),
   }
@@ -175,11 +174,4 @@ export function startIngest(parts: IngestParts): Ingest {
     buffer,
     stop: (drainMs) => (stopping ??= stop(drainMs)),
   }
-}
-
-/** A dataset is back: what was forgotten of it while it was parked is read again. Everything else there is known by its marks. */
-function rewind(taken: Take): void {
-  const { lane } = taken
-  for (const [source, offset] of lane.shed) source.position = Math.min(source.position, offset)
-  lane.shed.clear()
 }

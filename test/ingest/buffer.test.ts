@@ -175,3 +175,35 @@ test('what a parked lane forgets is its newest, and where to read again is remem
   assert.equal(imbalance(buffer.tally), 0)
   assert.deepEqual(pendingOffsets(lane.tenant, source), [0, 5])
 })
+
+test('a parked lane keeps one segment, however little it may hold: only a flush finds out that its table is back', () => {
+  const buffer = openBuffer(1)
+  const source = newSource(0)
+  for (let i = 0; i < 3; i += 1) addRow(buffer, source, 'a', 0, 1000)
+  const lane = laneOf(buffer, 't', names('a'))
+  assert.equal(shedTail(buffer, lane, 0), 2)
+  assert.equal(lane.records, 1)
+  assert.deepEqual(pendingOffsets(lane.tenant, source), [0, 1])
+})
+
+test('a lane whose last record goes with a lost partition reads again what it had forgotten of the others', () => {
+  for (const isInFlight of [false, true]) {
+    const buffer = openBuffer(1)
+    const [lost, kept] = [newSource(0), newSource(1)]
+    addRow(buffer, lost, 'a', 0, 1000)
+    for (let i = 0; i < 3; i += 1) addRow(buffer, kept, 'a', 0, 1000)
+    const lane = laneOf(buffer, 't', names('a'))
+    dropQueue(buffer, lane, kept)
+    lane.shed.set(kept, 1)
+    const taken = isInFlight ? take(buffer, lane, 10) : undefined
+    lost.gone = true
+    dropQueue(buffer, lane, lost)
+    if (taken !== undefined) {
+      assert.equal(kept.position, 3, 'what is in flight may still bring the table back')
+      putBack(buffer, taken)
+    }
+    assert.equal(kept.position, 1)
+    assert.equal(lane.shed.size, 0)
+    assert.equal(imbalance(buffer.tally), 0)
+  }
+})

@@ -133,3 +133,45 @@ test("a new tenant's topic is picked up within seconds", async (t) => {
   carriage.log.append(place.topic, 0, some(place, 3))
   await until('three rows', () => ingest.tally.appended === 3, 4_000)
 })
+
+test('an answer that was asked for before its partition was claimed anew is not taken for the new claim', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const ingest = await carriage.start({ limits: { flushRows: 20, flushSeconds: 1_000, leaseSeconds: 1.5 } })
+  carriage.log.append(place.topic, 0, some(place, 10))
+  await until('ten records wait', () => ingest.tally.buffered === 10)
+  const answer = carriage.log.holdNextAnswer()
+  t.after(answer.release)
+  carriage.log.append(place.topic, 0, some(place, 10, 10))
+  await answer.held
+  // The lease ends (a long pause): what is buffered is forgotten, and everything is claimed again under another name.
+  const before = ingest.facts().worker
+  await carriage.pg.sql('admin').query("UPDATE worker_members SET expires_at = now() - interval '1 second'")
+  await until('another claim', () => ingest.facts().worker !== before && ingest.facts().owned === 1)
+  answer.release()
+  await until('all twenty', () => ingest.tally.appended === 20)
+  assert.deepEqual(await numbers(carriage, place), upTo(20))
+  assertBalanced(ingest)
+})
+
+test('what a dataset forgot while it was parked is read again, whatever was being fetched when it came back', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  let isThere = false
+  const ingest = await carriage.start({
+    limits: { bufferBytes: 16 << 20 },
+    lake: (real) => ({ ...real, pointer: async (...of) => (isThere ? real.pointer(...of) : undefined) }),
+  })
+  carriage.log.append(place.topic, 0, some(place, 500, 0, { name: 'x'.repeat(4_000) }))
+  await until('its newest are forgotten', () => ingest.tally.released > 0 && ingest.tally.consumed >= 500)
+  const answer = carriage.log.holdNextAnswer()
+  t.after(answer.release)
+  carriage.log.append(place.topic, 0, some(place, 5, 500))
+  await answer.held
+  isThere = true
+  await until('it is back', () => ingest.tally.appended > 0)
+  answer.release()
+  await until('all of it', () => ingest.tally.appended === 505)
+  assert.deepEqual(await numbers(carriage, place), upTo(505))
+  assertBalanced(ingest)
+})

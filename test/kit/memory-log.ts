@@ -35,6 +35,8 @@ export interface MemoryLog {
   setAway(isAway: boolean): void
   /** The next `times` polls read, then reject as if the answer had been lost. */
   loseNextAnswers(times: number): void
+  /** The next poll that has records keeps its answer until this is called. */
+  holdNextAnswer(): { readonly held: Promise<void>; release(): void }
   /** Polls that were asked, by the topics asked for. */
   readonly polls: ReadonlyArray<readonly string[]>
 }
@@ -50,6 +52,7 @@ export function openMemoryLog(): MemoryLog {
   const polls: string[][] = []
   let away = false
   let losing = 0
+  let holding: { readonly held: PromiseWithResolvers<void>; readonly open: PromiseWithResolvers<void> } | undefined
   let arrived = Promise.withResolvers<void>()
 
   const at = (topicId: string, partition: number): string => `${topicId}/${partition}`
@@ -142,6 +145,11 @@ export function openMemoryLog(): MemoryLog {
     },
     polls,
     setAway: (isAway) => void (away = isAway),
+    holdNextAnswer() {
+      const hold = { held: Promise.withResolvers<void>(), open: Promise.withResolvers<void>() }
+      holding = hold
+      return { held: hold.held.promise, release: hold.open.resolve }
+    },
     loseNextAnswers: (times) => void (losing = times),
     reader: () => ({
       async fetch(positions, { maxBytes, maxWaitMs, signal }) {
@@ -155,6 +163,12 @@ export function openMemoryLog(): MemoryLog {
           signal?.throwIfAborted()
           if (away) throw new BusUnreachable('away on purpose')
           answer = read(positions, maxBytes)
+        }
+        if (holding !== undefined && answer.partitions.length > 0) {
+          const hold = holding
+          holding = undefined
+          hold.held.resolve()
+          await hold.open.promise
         }
         if (losing > 0) {
           losing -= 1
