@@ -1,7 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { Problem } from '../problems/index.ts'
 import type { Entity, Tenant } from '../registry/index.ts'
-import { objectText, textOf } from './json-text.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
@@ -14,6 +13,27 @@ export function found<T>(value: T | undefined, noun: string, id: string): T {
   if (value !== undefined) return value
   throw new Problem('not_found', `There is no ${noun} ${JSON.stringify(id.slice(0, 200))} here.`)
 }
+
+/**
+ * JSON answers that carry some members as text, so that a definition comes back as it was sent: keys in
+ * their order, numbers digit for digit.
+ */
+type Member = readonly [name: string, text: string] | undefined
+
+const textOf = (value: unknown): string => JSON.stringify(value)
+
+/** An object from members whose values are JSON text already; undefined members are left out. */
+function objectText(members: readonly Member[]): string {
+  let text = ''
+  for (const member of members) {
+    if (member !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(member[0])}:${member[1]}`
+  }
+  return `{${text}}`
+}
+
+/** A page of items that are JSON text already. */
+export const pageText = (items: readonly string[], nextCursor: string | null): string =>
+  `{"items":[${items.join(',')}],"next_cursor":${JSON.stringify(nextCursor)}}`
 
 export const tenantText = (tenant: Tenant): string =>
   objectText([

@@ -1,4 +1,5 @@
 import type { FetchedRecord } from '../bus/index.ts'
+import { isUuid } from '../event/index.ts'
 import { announce } from '../telemetry/index.ts'
 import { bufferLetter, bufferRow, laneOf, openFor, type IngestBuffer, type Lane } from './buffer.ts'
 import { canonicalId } from './event-id.ts'
@@ -43,8 +44,6 @@ export interface Counted {
   released: number
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-
 /**
  * Buffers the records from index `from` on and moves the partition's position along, without
  * waiting for anything. Stops early at a record that needs something loaded first (`missing`); the
@@ -77,7 +76,7 @@ export function consumeRun(
     if (headers.datasetId !== datasetId || headers.schemaId !== schemaId || resolution === undefined) {
       datasetId = headers.datasetId
       schemaId = headers.schemaId
-      if (UUID.test(datasetId)) {
+      if (isUuid(datasetId)) {
         resolution = resolver.peek(source.tenantId, datasetId, schemaId, nowMs)
         if (resolution === undefined) return { next: i, missing: { datasetId, schemaId } }
       } else {
@@ -183,7 +182,7 @@ function unresolved(datasetId: string): Refusal {
       error: 'The record has no pulse-dataset header, so that it belongs to no dataset.',
     }
   }
-  if (!UUID.test(datasetId)) {
+  if (!isUuid(datasetId)) {
     return { reason: 'malformed', pointer: '', error: 'The pulse-dataset header is not a dataset id (a UUID).' }
   }
   return { reason: 'unknown_dataset', pointer: '', error: `The tenant has no dataset ${datasetId}.` }

@@ -12,9 +12,8 @@ import {
   type NewEntity,
 } from '../../registry/index.ts'
 import type { Store } from '../../store/index.ts'
-import { entityText, found, sendText } from '../answers.ts'
+import { entityText, found, pageText, sendText } from '../answers.ts'
 import { memberText } from '../json-body.ts'
-import { pageText } from '../json-text.ts'
 import { EntityQuery, PatchEntity, entitySchemas } from '../schemas/entities.ts'
 import { problems } from '../schemas/wire.ts'
 import { tenantOf } from '../tenant-hook.ts'

@@ -11,9 +11,8 @@ import {
   type Bindings,
   type TenantPlaces,
 } from '../../registry/index.ts'
-import { found, sendText, tenantText } from '../answers.ts'
+import { found, pageText, sendText, tenantText } from '../answers.ts'
 import { memberText } from '../json-body.ts'
-import { pageText } from '../json-text.ts'
 import { CreateTenant, PatchTenant, TenantDocument, TenantPage, TenantQuery } from '../schemas/tenants.ts'
 import { problems } from '../schemas/wire.ts'
 
