@@ -5,6 +5,7 @@ import { makePlace, type Place } from '../test/kit/api.ts'
 import { bootPulse, type System } from '../test/kit/system.ts'
 import { until } from '../test/kit/until.ts'
 import { SCHEMA } from './events.ts'
+import { fillLedger } from './ledger.ts'
 import { cpuPerEvent, load, runOn } from './measure.ts'
 import { cpuMsOf, peakMiBOf, pin, pssMiBOf, rssMiBOf } from './proc.ts'
 import { type Figure, mib, ms, rate, table, us } from './report.ts'
@@ -17,9 +18,10 @@ import { type Figure, mib, ms, rate, table, us } from './report.ts'
  */
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'ceilings,collect,batch,drain,freshness,idle' },
+    only: { type: 'string', default: 'ceilings,collect,batch,drain,ledger,freshness,idle' },
     seconds: { type: 'string', default: '8' },
     events: { type: 'string', default: '1000000' },
+    ids: { type: 'string', default: '50000000' },
   },
 })
 const wanted = new Set(values.only.split(','))
@@ -117,7 +119,7 @@ async function measureCollect(system: System, place: Place, perRequest: 1 | 500)
   })
 }
 
-async function measureDrain(system: System, place: Place): Promise<void> {
+async function measureDrain(system: System, place: Place, ledger = ''): Promise<void> {
   const pids = pidsOf(system)
   for (const pid of Object.values(pids)) pin(pid, '0,1')
   await until(
@@ -162,7 +164,7 @@ async function measureDrain(system: System, place: Place): Promise<void> {
   const peak = peakMiBOf(system.pid('worker') ?? worker)
   await sleep(15_000)
   figures.push({
-    what: `drain of ${sent.accepted.toLocaleString('en')} events to committed rows`,
+    what: `drain of ${sent.accepted.toLocaleString('en')} events to committed rows${ledger}`,
     measured: `${rate(sent.accepted / result)}, worker ${us(cpuUs['worker'])}, postgres ${us(cpuUs['postgres'])}, bus ${us(cpuUs['bus'])}`,
     target: '>= 60,000/s, worker <= 10 µs, postgres <= 7 µs',
     ceiling: ceilings['duckdb'] === undefined ? '' : `DuckDB alone ${rate(ceilings['duckdb']['perSecond'] ?? 0)}`,
@@ -250,12 +252,18 @@ process.stdout.write(
   `${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, ${mib(totalmem() / 2 ** 20)}, Node ${process.version}\n`,
 )
 if (wanted.has('ceilings')) await measureCeilings()
-if (wanted.has('collect') || wanted.has('batch') || wanted.has('drain')) {
+if (wanted.has('collect') || wanted.has('batch') || wanted.has('drain') || wanted.has('ledger')) {
   await using system = await bootPulse({ PULSE_BUS_MAX_BYTES: String(40 * 2 ** 30) })
   const place = await makePlace(system.baseUrl, SCHEMA, { dataset: 'bench' })
   if (wanted.has('collect')) await measureCollect(system, place, 1)
   if (wanted.has('batch')) await measureCollect(system, place, 500)
-  if (wanted.has('drain')) await measureDrain(system, place)
+  if (wanted.has('drain') || wanted.has('ledger')) await measureDrain(system, place)
+  if (wanted.has('ledger')) {
+    const ids = Number(values.ids)
+    const bytes = await fillLedger(system, place.tenantId, place.datasetId, ids)
+    const size = `${Math.round(bytes / ids)} bytes an id`
+    await measureDrain(system, place, `, with ${ids.toLocaleString('en')} ids in the ledger (${size})`)
+  }
 }
 if (wanted.has('freshness')) await measureFreshness()
 if (wanted.has('idle')) await measureIdle()

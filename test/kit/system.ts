@@ -18,6 +18,9 @@ export interface System extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>
   /** Process id as `run.json` says now; undefined while it is being restarted. */
   pid(member: Member): number | undefined
+  port(member: Member): number | undefined
+  /** Of the embedded Postgres, as role `pulse`: what a test or measurement may not change, it may look at. */
+  adminUrl(): string
   kill9(member: Member): void
   /** `kill -9` of the supervisor and everything below it at once, as a power cut would. */
   kill9All(): Promise<void>
@@ -61,7 +64,9 @@ export async function bootPulse(extra: Readonly<Record<string, string>> = {}): P
       return {}
     }
   }
-  const pid = (member: Member) => run().processes?.find((process) => process.name === member)?.pid
+  const entryOf = (member: Member) => run().processes?.find((process) => process.name === member)
+  const pid = (member: Member) => entryOf(member)?.pid
+  const port = (member: Member) => entryOf(member)?.port ?? undefined
 
   async function start(): Promise<void> {
     const startedAt = performance.now()
@@ -115,6 +120,13 @@ export async function bootPulse(extra: Readonly<Record<string, string>> = {}): P
     baseUrl,
     env,
     pid,
+    port,
+    adminUrl() {
+      const secrets = JSON.parse(readFileSync(join(env['PULSE_DATA_DIR'] ?? '', 'secrets.json'), 'utf8')) as {
+        admin: string
+      }
+      return `postgres://pulse:${secrets.admin}@127.0.0.1:${port('postgres')}/pulse`
+    },
     kill9(member) {
       const target = pid(member)
       if (target === undefined) return
