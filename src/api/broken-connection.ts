@@ -15,6 +15,7 @@ function problemOf(error: ParseFault): Problem {
     return new Problem('request_timeout', 'The request did not arrive in time: send it again, faster.')
   }
   if (error.code === 'HPE_HEADER_OVERFLOW') return new Problem('malformed', 'The headers are larger than 16 KiB.')
+  if (error.code === 'CONNECT') return new Problem('malformed', 'This server is no proxy: CONNECT has no use here.')
   return new Problem('malformed', 'This is not an HTTP request that can be read.')
 }
 

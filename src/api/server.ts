@@ -7,6 +7,7 @@ import type { Bindings, DatasetPlaces, TenantPlaces } from '../registry/index.ts
 import type { Preview } from '../preview/index.ts'
 import { announce, type Telemetry } from '../telemetry/index.ts'
 import { answerBrokenConnection } from './broken-connection.ts'
+import { answerOddRequests, requireHost } from './odd-requests.ts'
 import { parseJsonBody } from './json-body.ts'
 import { PROBLEM_TYPE, asProblem, problemText } from './problem-document.ts'
 import type { Readiness } from './readiness.ts'
@@ -58,7 +59,8 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
     connectionTimeout: SILENCE_MS,
     // The whole request, slow bodies included; collect bounds its own bodies more closely.
     requestTimeout: places.limits.bodyTimeoutMs + HEADERS_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
+    // Node's own answer to a request without Host is no problem document; `requireHost` gives one.
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000, requireHostHeader: false },
     routerOptions: { maxParamLength: 1_000 },
     clientErrorHandler: (error, socket) => answerBrokenConnection(error, socket as Socket),
     frameworkErrors: (error, request, reply) => {
@@ -83,7 +85,9 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
     }
   })
 
+  answerOddRequests(app, places.limits.maxBodyBytes)
   addRequestContext(app)
+  app.addHook('onRequest', requireHost)
   app.addHook('onRequest', (_request, reply, done) => {
     if (!isDraining) return done()
     void reply.header('connection', 'close')
