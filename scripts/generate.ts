@@ -15,7 +15,6 @@ const read = (path: string): Promise<string> => readFile(join(root, path), 'utf8
 /** Renders all of it. Reads the tree, writes nothing. */
 export async function generateAll(): Promise<readonly Generated[]> {
   return [
-    { path: 'README.md', text: withJourney(await read('README.md'), await journeyTable()) },
     { path: 'docs/reference/settings.md', text: settingsDocument() },
     { path: 'docs/reference/metrics.md', text: metricsDocument() },
     { path: 'docs/reference/announcements.md', text: announcementsDocument(await read('src/telemetry/announce.ts')) },
@@ -24,51 +23,6 @@ export async function generateAll(): Promise<readonly Generated[]> {
 }
 
 const NOTICE = '<!-- Generated from source by `npm run check -- --write`. Edit the source, not this page. -->'
-
-/**
- * The eight files that an event walks through. A step is in a file when that file is where a reader should start.
- */
-const JOURNEY: readonly { readonly steps: string; readonly path: string; readonly says: string }[] = [
-  {
-    steps: '1 accept, 2 validate',
-    path: 'src/collect/collect.ts',
-    says: 'reads a request into events, one verdict each',
-  },
-  {
-    steps: '3 publish (202)',
-    path: 'src/bus/publisher.ts',
-    says: 'one batch per partition, acknowledged before the answer',
-  },
-  { steps: '4 consume', path: 'src/ingest/consume.ts', says: 'fetches the partitions that this worker owns' },
-  { steps: '5 buffer', path: 'src/ingest/buffer.ts', says: 'rows wait per tenant and dataset, bounded in bytes' },
-  { steps: '6 deduplicate', path: 'src/ingest/ledger.ts', says: 'ids that are rows already' },
-  { steps: '7 flush', path: 'src/ingest/flush.ts', says: 'Parquet and Iceberg metadata, written and synced' },
-  {
-    steps: '8 commit',
-    path: 'src/ingest/settle.ts',
-    says: 'one transaction: ids, offsets, dead letters, table pointers',
-  },
-  { steps: '9 preview', path: 'src/preview/read.ts', says: 'the newest rows, read back' },
-]
-
-async function journeyTable(): Promise<string> {
-  const rows = await Promise.all(
-    JOURNEY.map(async ({ steps, path, says }) => {
-      const lines = (await read(path)).split('\n').length - 1
-      return `| ${steps} | [\`${path}\`](${path}) | ${lines} | ${says} |`
-    }),
-  )
-  return ['| step | file | lines | what happens there |', '| --- | --- | --- | --- |', ...rows].join('\n')
-}
-
-const [BEGIN, END] = ['<!-- journey: generated -->', '<!-- /journey -->']
-
-function withJourney(readme: string, table: string): string {
-  const [before, rest] = readme.split(BEGIN)
-  const after = rest?.split(END)[1]
-  if (before === undefined || after === undefined) throw new Error(`README.md has lost its markers ${BEGIN} and ${END}`)
-  return `${before}${BEGIN}\n\n${table}\n\n${END}${after}`
-}
 
 function metricsDocument(): string {
   const rows = Object.entries<MetricEntry>(METRICS).map(([name, entry]) => {
