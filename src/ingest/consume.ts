@@ -71,6 +71,8 @@ export function consumeRun(
     const offset = record.offset
     // A batch begins before the offset asked for when that lies in its middle (Kafka protocol, Fetch).
     if (offset < source.position) continue
+    // Not past it before it is buffered: should judging it fail, it is read again and not left out.
+    source.position = offset
     readHeaders(headers, record)
 
     if (headers.datasetId !== datasetId || headers.schemaId !== schemaId || resolution === undefined) {
@@ -90,7 +92,6 @@ export function consumeRun(
     const value = record.value
     count.records += 1
     count.bytes += value === null ? 0 : value.length
-    source.position = offset + 1
 
     if (offset < (source.marks.get(into.datasetId) ?? 0)) {
       count.replayed += 1
@@ -126,7 +127,7 @@ export function consumeRun(
 
     let receivedAt = headers.receivedAt
     if (receivedAt !== middleOf) {
-      if (!isTime(receivedAt)) receivedAt = new Date(record.timestampMs).toISOString()
+      if (!isTime(receivedAt)) receivedAt = busTime(record.timestampMs)
       middle = lineMiddle(receivedAt, source.topic, source.partition)
       middleOf = receivedAt
     }
@@ -149,12 +150,18 @@ export function consumeRun(
     row.extra = extra
     bufferRow(buffer, into, segment, row, offset, value)
   }
+  const last = records.at(-1)
+  if (last !== undefined) source.position = Math.max(source.position, last.offset + 1)
   return { next: records.length }
 }
 
 /** A parked dataset keeps little in memory, so that its tenant's other datasets are read on. */
 const isFull = (lane: Lane, parkedBytes: number): boolean =>
   lane.parked?.fault === 'table' && !lane.givenUp && lane.bytes >= parkedBytes
+
+/** A producer may give any 64-bit number as its record's time; what no calendar has is moved to the nearest that it has. */
+const busTime = (ms: number): string => new Date(Math.min(Math.max(ms, 0), LAST_MS)).toISOString()
+const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 const NEWLINE = 10
 const EMPTY = Buffer.alloc(0)

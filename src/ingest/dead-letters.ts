@@ -1,3 +1,4 @@
+import { isTime } from './headers.ts'
 import type { DeadLetter } from './settle.ts'
 
 /** Sentences are for people: what is longer helps nobody and would be kept thirty days. */
@@ -44,7 +45,7 @@ export function letterRows(letters: readonly DeadLetter[]): LetterRow[] {
     value: letter.value === null ? null : letter.value.toString('base64'),
     headers: letter.headers.map(([name, value]) => [keep(name), keep(value)] as const),
     traceparent: storable(letter.traceparent),
-    received_at: storableTime(letter.receivedAt),
+    received_at: letter.receivedAt !== null && isTime(letter.receivedAt) ? letter.receivedAt : null,
   }))
 }
 
@@ -57,14 +58,6 @@ function bySource(a: DeadLetter, b: DeadLetter): number {
 function storable(text: string): string {
   const cut = text.length > MAX_SENTENCE ? `${text.slice(0, MAX_SENTENCE)}…` : text
   return cut.toWellFormed().replaceAll('\0', '\uFFFD')
-}
-
-const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
-
-/** A time that Postgres takes, or null: the header may hold anything and is kept as it is. */
-function storableTime(text: string | null): string | null {
-  if (text === null || !RFC3339.test(text) || Number.isNaN(Date.parse(text)) || text.startsWith('0000')) return null
-  return text
 }
 
 function keep(part: string | Buffer): KeptText {

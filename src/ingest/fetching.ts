@@ -69,15 +69,13 @@ export async function fetchLoop(parts: FetchParts, signal: AbortSignal): Promise
 }
 
 function tellFailure(error: unknown): void {
-  const detail = error instanceof Error ? error.message : String(error)
-  announce('dependency.away', { dependency: 'kafka', detail })
-  if (!(error instanceof BusUnreachable)) {
-    announce('process.defect', {
-      where: 'ingest.fetch',
-      detail,
-      stack: error instanceof Error ? error.stack : undefined,
-    })
-  }
+  announce('dependency.away', { dependency: 'kafka', detail: error instanceof Error ? error.message : String(error) })
+  if (!(error instanceof BusUnreachable)) tellDefect('ingest.fetch', error)
+}
+
+function tellDefect(where: string, error: unknown): void {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error))
+  announce('process.defect', { where, detail: message, stack })
 }
 
 /** Who was asked for, and from which offset. */
@@ -174,12 +172,19 @@ async function consumePartition(parts: FetchParts, asked: Asked, partition: Fetc
       source.position = Math.max(source.position, partition.nextOffset)
     }
   } catch (error) {
-    // Nobody can say now whose the record is: it stays where it is, unread.
-    if (!isAway(error)) throw error
-    source.retryAtMs = parts.now() + backoffMs(2, parts.random)
+    // Nobody can say now whose the record is, or what it is: it stays where it is, unread, and holds up its partition only.
+    source.retryAtMs = parts.now() + backoffMs(isAway(error) ? 2 : 6, parts.random)
+    if (!isAway(error)) tellDefect('ingest.consume', error)
   } finally {
     announceRun(buffer, source, counts)
   }
+}
+
+/** Waiting does not mend a batch that nobody can decode: said once, because its partition stands still until somebody does. */
+function tellUnreadable(source: Source, problem: FetchProblem): void {
+  if (problem.code !== 'corrupt' || source.unreadableAt === source.position) return
+  source.unreadableAt = source.position
+  tellDefect('ingest.fetch', `${source.topic}/${source.partition} at offset ${source.position}: ${problem.detail}`)
 }
 
 async function meetProblem(parts: FetchParts, source: Source, problem: FetchProblem): Promise<void> {
@@ -189,7 +194,7 @@ async function meetProblem(parts: FetchParts, source: Source, problem: FetchProb
   if (problem.code === 'unknown_topic_id') source.unknownSinceMs ??= nowMs
   try {
     const remedy = await remedyFor(parts.admin, source, problem, nowMs - (source.unknownSinceMs ?? nowMs))
-    if (remedy.kind === 'wait') return
+    if (remedy.kind === 'wait') return tellUnreadable(source, problem)
     if (remedy.kind === 'recreated') await parts.adopt(source.tenantId, remedy.topic)
     if (!source.lost) announceLost(source, remedy)
     if (remedy.kind === 'move') {
@@ -207,13 +212,6 @@ async function meetProblem(parts: FetchParts, source: Source, problem: FetchProb
   } catch (error) {
     // The bus or Postgres did not answer: the problem comes again with the next poll.
     source.retryAtMs = nowMs + backoffMs(4, parts.random)
-    if (!isAway(error) && !(error instanceof BusUnreachable)) {
-      const detail = error instanceof Error ? error.message : String(error)
-      announce('process.defect', {
-        where: 'ingest.lost',
-        detail,
-        stack: error instanceof Error ? error.stack : undefined,
-      })
-    }
+    if (!isAway(error) && !(error instanceof BusUnreachable)) tellDefect('ingest.lost', error)
   }
 }

@@ -29,6 +29,8 @@ export interface Source {
   retryAtMs: number
   /** Since when the bus does not know its topic. */
   unknownSinceMs: number | undefined
+  /** An offset of which it was said that nobody can decode what lies there. */
+  unreadableAt: number | undefined
   /** Its topic is gone and that was said. */
   lost: boolean
   /** Its topic was made anew under another id: no longer fetched, flushed, then nobody's. */
@@ -53,6 +55,7 @@ export function openSource(owned: OwnedPartition): Source {
     busy: false,
     retryAtMs: 0,
     unknownSinceMs: undefined,
+    unreadableAt: undefined,
     lost: false,
     retiring: false,
   }

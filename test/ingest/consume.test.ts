@@ -145,6 +145,62 @@ test("a missing or unusable time of receipt is replaced by the bus's own, and ev
   assert.equal(Number(rows[1]?.['n']), 2)
 })
 
+test('whatever a foreign producer gives as a time, its letter is kept and its tenant goes on', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const times = [
+    '2026-02-30T00:00:00Z',
+    '2026-01-01T00:00:00+23:59',
+    '2026-01-01T00:00:00+16:00',
+    '0000-01-01T00:00:00Z',
+  ]
+  carriage.log.append(place.topic, 0, [
+    ...times.flatMap((time) => [
+      recordOf(place, { timestamp: at(1), n: 'no number' }, { headers: { 'pulse-received-at': time } }),
+      { ...recordOf(place, { timestamp: at(1), n: 1 }, { headers: { 'pulse-received-at': time } }), key: 'no id' },
+    ]),
+    ...[-1, 1e18, -1e18].map((timestampMs, n) => ({
+      ...recordOf(place, { timestamp: at(1), n }, { headers: { 'pulse-received-at': '' } }),
+      timestampMs,
+    })),
+  ])
+  const ingest = await carriage.start()
+  await until('everything is settled', () => ingest.tally.deadLettered === 8 && ingest.tally.appended === 3)
+  assertBalanced(ingest)
+  assert.equal((await carriage.letters(place)).length, 8)
+  assert.deepEqual(carriage.heard('process.defect'), [])
+})
+
+test('a record that cannot be judged for a defect of ours is not left out, and holds up its partition only', async (t) => {
+  const carriage = await openCarriage(t)
+  const [broken, sound] = [await carriage.place(), await carriage.place()]
+  const defects = carriage.heard('process.defect')
+  let isBroken = true
+  const record = (place: typeof broken, n: number) => recordOf(place, { timestamp: at(1), n })
+  carriage.log.append(broken.topic, 0, [record(broken, 0), record(broken, 1), record(broken, 2)])
+  const ingest = await carriage.start({
+    limits: { busTrusted: false },
+    bindings: (real) => ({
+      tenant: (id) => real.tenant(id),
+      async byId(tenantId, ...given) {
+        const binding = await real.byId(tenantId, ...given)
+        if (tenantId !== broken.tenantId || binding === undefined) return binding
+        const validate: typeof binding.validate = (data, odd) => {
+          if (isBroken && (data as { n: number }).n === 1) throw new Error('a defect on purpose')
+          return binding.validate(data, odd)
+        }
+        return { ...binding, validate }
+      },
+    }),
+  })
+  await until('it was said', () => defects.some(({ detail }) => detail === 'a defect on purpose'))
+  carriage.log.append(sound.topic, 0, [record(sound, 9)])
+  await until('the other tenant goes on', async () => (await carriage.rows(sound)).length === 1)
+  isBroken = false
+  await until('all three', async () => (await carriage.rows(broken)).length === 3)
+  assertBalanced(ingest)
+})
+
 test('while Postgres cannot say whose a record is, it is neither judged nor skipped', async (t) => {
   const carriage = await openCarriage(t)
   const place = await carriage.place()

@@ -62,8 +62,23 @@ test('a usual record gives back the headers that it came with', () => {
 })
 
 test('only a time of RFC 3339 may stand in a line', () => {
-  for (const good of ['2026-03-04T05:06:07.123456Z', '2026-03-04T05:06:07Z', '2026-03-04T05:06:07+02:00'])
+  for (const good of [
+    '2026-03-04T05:06:07.123456Z',
+    '2026-03-04T05:06:07Z',
+    '2026-03-04T05:06:07+02:00',
+    '2024-02-29T00:00:00-15:59',
+  ])
     assert.equal(isTime(good), true, good)
-  for (const bad of ['', 'now', '2026-03-04', '2026-13-04T05:06:07Z', '2026-03-04T05:06:07Z","x":"'])
+  for (const bad of [
+    '',
+    'now',
+    '2026-03-04',
+    '2026-13-04T05:06:07Z',
+    '2026-02-30T05:06:07Z',
+    '2026-03-04T24:00:00Z',
+    '2026-03-04T05:06:07+16:00',
+    '0000-03-04T05:06:07Z',
+    '2026-03-04T05:06:07Z","x":"',
+  ])
     assert.equal(isTime(bad), false, bad)
 })

@@ -14,6 +14,8 @@ import {
 export interface LogRecord {
   readonly key: string | null
   readonly value: string | Buffer | null
+  /** As its producer says; any number. */
+  readonly timestampMs?: number
   readonly headers?: Readonly<Record<string, string>> | ReadonlyArray<readonly [string, string]>
 }
 
@@ -115,11 +117,11 @@ export function openMemoryLog(): MemoryLog {
     append(topic, partition, records) {
       const log = logOf(topic, partition)
       const first = log.start + log.records.length
-      records.forEach(({ key, value, headers = {} }, index) => {
+      records.forEach(({ key, value, timestampMs, headers = {} }, index) => {
         const entries = Array.isArray(headers) ? headers : Object.entries(headers as Record<string, string>)
         log.records.push({
           offset: first + index,
-          timestampMs: Date.UTC(2026, 0, 1) + index,
+          timestampMs: timestampMs ?? Date.UTC(2026, 0, 1) + index,
           key: key === null ? null : Buffer.from(key),
           value: value === null ? null : Buffer.from(value),
           headers: entries.map(
