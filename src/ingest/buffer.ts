@@ -154,16 +154,21 @@ export interface Take {
   readonly segments: readonly Segment[]
   readonly records: number
   readonly bytes: number
+  /** Of records that are dead letters, or become such should their table not be back. */
+  readonly letterBytes: number
 }
 
 /**
  * Takes up to `maxRecords` from the lane, a prefix of what each partition has buffered, going round
- * the partitions so that none starves. At least one segment, if there is any.
+ * the partitions so that none starves. At least one segment, if there is any. `maxLetterBytes` bounds what
+ * the commit may have to carry whole: a flood of dead letters goes in several commits and not in one that is refused for ever.
  */
-export function take(buffer: IngestBuffer, lane: Lane, maxRecords: number): Take {
+export function take(buffer: IngestBuffer, lane: Lane, maxRecords: number, maxLetterBytes = Infinity): Take {
   const segments: Segment[] = []
+  const isDoubtful = lane.parked?.fault === 'table'
   let records = 0
   let bytes = 0
+  let letterBytes = 0
   let full = false
   while (!full && lane.queues.size > 0) {
     for (const [source, queue] of lane.queues) {
@@ -173,7 +178,8 @@ export function take(buffer: IngestBuffer, lane: Lane, maxRecords: number): Take
         continue
       }
       const more = recordsOf(segment)
-      if (segments.length > 0 && records + more > maxRecords) {
+      const moreLetters = isDoubtful ? bytesOf(segment) : segment.letterBytes
+      if (segments.length > 0 && (records + more > maxRecords || letterBytes + moreLetters > maxLetterBytes)) {
         full = true
         break
       }
@@ -182,6 +188,7 @@ export function take(buffer: IngestBuffer, lane: Lane, maxRecords: number): Take
       segments.push(segment)
       records += more
       bytes += bytesOf(segment)
+      letterBytes += moreLetters
     }
   }
   lane.records -= records
@@ -189,7 +196,7 @@ export function take(buffer: IngestBuffer, lane: Lane, maxRecords: number): Take
   lane.inFlight += records
   lane.firstAtMs = oldest(lane)
   move(buffer.tally, 'buffered', 'inFlight', records)
-  return { lane, segments, records, bytes }
+  return { lane, segments, records, bytes, letterBytes }
 }
 
 function oldest(lane: Lane): number {

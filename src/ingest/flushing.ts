@@ -28,6 +28,8 @@ interface FlushingOptions {
 /** Different tenants' flushes at once: while one waits for the disk or for Postgres, another's rows are converted. */
 const MAX_FLUSHES = 4
 const MAX_DATASETS = 64
+/** Dead letters of one commit: it carries their records whole, as one text of 4/3 the size. */
+const MAX_LETTER_BYTES = 32 << 20
 
 export function openFlushing(parts: FlushParts, options: FlushingOptions): Flushing {
   const running = new Map<string, { readonly takes: readonly Take[]; readonly done: Promise<void> }>()
@@ -61,10 +63,15 @@ export function openFlushing(parts: FlushParts, options: FlushingOptions): Flush
 
   function start(tenantId: string, datasetIds: readonly string[]): void {
     const tenant = buffer.tenants.get(tenantId)
-    const takes = datasetIds.flatMap((datasetId) => {
+    const takes: Take[] = []
+    let letterBytes = MAX_LETTER_BYTES
+    for (const datasetId of datasetIds) {
       const lane = tenant?.lanes.get(datasetId)
-      return lane === undefined ? [] : [take(buffer, lane, options.maxRows)]
-    })
+      if (lane === undefined) continue
+      const taken = take(buffer, lane, options.maxRows, letterBytes)
+      letterBytes -= taken.letterBytes
+      takes.push(taken)
+    }
     for (const { lane } of takes) announce('worker.buffer.changed', { ...named(lane), rows: lane.records })
     const done = flush(parts, tenantId, takes).finally(() => {
       running.delete(tenantId)

@@ -82,10 +82,11 @@ export const recordsOf = (segment: Segment): number => segment.ids.length + segm
 export const bytesOf = (segment: Segment): number =>
   segment.length + segment.ids.length * ROW_OVERHEAD_BYTES + segment.letterBytes
 
-/** Whether a line with this much in it still belongs into the segment. */
+/** Whether a line with this much in it (0: a dead letter) still belongs into the segment. */
 export function hasRoom(segment: Segment, lineLength: number, maxRecords: number): boolean {
   if (segment.sealed || recordsOf(segment) >= maxRecords) return false
-  return segment.length === 0 || segment.length + lineLength <= SEGMENT_BYTES
+  const held = segment.length + segment.letterBytes
+  return held === 0 || held + lineLength <= SEGMENT_BYTES
 }
 
 export interface Row {

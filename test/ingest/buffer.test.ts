@@ -56,10 +56,10 @@ function addRow(
     value,
   )
 }
-function addLetter(buffer: ReturnType<typeof openBuffer>, source: Source, datasetId: string): void {
+function addLetter(buffer: ReturnType<typeof openBuffer>, source: Source, datasetId: string, size = 10): void {
   const lane = laneOf(buffer, 't', names(datasetId))
   const offset = source.position++
-  const letter = { offset, key: null, value: Buffer.alloc(10), error: '' } as unknown as DeadLetter
+  const letter = { offset, key: null, value: Buffer.alloc(size), error: '' } as unknown as DeadLetter
   bufferLetter(buffer, lane, openFor(buffer, lane, source, bindings[0], offset, 0, 0), letter)
 }
 
@@ -206,4 +206,26 @@ test('a lane whose last record goes with a lost partition reads again what it ha
     assert.equal(lane.shed.size, 0)
     assert.equal(imbalance(buffer.tally), 0)
   }
+})
+
+test('a flood of dead letters goes in several commits: a segment and a flush hold so many bytes of them', () => {
+  const buffer = openBuffer(10_000)
+  const source = newSource(0)
+  const lane = laneOf(buffer, 't', names('a'))
+  for (let i = 0; i < 20; i += 1) addLetter(buffer, source, 'a', 400_000)
+  const flights: Take[] = []
+  while (lane.records > 0) flights.push(take(buffer, lane, 10_000, 3_000_000))
+  assert.deepEqual(
+    flights.map(({ records }) => records),
+    [6, 6, 6, 2],
+  )
+  assert.ok(flights.every(({ letterBytes }) => letterBytes <= 3_000_000))
+  for (let i = 0; i < 20; i += 1) addRow(buffer, source, 'a', 0, 400_000)
+  assert.equal(take(buffer, lane, 10_000, 3_000_000).records, 20, 'rows are not carried by the commit')
+  for (let i = 0; i < 20; i += 1) addRow(buffer, source, 'a', 0, 400_000)
+  lane.parked = { fault: 'table', sinceMs: 0, untilMs: 0, attempts: 1 }
+  assert.ok(
+    take(buffer, lane, 10_000, 3_000_000).records < 20,
+    'unless their table is broken, which may make letters of them',
+  )
 })
