@@ -112,7 +112,8 @@ export function openBindings(store: Store, options: BindingsOptions): Bindings {
     }
     // It began after this call did, so its answer is new enough however long it took.
     if (tenants.get(tenantId) === stale) await (stale.verifying ?? verify(tenantId, stale))
-    return tenants.get(tenantId)
+    // Not there may mean that others have taken its place meanwhile: only Postgres says that there is none.
+    return tenants.get(tenantId) ?? once(tenantId, () => addTenant(tenantId))
   }
 
   function addTenant(tenant: KnownTenant, startedAt: number): Known {

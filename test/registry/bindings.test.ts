@@ -269,3 +269,18 @@ test('tenants beyond the bound are forgotten, oldest first, and found again', as
   assert.equal(bindings.peekTenant(tenant.id), undefined)
   assert.ok(await bindings.bySlug(tenant.id, 'events'))
 })
+
+test('a tenant that others pushed out while it was being verified is still there: none of its datasets is unknown', async () => {
+  const { store: watched, seen } = observed()
+  const clock = clockAt()
+  const bindings = openBindings(watched, { maxAgeMs: 2000, maxTenants: 1, clock })
+  assert.ok(await bindings.byId(tenant.id, dataset.id))
+  clock.ms += 5000
+  const open = Promise.withResolvers<void>()
+  seen.held = open.promise
+  const asked = bindings.byId(tenant.id, dataset.id)
+  seen.held = undefined
+  assert.ok(await bindings.tenant(other.id))
+  open.resolve()
+  assert.equal((await asked)?.datasetId, dataset.id)
+})
