@@ -99,12 +99,7 @@ export function openBindings(store: Store, options: BindingsOptions): Bindings {
     const known = fresh(tenantId)
     if (known !== undefined) return touch(tenantId, known)
     const stale = tenants.get(tenantId)
-    if (stale === undefined) {
-      const startedAt = clock.now()
-      const tenant = await askTenant(tenantId)
-      // Of those who asked together, one adds it.
-      return tenants.get(tenantId) ?? (tenant === undefined ? undefined : addTenant(tenant, startedAt))
-    }
+    if (stale === undefined) return learn(tenantId)
     if (stale.verifying !== undefined) {
       await stale.verifying
       const verified = fresh(tenantId)
@@ -113,7 +108,14 @@ export function openBindings(store: Store, options: BindingsOptions): Bindings {
     // It began after this call did, so its answer is new enough however long it took.
     if (tenants.get(tenantId) === stale) await (stale.verifying ?? verify(tenantId, stale))
     // Not there may mean that others have taken its place meanwhile: only Postgres says that there is none.
-    return tenants.get(tenantId) ?? once(tenantId, () => addTenant(tenantId))
+    return tenants.get(tenantId) ?? learn(tenantId)
+  }
+
+  async function learn(tenantId: string): Promise<Known | undefined> {
+    const startedAt = clock.now()
+    const tenant = await askTenant(tenantId)
+    // Of those who asked together, one adds it.
+    return tenants.get(tenantId) ?? (tenant === undefined ? undefined : addTenant(tenant, startedAt))
   }
 
   function addTenant(tenant: KnownTenant, startedAt: number): Known {

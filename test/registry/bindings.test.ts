@@ -274,11 +274,11 @@ test('a tenant that others pushed out while it was being verified is still there
   const { store: watched, seen } = observed()
   const clock = clockAt()
   const bindings = openBindings(watched, { maxAgeMs: 2000, maxTenants: 1, clock })
-  assert.ok(await bindings.byId(tenant.id, dataset.id))
+  assert.ok(await bindings.tenant(tenant.id))
   clock.ms += 5000
   const open = Promise.withResolvers<void>()
   seen.held = open.promise
-  const asked = bindings.byId(tenant.id, dataset.id)
+  const asked = bindings.byId(tenant.id, dataset.id, dataset.schema_id)
   seen.held = undefined
   assert.ok(await bindings.tenant(other.id))
   open.resolve()
