@@ -68,3 +68,14 @@ test('two buses on one folder: the second is refused with a sentence, and a lock
   })
   await assert.rejects(taken, { name: 'BusStartRefused', message: /port is taken. Set PULSE_BUS_PORT/ })
 })
+
+test('a bus waits for another that is about to end, as after a kill -9 of the supervisor', async (t) => {
+  const server = await withBusProcess(t)
+  const second = startEmbeddedBus({ dataDir: server.dataDir, host: '127.0.0.1', port: 0, maxBytes: 1e9 })
+  await Promise.all([
+    second,
+    new Promise((settle) => setTimeout(settle, 300)).then(() => server.kill()), // while the second waits
+  ])
+  await using started = await second
+  assert.ok(started.port > 0)
+})
