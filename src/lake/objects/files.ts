@@ -20,7 +20,7 @@ export interface FileLayer {
   unlink(path: string): Promise<void>
   read(path: string, range?: { readonly start: number; readonly length: number }): Promise<Uint8Array>
   entries(path: string): Promise<Dirent[]>
-  stat(path: string): Promise<{ readonly size: number; readonly mtimeMs: number }>
+  stat(path: string): Promise<{ readonly size: number; readonly mtimeMs: number; readonly ino: number }>
 }
 
 /** The disk. Errors are Node's own, with their `code`. */

@@ -8,6 +8,8 @@ import { diskFiles, type FileLayer } from './files.ts'
  * Objects as files below a folder. A put writes a temporary file, syncs it, links it to its name
  * (which refuses to overwrite) and syncs the folder; a folder that is new is synced into its parent,
  * up to the warehouse. So what resolved survives a power cut, and a torn write never has a name.
+ * The warehouse itself is made once: one that is gone later, or another folder (its disk was
+ * unmounted), is away until it is back. Writing into a new one would hide what was committed.
  */
 export function localStore(root: string, files: FileLayer = diskFiles): ObjectStore {
   const folders = durableFolders(root, files)
@@ -44,6 +46,7 @@ export function localStore(root: string, files: FileLayer = diskFiles): ObjectSt
       try {
         return await files.read(pathOf(location), range)
       } catch (error) {
+        if (codeOf(error) === 'ENOENT') await folders.requireRoot()
         throw fault(error, `cannot read ${location}`)
       }
     },
@@ -85,7 +88,7 @@ export function localStore(root: string, files: FileLayer = diskFiles): ObjectSt
     async ping() {
       try {
         await folders.ensure(root)
-        await files.stat(root)
+        await folders.requireRoot()
       } catch (error) {
         throw fault(error, `the warehouse ${root} is not usable`)
       }
@@ -116,14 +119,30 @@ async function entriesOf(files: FileLayer, folder: string) {
 function durableFolders(root: string, files: FileLayer) {
   const known = new Map<string, Promise<void>>()
   const MOST = 10_000
+  /** The root's inode, once it is there. */
+  let identity: number | undefined
+
+  async function requireRoot(): Promise<void> {
+    if (identity === undefined) return
+    const now = await files.stat(root).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw error
+    })
+    if (now?.ino === identity) return
+    const how = now === undefined ? 'is gone' : 'is another folder than before'
+    throw new LakeFault('store_away', `the warehouse ${root} ${how}: mount or restore it, or restart on what is there`)
+  }
 
   async function settle(path: string): Promise<void> {
     const parent = dirname(path)
     if (parent === path) return
-    if (path === root) await makeAll(parent)
-    else await ensure(parent)
+    if (path === root) {
+      if (identity !== undefined) return requireRoot()
+      await makeAll(parent)
+    } else await ensure(parent)
     await files.makeFolder(path)
     await files.syncFolder(parent)
+    if (path === root) identity = (await files.stat(root)).ino
   }
   /** Above the warehouse: what is there is trusted, what is made is synced. */
   async function makeAll(path: string): Promise<void> {
@@ -149,6 +168,7 @@ function durableFolders(root: string, files: FileLayer) {
   }
   return {
     ensure,
+    requireRoot,
     forget(path: string) {
       for (let at = path; at.startsWith(root) && at !== dirname(at); at = dirname(at)) known.delete(at)
     },

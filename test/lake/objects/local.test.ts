@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { diskFiles, isLakeFault, openObjectStore, stageAppend, type LakeFaultCode } from '../../../src/lake/index.ts'
@@ -164,6 +164,29 @@ test('a folder that somebody removed is made again', async (t) => {
   await rm(join(root, 'x'), { recursive: true })
   await store.put(`file://${root}/x/b`, body)
   assert.deepEqual(await readdir(join(root, 'x')), ['b'])
+})
+
+test('a warehouse that vanishes is away until it is back, and no new one is made in its place', async (t) => {
+  const root = await ownFolder(t)
+  const warehouse = join(root, 'lake')
+  const store = openObjectStore({ warehouse })
+  await store.put(`file://${warehouse}/x/a`, body)
+  const away = async (): Promise<void> => {
+    await assert.rejects(store.put(`file://${warehouse}/x/b`, body), is('store_away'))
+    await assert.rejects(store.put(`file://${warehouse}/new/b`, body), is('store_away'))
+    await assert.rejects(store.get(`file://${warehouse}/x/a`), is('store_away'))
+    await assert.rejects(store.ping(1000), is('store_away'))
+  }
+  await rename(warehouse, join(root, 'elsewhere'))
+  await away()
+  assert.deepEqual(await readdir(root), ['elsewhere'])
+  await mkdir(warehouse) // the mount point of a disk that is not mounted
+  await away()
+  await rm(warehouse, { recursive: true })
+  await rename(join(root, 'elsewhere'), warehouse)
+  await store.ping(1000)
+  await store.put(`file://${warehouse}/x/b`, body)
+  assert.deepEqual(await readdir(join(warehouse, 'x')), ['a', 'b'])
 })
 
 test('ping answers for a folder that can be used and not for a file', async (t) => {
