@@ -17,6 +17,7 @@ export type ApiSettings = Pick<
   | 'host'
   | 'apiPort'
   | 'topicPartitions'
+  | 'deadLetterDays'
   | 'warehouse'
   | 'drainSeconds'
   | 'collectMaxBodyBytes'
@@ -73,6 +74,7 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
     store,
     admin: bus.admin,
     topicPartitions: settings.topicPartitions,
+    deadLetterDays: settings.deadLetterDays,
     warehouse: settings.warehouse,
   }
   const { app, drain } = await openServer({

@@ -34,10 +34,13 @@ export interface TenantPlaces {
   readonly store: Store
   readonly admin: Admin
   readonly topicPartitions: number
+  /** The topic of dead letters keeps its copies as long as the rows are kept. */
+  readonly deadLetterDays: number
   /** `file:///…` or `s3://…`: where the tenant's namespace lies. */
   readonly warehouse: string
 }
 
+const DAY_MS = 86_400_000
 const COLUMNS = `id, slug, name, status, metadata::text AS metadata,
   ${rfc3339('created_at')} AS created_at, ${rfc3339('updated_at')} AS updated_at`
 
@@ -63,7 +66,7 @@ export async function createTenant(places: TenantPlaces, wanted: NewTenant): Pro
     name,
     partitions: places.topicPartitions,
     // Raw topics have no time limit: only what is settled is removed, by the worker's DeleteRecords.
-    configs: name.endsWith('.raw') ? { 'retention.ms': '-1' } : {},
+    configs: { 'retention.ms': name.endsWith('.raw') ? '-1' : String(places.deadLetterDays * DAY_MS) },
   }))
   const made = await places.admin.ensureTopics(topics).catch((error: unknown) => {
     throw busProblem(

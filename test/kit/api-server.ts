@@ -35,6 +35,7 @@ const TEST_SETTINGS: ApiSettings = {
   host: '127.0.0.1',
   apiPort: 0,
   topicPartitions: 1,
+  deadLetterDays: 30,
   warehouse: '',
   drainSeconds: 5,
   collectMaxBodyBytes: 16 * 1024 * 1024,

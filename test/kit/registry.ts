@@ -23,7 +23,10 @@ interface RegistryPlaces {
 
 /** A tenant, through the registry's own door. */
 export const makeTenant = (places: Pick<RegistryPlaces, 'store' | 'warehouse'>, slug: string): Promise<Tenant> =>
-  createTenant({ ...places, admin: openMemoryBus().admin, topicPartitions: 1 }, { slug, name: slug })
+  createTenant(
+    { ...places, admin: openMemoryBus().admin, topicPartitions: 1, deadLetterDays: 30 },
+    { slug, name: slug },
+  )
 
 /** A schema of the tenant's, published. */
 export async function makeSchema(

@@ -103,7 +103,7 @@ export async function openWorkerGround(owner: Owner): Promise<WorkerGround> {
     settings: (more) => loadSettings(env(more)),
     async place(slug) {
       const tenant = await createTenant(
-        { store, warehouse, admin: bus.admin, topicPartitions: 1 },
+        { store, warehouse, admin: bus.admin, topicPartitions: 1, deadLetterDays: 30 },
         { slug, name: slug },
       )
       const schema = await makeSchema(places, tenant.id, DEFINITION)

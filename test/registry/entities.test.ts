@@ -13,7 +13,13 @@ import { isProblem } from '../kit/registry.ts'
 const postgres = await withPostgres({ after })
 const store = await openStore({ url: postgres.appUrl, poolSize: 4, applicationName: 'test' })
 after(() => store[Symbol.asyncDispose]())
-const places = { store, admin: openMemoryBus().admin, topicPartitions: 1, warehouse: 'file:///nowhere' }
+const places = {
+  store,
+  admin: openMemoryBus().admin,
+  topicPartitions: 1,
+  deadLetterDays: 30,
+  warehouse: 'file:///nowhere',
+}
 const mine = (await createTenant(places, { slug: 'mine', name: 'Mine' })).id
 const theirs = (await createTenant(places, { slug: 'theirs', name: 'Theirs' })).id
 

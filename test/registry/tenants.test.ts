@@ -19,6 +19,7 @@ const placesWith = (bus: MemoryBus, topicPartitions = 1): TenantPlaces => ({
   store,
   admin: bus.admin,
   topicPartitions,
+  deadLetterDays: 30,
   warehouse: 'file:///nowhere/',
 })
 const admin = <R>(text: string, values?: unknown[]): Promise<R[]> => postgres.sql('admin').query<R>(text, values)
@@ -46,6 +47,24 @@ test('a tenant is made with its topics, its namespace and its source partitions'
   )
   assert.ok(properties.some((row) => row.property_key === 'exists'))
   assert.deepEqual(await getTenant(store, tenant.id), tenant)
+})
+
+test('events stay on the bus until they are settled, copies of dead letters as long as their rows', async () => {
+  const bus = openMemoryBus()
+  const asked: Record<string, unknown> = {}
+  const places = placesWith(bus)
+  const admin = {
+    ...places.admin,
+    ensureTopics(topics: Parameters<typeof places.admin.ensureTopics>[0]) {
+      for (const { name, configs } of topics) asked[name] = configs
+      return places.admin.ensureTopics(topics)
+    },
+  }
+  const { id } = await createTenant({ ...places, admin }, { slug: 'kept', name: 'Kept' })
+  assert.deepEqual(asked, {
+    [rawTopic(id)]: { 'retention.ms': '-1' },
+    [dlqTopic(id)]: { 'retention.ms': String(30 * 24 * 3600 * 1000) },
+  })
 })
 
 test('a finished slug is taken', async () => {
