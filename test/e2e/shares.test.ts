@@ -14,6 +14,8 @@ import { until } from '../kit/until.ts'
 
 const LAUNCHER = join(import.meta.dirname, '..', '..', 'bin', 'pulse.mjs')
 const LEASE_SECONDS = 3
+/** So many partitions that it takes more than bad luck for a worker to get none. */
+const SETTINGS = { PULSE_FLUSH_SECONDS: '0.3', PULSE_TOPIC_PARTITIONS: '4' }
 
 const DEFINITION = {
   type: 'object',
@@ -103,7 +105,7 @@ async function settle(system: System, clients: ReadonlyMap<Place, Client>, conte
 test('shares move between two workers that are added, killed and paused beyond their lease, without loss or double', async (t) => {
   const luck = chance()
   t.diagnostic(`seed ${luck.seed} (TEST_SEED repeats it)`)
-  await using system = await bootPulse({ PULSE_FLUSH_SECONDS: '0.3', PULSE_LEASE_SECONDS: String(LEASE_SECONDS) })
+  await using system = await bootPulse({ ...SETTINGS, PULSE_LEASE_SECONDS: String(LEASE_SECONDS) })
   const places: Place[] = []
   for (let tenant = 0; tenant < 6; tenant += 1) places.push(await makePlace(system.baseUrl, DEFINITION))
   const { clients, stop } = load(system, places)
@@ -136,7 +138,7 @@ test('shares move between two workers that are added, killed and paused beyond t
 })
 
 test('a worker that stops on request gives its share back at once, not after a lease', async (t) => {
-  await using system = await bootPulse({ PULSE_FLUSH_SECONDS: '0.3', PULSE_LEASE_SECONDS: '20' })
+  await using system = await bootPulse({ ...SETTINGS, PULSE_LEASE_SECONDS: '20' })
   const places: Place[] = []
   for (let tenant = 0; tenant < 6; tenant += 1) places.push(await makePlace(system.baseUrl, DEFINITION))
   const second = await addWorker(t, system)

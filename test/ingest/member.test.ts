@@ -39,24 +39,24 @@ test('a worker whose membership ended while a flush was under way joins anew and
 
 test("what a second worker's share is moves to it after it was flushed, and nothing is read twice", async (t) => {
   const carriage = await openCarriage(t)
-  const place = await carriage.place({ partitions: 8 })
+  const place = await carriage.place({ partitions: 16 })
   const first = await carriage.start({ limits: { flushSeconds: 1_000 } })
-  await until('it owns all', () => first.facts().owned === 8)
-  for (let partition = 0; partition < 8; partition += 1)
+  await until('it owns all', () => first.facts().owned === 16)
+  for (let partition = 0; partition < 16; partition += 1)
     carriage.log.append(place.topic, partition, some(place, 10, partition * 10))
-  await until('all is buffered', () => first.tally.buffered === 80)
+  await until('all is buffered', () => first.tally.buffered === 160)
   const second = await carriage.start()
   await until(
     'the shares are settled',
-    () => second.facts().owned > 0 && first.facts().owned + second.facts().owned === 8,
+    () => second.facts().owned > 0 && first.facts().owned + second.facts().owned === 16,
   )
   assert.ok(first.tally.appended > 0, 'what moved was flushed first')
   await first.stop(5_000)
-  await until('the second owns all', () => second.facts().owned === 8)
+  await until('the second owns all', () => second.facts().owned === 16)
   const rows = (await carriage.rows(place)).map((row) => Number(row['n'])).sort((a, b) => a - b)
   assert.deepEqual(
     rows,
-    Array.from({ length: 80 }, (_, n) => n),
+    Array.from({ length: 160 }, (_, n) => n),
   )
   assert.equal(second.tally.consumed, 0)
   assertBalanced(first)
