@@ -12,7 +12,7 @@ export interface PreviewSettings {
   readonly store: Store
   readonly objects: ObjectStore
   readonly bindings: Pick<Bindings, 'bySlug' | 'byId'>
-  /** Previews that run at once (2), that may wait (32), and the time from arrival to answer (10 s). */
+  /** Previews that run at once (2), that may wait (256: some 10 ms each), and the time from arrival to answer (10 s). */
   readonly running?: number
   readonly waiting?: number
   readonly timeoutMs?: number
@@ -41,7 +41,7 @@ export function openPreview(settings: PreviewSettings): Preview {
   const engine = openEngine({ memoryLimit: settings.memoryLimit ?? '256MB', threads: settings.threads ?? 1 })
   const queue = openQueue({
     running: settings.running ?? 2,
-    waiting: settings.waiting ?? 32,
+    waiting: settings.waiting ?? 256,
     timeoutMs: settings.timeoutMs ?? 10_000,
   })
 
@@ -74,10 +74,12 @@ export function openPreview(settings: PreviewSettings): Preview {
   return {
     async read(question) {
       checkLimit(question.limit)
-      return queue.run(async (signal) => {
-        const binding = await bindingOf(question.tenantId, question.dataset)
-        return readNewest(binding.datasetSlug, question, outside(question.tenantId, binding), signal).catch(away)
-      }, question.signal)
+      // Found before it queues: questions for what is not there take nobody's place.
+      const binding = await bindingOf(question.tenantId, question.dataset)
+      return queue.run(
+        (signal) => readNewest(binding.datasetSlug, question, outside(question.tenantId, binding), signal).catch(away),
+        question.signal,
+      )
     },
     async facts(tenantId, binding) {
       return factsOf(await loadTable(objects, await pointer(tenantId, binding)).catch(away))

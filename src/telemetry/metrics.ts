@@ -16,6 +16,15 @@ export interface Metrics {
   exposition(accept?: string): Promise<Exposition>
 }
 
+/** The client's own series that `promtool check metrics` refuses by their names: gauges called `_total`, types as suffix. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+  'nodejs_eventloop_utilization_histogram',
+  'nodejs_eventloop_utilization_summary',
+]
+
 /**
  * The instruments of one plane, in a registry of their own. `processMetrics` adds the client's
  * process and event-loop series under their usual names.
@@ -28,6 +37,7 @@ export function openMetrics(options: { plane: Plane; processMetrics?: boolean })
   if (options.processMetrics ?? true) {
     // The client's own pace is a timer each 10 ms and one each 100 ms, which an idle process would feel.
     collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50, eventLoopUtilizationTimeout: 1000 })
+    for (const name of MISNAMED) registry.removeSingleMetric(name)
   }
 
   const of = <T>(name: string): T => {

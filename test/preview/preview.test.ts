@@ -314,6 +314,18 @@ test('the facts are the table’s: rows, files, bytes and snapshot', async (t) =
   })
 })
 
+test('a question for what is not there waits in no line', async (t) => {
+  const { append, read, between } = await openTable(t, { running: 1, waiting: 0 })
+  await append(days(1, 1))
+  const { promise, resolve } = Promise.withResolvers<void>()
+  between.push(() => promise)
+  const slow = read()
+  await assert.rejects(read({ dataset: 'other' }), { code: 'unknown_dataset' })
+  await assert.rejects(read(), { code: 'overloaded' })
+  resolve()
+  await slow
+})
+
 test('a preview that takes too long is ended and the next one runs', async (t) => {
   const { append, read, between } = await openTable(t, { timeoutMs: 200, running: 1 })
   await append(days(1, 1))

@@ -53,3 +53,15 @@ test('process and event-loop series keep the names that dashboards know', async 
     assert.match(body, new RegExp(`^# TYPE ${name} `, 'm'))
   }
 })
+
+test('no name breaks the rules that promtool checks: only counters end in _total, no type is a suffix', async () => {
+  for (const plane of ['api', 'worker'] as const) {
+    const { body } = await openMetrics({ plane }).exposition()
+    const typed = [...body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', kind = '']) => ({ name, kind }))
+    assert.ok(typed.length > 20)
+    for (const { name, kind } of typed) {
+      assert.equal(name.endsWith('_total'), kind === 'counter', `${name} is a ${kind}`)
+      assert.doesNotMatch(name, /_(counter|gauge|histogram|summary)(_|$)/)
+    }
+  }
+})
