@@ -8,6 +8,8 @@ export interface OwnedPartition extends SourcePartition {
   readonly tenantId: string
   /** Goes into every commit: a partition claimed again has another one. */
   readonly generation: number
+  /** As of the claim: flushes committed on it, ever. Goes into every commit, too. */
+  readonly flushes: number
   /** As of the claim, the first offset to fetch. */
   readonly nextOffset: number
   /** As of the claim, per dataset id (or `NIL_DATASET`): a record below is a re-read. */
@@ -205,7 +207,7 @@ async function claim(sql: Sql, worker: string, wanted: readonly SourcePartition[
            WHERE s.retired_at IS NULL AND NOT ${IS_ALIVE} ORDER BY s.topic_id, s.partition FOR NO KEY UPDATE OF s SKIP LOCKED) AS free
      WHERE s.topic_id = free.topic_id AND s.partition = free.partition
        AND EXISTS (SELECT FROM public.worker_members WHERE worker = $1 AND expires_at > clock_timestamp())
-     RETURNING s.topic_id, s.partition, s.topic, s.tenant_id, s.generation, s.next_offset`,
+     RETURNING s.topic_id, s.partition, s.topic, s.tenant_id, s.generation, s.flushes, s.next_offset`,
     [worker, wanted.map((of) => of.topicId), wanted.map((of) => of.partition)],
   )
   if (claimed.length === 0) return []
@@ -234,6 +236,7 @@ interface PartitionRow {
   readonly topic: string
   readonly tenant_id: string
   readonly generation: string
+  readonly flushes: string
   readonly next_offset: string
 }
 
@@ -243,6 +246,7 @@ const ownedOf = (row: PartitionRow, settled: ReadonlyMap<string, number>): Owned
   partition: row.partition,
   tenantId: row.tenant_id,
   generation: Number(row.generation),
+  flushes: Number(row.flushes),
   nextOffset: Number(row.next_offset),
   settled,
 })
@@ -254,9 +258,9 @@ async function rewind(
   nextOffset: number,
 ): Promise<OwnedPartition | undefined> {
   const [row] = await sql.query<PartitionRow>(
-    `UPDATE public.source_partitions SET generation = generation + 1, next_offset = $5, deleted_below = 0
+    `UPDATE public.source_partitions SET generation = generation + 1, rewound = rewound + 1, next_offset = $5, deleted_below = 0
      WHERE topic_id = $1 AND partition = $2 AND owner = $3 AND generation = $4
-     RETURNING topic_id, partition, topic, tenant_id, generation, next_offset`,
+     RETURNING topic_id, partition, topic, tenant_id, generation, flushes, next_offset`,
     [at.topicId, at.partition, worker, at.generation, nextOffset],
   )
   if (row === undefined) return undefined

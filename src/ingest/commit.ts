@@ -111,15 +111,19 @@ function commitOf(
   written: readonly Written[],
   orphans: readonly string[],
 ): FlushCommit {
-  const sources = new Set<Source>()
-  for (const one of written) for (const segment of one.draft.taken.segments) sources.add(segment.source)
+  const sources = sourcesOf(written)
   const tenant = parts.buffer.tenants.get(tenantId)
   return {
     flushId,
     tenantId,
     worker: parts.worker(),
-    sources: [...sources].map(({ topicId, partition, generation }) => ({ topicId, partition, generation })),
-    sourceOffsets: [...sources].map((source) => ({
+    sources: sources.map(({ topicId, partition, generation, flushes }) => ({
+      topicId,
+      partition,
+      generation,
+      flushes,
+    })),
+    sourceOffsets: sources.map((source) => ({
       topicId: source.topicId,
       partition: source.partition,
       nextOffset: restartOffset(source.position, tenant === undefined ? [] : pendingOffsets(tenant, source)),
@@ -130,6 +134,10 @@ function commitOf(
     orphans: [...orphans, ...written.flatMap(orphansOf)],
   }
 }
+
+const sourcesOf = (written: readonly Written[]): Source[] => [
+  ...new Set(written.flatMap((one) => one.draft.taken.segments.map((segment) => segment.source))),
+]
 
 function datasetCommit(one: Written): DatasetCommit {
   const { draft, staged } = one
@@ -172,6 +180,7 @@ function settled(
   attempts: number,
 ): void {
   const tookMs = parts.now() - about.startedAt
+  for (const source of sourcesOf(written)) source.flushes += 1
   written.forEach((one, index) => {
     const { draft, staged } = one
     const { lane } = draft.taken
@@ -206,8 +215,7 @@ async function refused(
   if (outcome.kind === 'fenced') {
     // By the claim that the flush was made under: the partition may be ours again under a later one.
     const fenced = new Set(outcome.partitions.map(sourceKey))
-    const sources = written.flatMap((one) => one.draft.taken.segments.map((segment) => segment.source))
-    parts.onFenced([...new Set(sources)].filter((source) => fenced.has(sourceKey(source))))
+    parts.onFenced(sourcesOf(written).filter((source) => fenced.has(sourceKey(source))))
     announce('worker.flush.fenced', {
       flushId: context.flushId,
       tenant: lane?.tenantSlug ?? '_unknown',

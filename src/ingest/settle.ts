@@ -8,7 +8,7 @@ import { packIds } from './ledger.ts'
 /**
  * Exactly once, by construction (docs/concepts/exactly-once.md): what a flush wants to become true,
  * all of it or nothing, in one Postgres transaction. The transaction itself is the SQL function
- * `commit_flush` (migration 0007); this file only carries words to it and back.
+ * `commit_flush` (migration 0010); this file only carries words to it and back.
  */
 
 /** The dataset id under which records are settled that cannot be resolved to a dataset. */
@@ -22,6 +22,11 @@ export interface SourcePartition {
 export interface FencedPartition extends SourcePartition {
   readonly generation: number
 }
+/** The same in a commit, with what its worker believes of it. */
+export interface FlushedPartition extends FencedPartition {
+  /** Flushes committed on the partition, ever. Postgres knows of fewer where it lost one that it had acknowledged. */
+  readonly flushes: number
+}
 export interface SourceOffset extends SourcePartition {
   readonly nextOffset: number
 }
@@ -31,7 +36,7 @@ export interface FlushCommit {
   readonly tenantId: string
   readonly worker: string
   /** Every partition that the flush took records from. Whatever order: `commit_flush` sorts. */
-  readonly sources: readonly FencedPartition[]
+  readonly sources: readonly FlushedPartition[]
   /** Per partition the lowest offset that still has something pending once this flush is committed. */
   readonly sourceOffsets: readonly SourceOffset[]
   /** At most 64. `NIL_DATASET` (number 0) carries what cannot be resolved. */
@@ -99,7 +104,7 @@ export interface DeadLetter {
 
 export type CommitOutcome =
   | { readonly kind: 'committed'; readonly flushNumber: number }
-  /** Not ours any more: these partitions have another owner or generation. Nothing moved. */
+  /** Not ours any more, or not as we believe: these partitions have another owner, generation or count of flushes. Nothing moved. */
   | { readonly kind: 'fenced'; readonly partitions: readonly SourcePartition[] }
   /** Stage again on `current`; null = the table is missing, leave its dataset out. Nothing moved. */
   | {
@@ -203,10 +208,11 @@ function parametersOf(commit: FlushCommit): unknown[] {
     first = last + 1
     return row
   })
-  const sources = commit.sources.map(({ topicId, partition, generation }) => ({
+  const sources = commit.sources.map(({ topicId, partition, generation, flushes }) => ({
     topic_id: topicId,
     partition,
     generation,
+    flushes,
     next_offset: nextOffset.get(`${topicId}/${partition}`) ?? null,
   }))
   const settled = commit.datasets.flatMap((of) =>

@@ -10,6 +10,8 @@ export interface Source {
   readonly partition: number
   readonly tenantId: string
   readonly generation: number
+  /** Flushes that Postgres has acknowledged on it, ever. */
+  flushes: number
   /** The next offset to fetch. */
   position: number
   /** As of the last fetch: how much lies ahead. */
@@ -47,6 +49,7 @@ export function openSource(owned: OwnedPartition): Source {
     partition: owned.partition,
     tenantId: owned.tenantId,
     generation: owned.generation,
+    flushes: owned.flushes,
     position: owned.nextOffset,
     highWatermark: owned.nextOffset,
     marks: new Map(owned.settled),

@@ -30,6 +30,7 @@ const newSource = (partition: number): Source =>
     partition,
     tenantId: 't',
     generation: 1,
+    flushes: 0,
     nextOffset: 0,
     settled: new Map(),
   })

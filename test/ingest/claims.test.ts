@@ -27,6 +27,7 @@ test('the first worker claims everything, with the reading positions and what is
     partition: 1,
     tenantId,
     generation: 1,
+    flushes: 0,
     nextOffset: 40,
     settled: new Map([
       [above, 50],
@@ -186,7 +187,7 @@ test('after a rewind reading begins again, nothing counts as settled, and what w
   const [source] = worker.owned
   assert.ok(source)
   const again = await worker.member.rewind(source, 3)
-  assert.deepEqual(again, { ...source, generation: 2, nextOffset: 3, settled: new Map() })
+  assert.deepEqual(again, { ...source, generation: 2, flushes: 1, nextOffset: 3, settled: new Map() })
   assert.equal((await commitFlush(ground.store, late)).kind, 'fenced')
   assert.deepEqual(await ground.admin.query('SELECT FROM settled_marks'), [])
   const share = await worker.member.share()

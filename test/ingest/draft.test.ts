@@ -32,6 +32,7 @@ function draftOf(rows: ReadonlyArray<{ id: number; version: number }>, segmentRe
     partition: 0,
     tenantId: 't',
     generation: 1,
+    flushes: 0,
     nextOffset: 0,
     settled: new Map(),
   })

@@ -175,3 +175,25 @@ test('what a dataset forgot while it was parked is read again, whatever was bein
   assert.deepEqual(await numbers(carriage, place), upTo(505))
   assertBalanced(ingest)
 })
+
+test('a dead letter at an offset that is given out a second time is kept beside the first one', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const bad = (name: string) => recordOf(place, { timestamp: at(1), n: name })
+  const ingest = await carriage.start()
+  carriage.log.append(place.topic, 0, [bad('kept'), ...some(place, 3), bad('cut off')])
+  await until('two letters', () => ingest.tally.deadLettered === 2 && ingest.tally.appended === 3)
+  carriage.log.cutAt(place.topic, 0, 1)
+  const lost = carriage.heard('worker.source.lost')
+  await until('it was said', () => lost.length > 0)
+  carriage.log.append(place.topic, 0, [...some(place, 3, 3), bad('second')])
+  await until('everything is judged again', () => ingest.tally.deadLettered === 4 && ingest.tally.appended === 6)
+  const names = (await carriage.letters(place)).map((one) => [one['offset'], JSON.parse(String(one['value'])).data.n])
+  assert.deepEqual(names.sort(), [
+    [0, 'kept'],
+    [0, 'kept'],
+    [4, 'cut off'],
+    [4, 'second'],
+  ])
+  assertBalanced(ingest)
+})

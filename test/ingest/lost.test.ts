@@ -9,6 +9,7 @@ const source = openSource({
   partition: 0,
   tenantId: 'x',
   generation: 1,
+  flushes: 0,
   nextOffset: 10,
   settled: new Map(),
 })

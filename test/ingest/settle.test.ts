@@ -114,6 +114,25 @@ test('an old generation is refused by name and moves nothing', async (t) => {
   await refused(ground, commit, { kind: 'fenced', partitions: [{ topicId: source?.topicId, partition: 0 }] })
 })
 
+test('a commit that builds on a flush which Postgres has lost is refused, and so is one that does not know of the last', async (t) => {
+  const { ground, dataset, worker } = await prepare(t)
+  assert.equal(
+    (await commitFlush(ground.store, await flushOf(ground, dataset, worker, { to: 'm1' }))).kind,
+    'committed',
+  )
+  const commit = await flushOf(ground, dataset, worker, { from: 'm1', nextOffset: 9 })
+  for (const flushes of [0, 2]) {
+    const [source] = commit.sources
+    assert.ok(source)
+    await refused(
+      ground,
+      { ...commit, sources: [{ ...source, flushes }] },
+      { kind: 'fenced', partitions: [{ topicId: source.topicId, partition: 0 }] },
+    )
+  }
+  assert.equal((await commitFlush(ground.store, commit)).kind, 'committed')
+})
+
 test('a partition that another worker claimed is refused', async (t) => {
   const { ground, dataset, worker } = await prepare(t)
   const commit = await flushOf(ground, dataset, worker)
@@ -131,7 +150,10 @@ test("a partition that is not there, or is another tenant's, is refused", async 
   const commit = await flushOf(ground, dataset, worker)
   const foreign = both.owned.find((of) => of.tenantId === other.tenantId)
   assert.ok(foreign)
-  const sources = [...commit.sources, { topicId: foreign.topicId, partition: 0, generation: foreign.generation }]
+  const sources = [
+    ...commit.sources,
+    { topicId: foreign.topicId, partition: 0, generation: foreign.generation, flushes: 0 },
+  ]
   await refused(
     ground,
     { ...commit, sources },
@@ -140,7 +162,7 @@ test("a partition that is not there, or is another tenant's, is refused", async 
   const unknown = { topicId: uuidv7(), partition: 3 }
   await refused(
     ground,
-    { ...commit, sources: [{ ...unknown, generation: 1 }] },
+    { ...commit, sources: [{ ...unknown, generation: 1, flushes: 0 }] },
     { kind: 'fenced', partitions: [unknown] },
   )
 })

@@ -24,6 +24,7 @@ test('a claimed partition begins where its last owner had settled everything', (
     partition: 2,
     tenantId: 'y',
     generation: 3,
+    flushes: 0,
     nextOffset: 5,
     settled,
   })

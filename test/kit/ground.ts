@@ -149,11 +149,15 @@ export async function flushOf(
     settled: [{ ...at, nextOffset }],
     expiredFiles: wanted.expired ?? [],
   }
+  const [counted] = await ground.admin.query<{ flushes: string }>(
+    'SELECT flushes FROM source_partitions WHERE topic_id = $1 AND partition = $2',
+    [at.topicId, at.partition],
+  )
   return {
     flushId,
     tenantId: dataset.tenantId,
     worker: from.member.worker,
-    sources: [{ ...at, generation: source.generation }],
+    sources: [{ ...at, generation: source.generation, flushes: Number(counted?.flushes) }],
     sourceOffsets: [{ ...at, nextOffset }],
     datasets: [wanted.change?.(one) ?? one],
     deadLetters: letters,

@@ -16,6 +16,7 @@ interface Held extends LoggedRecord {
 interface Reading {
   readonly owned: OwnedPartition
   position: number
+  flushes: number
   readonly marks: Map<string, number>
   readonly held: Held[]
 }
@@ -60,7 +61,13 @@ export class Carrier {
     if (share.owned.length === 0 && share.lost.length > 0) this.#member = undefined
     for (const of of share.claimed) {
       if (!this.#log.has(keyOf(of))) continue
-      this.#readings.set(keyOf(of), { owned: of, position: of.nextOffset, marks: new Map(of.settled), held: [] })
+      this.#readings.set(keyOf(of), {
+        owned: of,
+        position: of.nextOffset,
+        flushes: of.flushes,
+        marks: new Map(of.settled),
+        held: [],
+      })
     }
     const ready = share.released.filter((of) => (this.#readings.get(keyOf(of))?.held.length ?? 0) === 0)
     for (const of of ready) this.#readings.delete(keyOf(of))
@@ -108,10 +115,11 @@ export class Carrier {
       flushId,
       tenantId,
       worker: this.#member.worker,
-      sources: [...readings].map(({ owned }) => ({
+      sources: [...readings].map(({ owned, flushes }) => ({
         topicId: owned.topicId,
         partition: owned.partition,
         generation: owned.generation,
+        flushes,
       })),
       sourceOffsets: [...readings].map(({ owned, position, held }) => ({
         topicId: owned.topicId,
@@ -226,6 +234,10 @@ export class Carrier {
   }
 
   #settled(commit: FlushCommit): void {
+    for (const of of commit.sources) {
+      const reading = this.#readings.get(keyOf(of))
+      if (reading?.owned.generation === of.generation) reading.flushes += 1
+    }
     for (const of of commit.datasets) {
       for (const at of of.settled) {
         const reading = this.#readings.get(keyOf(at))

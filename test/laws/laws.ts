@@ -46,7 +46,7 @@ export async function everyDeadLetterIsARow(ground: Ground): Promise<void> {
   assert.deepEqual(broken, [], 'dead letters counted = dead letters kept')
   const twice = await ask(
     ground,
-    'SELECT topic_id, partition, source_offset FROM dead_letters GROUP BY 1, 2, 3 HAVING count(*) > 1',
+    'SELECT topic_id, partition, source_offset, rewound FROM dead_letters GROUP BY 1, 2, 3, 4 HAVING count(*) > 1',
   )
   assert.deepEqual(twice, [], 'one source is one dead letter')
 }
