@@ -108,6 +108,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
         version: '0.1.0',
         description: 'A multi-tenant event platform: collect events, keep them exactly once in Apache Iceberg.',
       },
+      servers: [{ url: '/', description: 'The server that this page comes from.' }],
       components: {
         securitySchemes: {
           tenant: { type: 'apiKey', in: 'header', name: 'X-Tenant-ID', description: 'The id of the tenant.' },

@@ -70,6 +70,33 @@ test('what the API answers is what the document says', async () => {
   })
 })
 
+test('the examples of the reference work when they are sent in order', async () => {
+  const { body: document, text } = await api.ask('GET', '/openapi.json')
+  assert.doesNotMatch(text, /"\$ref":"https?:/, 'a viewer would fetch it')
+  const example = (path: string, method: string) =>
+    document['paths'][path][method].requestBody.content['application/json'].example
+  const { body: made } = await api.ask('POST', '/v1/tenants', { body: example('/v1/tenants', 'post') })
+  const own = { tenant: String(made['id']) }
+  for (const collection of ['classes', 'datatypes', 'field-groups', 'schemas', 'descriptors']) {
+    const one = await api.ask('POST', `/v1/${collection}`, { ...own, body: example(`/v1/${collection}`, 'post') })
+    assert.equal(one.status, 201, one.text)
+    const publish = { ...own, body: example(`/v1/${collection}/{id}`, 'patch') }
+    const published = await api.ask('PATCH', `/v1/${collection}/${String(one.body['id'])}`, publish)
+    assert.equal(published.status, 200, published.text)
+  }
+  const dataset = await api.ask('POST', '/v1/datasets', { ...own, body: example('/v1/datasets', 'post') })
+  assert.equal(dataset.status, 201, dataset.text)
+  const event = await api.ask('POST', '/v1/collect', { ...own, body: example('/v1/collect', 'post') })
+  assert.equal(event.status, 202, event.text)
+  const lines = document['paths']['/v1/collect'].post.requestBody.content['application/x-ndjson'].example
+  const headers = { 'content-type': 'application/x-ndjson' }
+  assert.equal((await api.ask('POST', '/v1/collect', { ...own, body: lines, headers })).body['accepted'], 2)
+  const renamed = { ...own, body: example('/v1/datasets/{dataset}', 'patch') }
+  assert.equal((await api.ask('PATCH', '/v1/datasets/page-views', renamed)).status, 200)
+  const suspended = { body: example('/v1/tenants/{id}', 'patch') }
+  assert.equal((await api.ask('PATCH', `/v1/tenants/${own.tenant}`, suspended)).status, 200)
+})
+
 test('the docs are one page and its script, from here alone', async () => {
   assert.deepEqual(
     [(await api.ask('GET', '/docs')).status, (await api.ask('GET', '/docs')).headers.get('location')],
@@ -81,6 +108,12 @@ test('the docs are one page and its script, from here alone', async () => {
   assert.match(page.text, /openapi\.json/)
   const outside = [...page.text.matchAll(/(?:src|href)="(https?:)?\/\/[^"]+"/g)].map(([all]) => all)
   assert.deepEqual(outside, [])
+  // The viewer offers services of its maker unless it is told not to, and the browser holds it to that.
+  for (const off of ['"showDeveloperTools": "never"', '"agent": {', '"mcp": {', '"telemetry": false'])
+    assert.ok(page.text.includes(off), off)
+  const policy = page.headers.get('content-security-policy') ?? ''
+  assert.match(policy, /^default-src 'self';/)
+  assert.doesNotMatch(policy, /https?:|\*/)
   const script = await api.ask('GET', '/docs/js/scalar.js')
   assert.ok(script.status === 200 && script.text.length > 1_000_000)
 })

@@ -1,5 +1,13 @@
 import fastify, { type FastifyInstance } from 'fastify'
 
+/** The browser holds the page to it: nothing is loaded from, or sent to, anywhere else. */
+const FROM_HERE_ALONE = {
+  'content-security-policy':
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+}
+
 /**
  * `/openapi.json` from the routes' own schemas, and `/docs` to read it with: one page and its script,
  * nothing from outside. The script is 5 MB, so its module is loaded when somebody first looks (115 ms
@@ -22,7 +30,7 @@ export function addReferenceRoutes(app: FastifyInstance): void {
   for (const url of ['/docs/', '/docs/js/scalar.js']) {
     app.get(url, { schema: { hide: true } }, async (_request, reply) => {
       const { type, body } = await page(url)
-      return reply.header('content-type', type).header('x-content-type-options', 'nosniff').send(body)
+      return reply.headers({ ...FROM_HERE_ALONE, 'content-type': type }).send(body)
     })
   }
 }
@@ -32,7 +40,17 @@ async function openPages(): Promise<FastifyInstance> {
   const pages = fastify()
   await pages.register(reference, {
     routePrefix: '/docs',
-    configuration: { url: '/openapi.json', pageTitle: 'Pulse', withDefaultFonts: false, hideClientButton: true },
+    configuration: {
+      url: '/openapi.json',
+      pageTitle: 'Pulse',
+      withDefaultFonts: false,
+      hideClientButton: true,
+      // The viewer's offers to take the document elsewhere: nothing here leaves the machine.
+      showDeveloperTools: 'never',
+      agent: { disabled: true },
+      mcp: { disabled: true },
+      telemetry: false,
+    },
   })
   return pages
 }

@@ -23,8 +23,14 @@ export const DatasetWithFacts = Type.Object({
   location: nullable(Type.String()),
 })
 export const DatasetPage = pageOf(DatasetWithFacts)
-export const CreateDataset = closed({ slug: Slug, name: Name, schema_uri: Uri })
-export const PatchDataset = closed({ name: Type.Optional(Name), schema_uri: Type.Optional(Uri) }, { minProperties: 1 })
+export const CreateDataset = closed(
+  { slug: Slug, name: Name, schema_uri: Uri },
+  { examples: [{ slug: 'page-views', name: 'Page views', schema_uri: 'https://example.com/schemas/page-view' }] },
+)
+export const PatchDataset = closed(
+  { name: Type.Optional(Name), schema_uri: Type.Optional(Uri) },
+  { minProperties: 1, examples: [{ name: 'Views of pages' }] },
+)
 export const DatasetQuery = closed(PAGE_QUERY)
 
 export const PreviewQuery = closed({

@@ -40,6 +40,44 @@ const ADDED: Readonly<
   },
 }
 
+const CLASS = 'https://ns.azothedge.com/pdm/class/interaction-event'
+const uri = (name: string): string => `https://example.com/${name}`
+const PLACE = { type: 'object', properties: { city: { type: 'string' }, country: { type: 'string' } } }
+
+/** What the reference shows as the body that makes one, without `$ref`: viewers follow one in an example, too. */
+const EXAMPLES: Readonly<Record<EntityKind, object>> = {
+  class: {
+    uri: uri('classes/visit'),
+    title: 'Visit',
+    definition: {
+      type: 'object',
+      properties: { timestamp: { type: 'string', format: 'date-time' } },
+      required: ['timestamp'],
+    },
+  },
+  datatype: { uri: uri('datatypes/place'), title: 'Place', definition: PLACE },
+  field_group: {
+    uri: uri('field-groups/visitor'),
+    title: 'Visitor',
+    class_uri: CLASS,
+    definition: { type: 'object', properties: { visitor: { type: 'string' }, campaign: { type: 'string' } } },
+  },
+  schema: {
+    uri: uri('schemas/page-view'),
+    title: 'Page view',
+    class_uri: CLASS,
+    field_group_uris: [uri('field-groups/visitor')],
+    definition: { type: 'object', properties: { page: { type: 'string' } }, required: ['page'] },
+  },
+  descriptor: {
+    uri: uri('descriptors/page-view-visitor'),
+    title: 'Who looked',
+    schema_uri: uri('schemas/page-view'),
+    kind: 'identity',
+    pointer: '/visitor',
+  },
+}
+
 /** The schemas of one kind's routes. */
 export function entitySchemas(kind: EntityKind) {
   const { asked, answered } = ADDED[kind]
@@ -59,20 +97,23 @@ export function entitySchemas(kind: EntityKind) {
   return {
     document,
     page: pageOf(document),
-    create: closed({
-      uri: Uri,
-      title: Name,
-      ...asked,
-      // A descriptor says what it says in kind and pointer; a definition of its own is optional.
-      definition: kind === 'descriptor' ? Type.Optional(Definition) : Definition,
-      supersedes: Type.Optional(Uri),
-    }),
+    create: closed(
+      {
+        uri: Uri,
+        title: Name,
+        ...asked,
+        // A descriptor says what it says in kind and pointer; a definition of its own is optional.
+        definition: kind === 'descriptor' ? Type.Optional(Definition) : Definition,
+        supersedes: Type.Optional(Uri),
+      },
+      { examples: [EXAMPLES[kind]] },
+    ),
   }
 }
 
 export const PatchEntity = closed(
   { title: Type.Optional(Name), definition: Type.Optional(Definition), status: Type.Optional(Status) },
-  { minProperties: 1 },
+  { minProperties: 1, examples: [{ status: 'published' }] },
 )
 export const EntityQuery = closed({
   ...PAGE_QUERY,

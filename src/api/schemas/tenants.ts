@@ -13,9 +13,12 @@ export const TenantDocument = Type.Object({
   updated_at: Time,
 })
 export const TenantPage = pageOf(TenantDocument)
-export const CreateTenant = closed({ slug: Slug, name: Name, metadata: Type.Optional(Metadata) })
+export const CreateTenant = closed(
+  { slug: Slug, name: Name, metadata: Type.Optional(Metadata) },
+  { examples: [{ slug: 'acme', name: 'Acme' }] },
+)
 export const PatchTenant = closed(
   { name: Type.Optional(Name), metadata: Type.Optional(Metadata), status: Type.Optional(Status) },
-  { minProperties: 1 },
+  { minProperties: 1, examples: [{ status: 'suspended' }] },
 )
 export const TenantQuery = closed({ ...PAGE_QUERY, slug: Type.Optional(Type.String({ maxLength: 200 })) })
