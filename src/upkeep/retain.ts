@@ -20,12 +20,16 @@ export async function retainDeadLetters(store: Store, keepDays: number): Promise
   return dropped.map((row) => row.name)
 }
 
-/** Deletes flushes that nothing names any more, at most `atMost` a call. Answers how many. */
+/** Deletes flushes that nothing names any more, `atMost` a transaction, until none is left. Answers how many. */
 export async function pruneFlushes(store: Store, keepDays: number, atMost = 10_000): Promise<number> {
-  const [row] = await store.asSystem((sql) =>
-    sql.query<{ gone: string }>('SELECT public.flushes_prune($1, $2) AS gone', [keepDays, atMost]),
-  )
-  return Number(row?.gone ?? 0)
+  for (let gone = 0; ;) {
+    const [row] = await store.asSystem((sql) =>
+      sql.query<{ gone: string }>('SELECT public.flushes_prune($1, $2) AS gone', [keepDays, atMost]),
+    )
+    const more = Number(row?.gone ?? 0)
+    gone += more
+    if (more < atMost) return gone
+  }
 }
 
 /** Notes how far every partition is settled now: what the next function looks back at. */
@@ -49,6 +53,7 @@ interface Due {
   readonly markedAt: string
 }
 
+/** Asked of the bus at once. */
 const PARTITIONS = 500
 
 /**
@@ -61,7 +66,26 @@ export async function deleteSettledRecords(
   bus: Pick<Bus, 'admin'>,
   retentionHours: number,
 ): Promise<number> {
-  const due = await settledBefore(store, retentionHours)
+  let partitions = 0
+  let fault: unknown
+  // All that is due, page by page: a bus whose later partitions never had their turn would fill up.
+  for (let after: Due | undefined, isMore = true; isMore;) {
+    const due = await settledBefore(store, retentionHours, after)
+    after = due.at(-1)
+    const done = await forget(store, bus, due)
+    isMore = due.length === PARTITIONS && (done.fault === undefined || done.partitions > 0) // a bus that is away is not asked on
+    partitions += done.partitions
+    fault ??= done.fault
+  }
+  if (fault !== undefined) throw fault
+  return partitions
+}
+
+async function forget(
+  store: Store,
+  bus: Pick<Bus, 'admin'>,
+  due: readonly Due[],
+): Promise<{ partitions: number; fault: unknown }> {
   const topics = new Map(
     (await bus.admin.describeTopics([...new Set(due.map((of) => of.topic))])).map((topic) => [topic.name, topic]),
   )
@@ -85,18 +109,18 @@ export async function deleteSettledRecords(
   await noteDeleted(store, [...deleted, ...absent])
   for (const { topic, partition, beforeOffset } of deleted)
     announce('upkeep.records.deleted', { topic, partition, beforeOffset })
-  if (fault !== undefined) throw fault
-  return deleted.length
+  return { partitions: deleted.length, fault }
 }
 
-async function settledBefore(store: Store, retentionHours: number): Promise<Due[]> {
+async function settledBefore(store: Store, retentionHours: number, after: Due | undefined): Promise<Due[]> {
   const rows = await store.asSystem((sql) =>
     sql.query<{ topic_id: string; topic: string; partition: number; next_offset: string; at: string }>(
       `SELECT DISTINCT ON (m.topic_id, m.partition) m.topic_id, s.topic, m.partition, m.next_offset, m.at::text AS at
        FROM public.settled_marks m JOIN public.source_partitions s USING (topic_id, partition)
        WHERE m.at <= clock_timestamp() - make_interval(secs => $1) AND m.next_offset > s.deleted_below
+         AND ($3::uuid IS NULL OR (m.topic_id, m.partition) > ($3, $4::int))
        ORDER BY m.topic_id, m.partition, m.at DESC LIMIT $2`,
-      [retentionHours * 3600, PARTITIONS],
+      [retentionHours * 3600, PARTITIONS, after?.topicId ?? null, after?.partition ?? 0],
     ),
   )
   return rows.map((row) => ({

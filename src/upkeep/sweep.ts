@@ -10,7 +10,7 @@ interface SweepOptions {
   readonly signal?: AbortSignal
 }
 
-const BATCH = 100
+const BATCH = 100 // asked for at once
 
 /**
  * One turn of the sweeper: condemns intents that are too old, and deletes the files of those whose
@@ -20,23 +20,32 @@ const BATCH = 100
  */
 export async function sweep(store: Store, objects: ObjectStore, options: SweepOptions = {}): Promise<number> {
   await store.asSystem((sql) => sql.query('SELECT public.intents_condemn($1)', [options.maxAgeSeconds ?? 900]))
-  const due = await store.asSystem((sql) =>
-    sql.query<{ flush_id: string; tenant_id: string }>('SELECT * FROM public.intents_to_sweep($1, $2)', [
-      options.againAfterSeconds ?? 60,
-      BATCH,
-    ]),
-  )
-  const faults: unknown[] = []
+  const failed = new Set<string>()
+  let fault: unknown
   let files = 0
-  for (const { flush_id: flushId, tenant_id: tenantId } of due) {
-    if (options.signal?.aborted === true) break
-    try {
-      files += await sweepOne(store, objects, tenantId, flushId)
-    } catch (error) {
-      faults.push(error)
+  // All that is due, however many a lake that was away has left; those that fail stand in nobody's way.
+  for (let isMore = true; isMore && failed.size < BATCH;) {
+    const due = await store.asSystem((sql) =>
+      sql.query<{ flush_id: string; tenant_id: string }>('SELECT * FROM public.intents_to_sweep($1, $2)', [
+        options.againAfterSeconds ?? 60,
+        BATCH + failed.size,
+      ]),
+    )
+    const next = due.filter((row) => !failed.has(row.flush_id))
+    isMore = next.length >= BATCH
+    for (const { flush_id: flushId, tenant_id: tenantId } of next) {
+      if (options.signal?.aborted === true) isMore = false
+      else
+        await sweepOne(store, objects, tenantId, flushId).then(
+          (count) => void (files += count),
+          (error: unknown) => {
+            failed.add(flushId)
+            fault ??= error
+          },
+        )
     }
   }
-  if (faults.length > 0) throw faults[0]
+  if (fault !== undefined) throw fault
   return files
 }
 

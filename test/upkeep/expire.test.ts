@@ -57,3 +57,16 @@ test("one tenant's many files do not keep another's waiting", async (t) => {
   assert.ok(removed.includes('mine'))
   assert.equal(removed.length, 501)
 })
+
+test('every tenant has its turn, however many have something due and whatever fails', async (t) => {
+  const { store, admin } = await openGround(t)
+  await admin.query(
+    `WITH made AS (INSERT INTO tenants (id, slug, name, status)
+       SELECT gen_random_uuid(), 'many' || i, 'T', 'active' FROM generate_series(1, 450) i RETURNING id)
+     INSERT INTO expired_files SELECT 'file:///' || id, id, now() - interval '1 s' FROM made`,
+  )
+  const [first] = await admin.query<{ id: string }>('SELECT tenant_id AS id FROM expired_files ORDER BY 1 LIMIT 1')
+  const { objects, removed } = removing((location) => location === `file:///${first?.id}`)
+  await assert.rejects(expireFiles(store, objects), /no:/)
+  assert.equal(removed.length, 449)
+})

@@ -82,6 +82,23 @@ test('a partition whose records cannot be deleted now keeps no other waiting', a
   assert.equal(await deleteSettledRecords(store, second.bus, 24), 1)
 })
 
+test('every partition has its turn, however many have records to forget', async (t) => {
+  const { store, admin, tenant } = await openGround(t)
+  await admin.query(
+    `INSERT INTO source_partitions (topic_id, partition, topic, tenant_id, next_offset)
+     SELECT md5(i::text)::uuid, p, 'topic' || i, $1, 50 FROM generate_series(1, 300) i, generate_series(0, 3) p`,
+    [await tenant()],
+  )
+  await markSettled(store)
+  await admin.query(`UPDATE settled_marks SET at = at - interval '2 days'`)
+  const ids = await admin.query<{ topic: string; id: string }>(
+    'SELECT DISTINCT topic, topic_id AS id FROM source_partitions',
+  )
+  const { bus, deleted } = recording(new Map(ids.map(({ topic, id }) => [topic, id])))
+  assert.equal(await deleteSettledRecords(store, bus, 24), 1200)
+  assert.equal(new Set(deleted.map((of) => `${of.topic}/${of.partition}`)).size, 1200)
+})
+
 test('dead letters are kept their days and then dropped by day, and the days ahead are there', async (t) => {
   const ground = await openGround(t)
   const dataset = await ground.dataset(await ground.tenant())
@@ -141,7 +158,7 @@ test('flushes are forgotten when nothing can name them any more, with their tota
   await commitFlush(ground.store, await flushOf(ground, dataset, worker, { to: 'm1', nextOffset: 2 }))
   await ground.admin.query(`UPDATE flushes SET committed_at = committed_at - interval '31 days'`)
   await commitFlush(ground.store, await flushOf(ground, dataset, worker, { from: 'm1', nextOffset: 4 }))
-  assert.equal(await pruneFlushes(ground.store, 30), 1)
+  assert.equal(await pruneFlushes(ground.store, 30, 1), 1, 'in as many transactions as it takes')
   assert.equal(await pruneFlushes(ground.store, 30), 0)
   assert.equal((await ground.admin.query('SELECT FROM flush_totals')).length, 1)
 })

@@ -80,7 +80,8 @@ test('a flush that was condemned cannot commit, and one that committed is not sw
   await commitFlush(ground.store, intime)
   await age()
   await sweep(ground.store, objects)
-  assert.deepEqual(await commitFlush(ground.store, { ...late, datasets: [] }), { kind: 'condemned' })
+  const sources = late.sources.map((of) => ({ ...of, flushes: of.flushes + 1 })) // it knows of the one that was in time
+  assert.deepEqual(await commitFlush(ground.store, { ...late, sources, datasets: [] }), { kind: 'condemned' })
   await worker.member.leave()
   await sweep(ground.store, objects)
   assert.deepEqual(
@@ -116,4 +117,19 @@ test('an intent whose files cannot be deleted now waits, and others do not wait 
   await assert.rejects(sweep(ground.store, stubborn), /the disk says no/)
   assert.equal((await files()).length, 2)
   assert.equal(await sweep(ground.store, objects), 2)
+})
+
+test('one turn takes all that a lake which was away has left behind', async (t) => {
+  const { ground, objects, tenantId, location, files, write } = await prepare(t)
+  await ground.admin.query(
+    `INSERT INTO flush_intents (flush_id, tenant_id, locations, condemned_at)
+     SELECT gen_random_uuid(), $1, ARRAY[$2], now() - interval '1 hour' FROM generate_series(1, 250)`,
+    [tenantId, location],
+  )
+  const [last] = await ground.admin.query<{ id: string }>('SELECT flush_id AS id FROM flush_intents LIMIT 1')
+  await ground.admin.query('UPDATE flush_intents SET condemned_at = now() WHERE flush_id = $1', [last?.id])
+  await write(last?.id ?? '')
+  assert.equal(await sweep(ground.store, objects), 2)
+  assert.deepEqual(await files(), [])
+  assert.deepEqual(await ground.admin.query('SELECT FROM flush_intents WHERE swept_at IS NULL'), [])
 })
