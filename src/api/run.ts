@@ -41,6 +41,7 @@ export async function runApi(settings: Settings): Promise<RunningProcess> {
           url: databaseUrl,
           poolSize: settings.databasePoolSize,
           applicationName: 'pulse-api',
+          leaseSeconds: settings.leaseSeconds,
           acquireMs: ACQUIRE_MS,
           timeoutMs: STORE_TIMEOUT_MS,
           openMs: 0,

@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import { limitsBeside } from './transaction.ts'
 
 /**
  * The roles of a server, made before the migrations because they belong to the server and not to
@@ -50,9 +51,9 @@ export async function ensureRoles(client: Client, options: RoleOptions): Promise
   }
   if (!mayCreate) return
   if (self?.super !== true) await client.query('GRANT pulse_definer TO CURRENT_USER')
-  const leaseMs = (options.leaseSeconds ?? 6) * 1000
-  await client.query(`ALTER ROLE pulse_app SET lock_timeout = ${Math.round(leaseMs / 3)}`)
-  await client.query(`ALTER ROLE pulse_app SET idle_in_transaction_session_timeout = ${Math.round((leaseMs * 2) / 3)}`)
+  const { lockMs, idleMs } = limitsBeside(options.leaseSeconds ?? 6)
+  await client.query(`ALTER ROLE pulse_app SET lock_timeout = ${lockMs}`)
+  await client.query(`ALTER ROLE pulse_app SET idle_in_transaction_session_timeout = ${idleMs}`)
 }
 
 /** What belongs to the database itself and is not copied with a template: nobody but the owner makes temporary tables. */

@@ -36,6 +36,8 @@ interface StoreOptions {
   readonly acquireMs?: number
   /** For a transaction that names none. Default 30 s. */
   readonly timeoutMs?: number
+  /** Transactions end their waits well within it, whatever lease the role was made for. */
+  readonly leaseSeconds?: number
   /** How long opening keeps trying while Postgres is away. Default 30 s. */
   readonly openMs?: number
   /** Postgres went away, said once until it is back. */
@@ -112,7 +114,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const onLost = (error: Error): void => noteAway(error)
     client.on('error', onLost) // the query under way reports it; without a listener it would end the process
     try {
-      return await run(client, { signal, deadlineMs })
+      return await run(client, { signal, deadlineMs, leaseSeconds: options.leaseSeconds })
     } finally {
       client.off('error', onLost)
     }

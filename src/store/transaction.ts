@@ -17,7 +17,18 @@ export interface Bounds {
   readonly signal: AbortSignal | undefined
   /** On the clock of `performance.now()`. */
   readonly deadlineMs: number
+  /** How long a worker that says nothing stays the owner of what it has; undefined: the role's own limits hold. */
+  readonly leaseSeconds: number | undefined
 }
+
+/**
+ * How long a transaction may wait for a lock, and stand idle, beside leases of so many seconds: well within one, so
+ * that a worker that was stopped in the middle never holds its successor up.
+ */
+export const limitsBeside = (leaseSeconds: number): { readonly lockMs: number; readonly idleMs: number } => ({
+  lockMs: Math.round((leaseSeconds * 1000) / 3),
+  idleMs: Math.round((leaseSeconds * 2000) / 3),
+})
 
 /**
  * Both settings end with the transaction. Without a tenant the empty string is bound all the same:
@@ -25,6 +36,8 @@ export interface Bounds {
  * on at the server when its client has given up.
  */
 const BIND = `SELECT set_config('app.current_tenant_id', $1, true), set_config('statement_timeout', $2, true)`
+/** The role has such limits, too, by the lease of whoever migrated; this is the lease of this process. */
+const BIND_LEASE = `${BIND}, set_config('lock_timeout', $3, true), set_config('idle_in_transaction_session_timeout', $4, true)`
 
 /**
  * One transaction on a connection that nobody else uses: BEGIN, the tenant and the first statement
@@ -41,7 +54,7 @@ export async function transact<T>(
   const guard = guarded(client, bounds)
   let open = true
   try {
-    const opened = begin(client, tenantId, guard.leftMs)
+    const opened = begin(client, tenantId, guard.leftMs, bounds)
     const sql: Sql = {
       query<R>(text: string, values: readonly unknown[] = []): Promise<R[]> {
         if (!open)
@@ -90,7 +103,7 @@ export async function transactOnce<R>(
 ): Promise<R[]> {
   const guard = guarded(client, bounds)
   try {
-    const opened = begin(client, tenantId, guard.leftMs)
+    const opened = begin(client, tenantId, guard.leftMs, bounds)
     const answered = client.query(text, [...values])
     answered.catch(() => {}) // awaited below, after COMMIT
     const ended = await settle(client.query('COMMIT'), guard)
@@ -104,8 +117,16 @@ export async function transactOnce<R>(
   }
 }
 
-function begin(client: PoolClient, tenantId: string, leftMs: number): Promise<unknown> {
-  const opened = Promise.all([client.query('BEGIN'), client.query(BIND, [tenantId, String(leftMs)])])
+function begin(client: PoolClient, tenantId: string, leftMs: number, { leaseSeconds }: Bounds): Promise<unknown> {
+  const bound = [tenantId, String(leftMs)]
+  if (leaseSeconds !== undefined) {
+    const { lockMs, idleMs } = limitsBeside(leaseSeconds)
+    bound.push(String(lockMs), String(idleMs))
+  }
+  const opened = Promise.all([
+    client.query('BEGIN'),
+    client.query(leaseSeconds === undefined ? BIND : BIND_LEASE, bound),
+  ])
   opened.catch(() => {}) // reported by whoever awaits it, after the statements behind it
   return opened
 }

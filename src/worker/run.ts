@@ -72,6 +72,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
           url: databaseUrl,
           poolSize: settings.databasePoolSize,
           applicationName: 'pulse-worker',
+          leaseSeconds: settings.leaseSeconds,
           openMs: 0,
           onAway: postgresAway,
           onBack: postgresBack,

@@ -178,3 +178,16 @@ test("a whole transaction in one round trip commits, fails with the server's ver
   assert.deepEqual(await sql('admin').query('SELECT n FROM notes'), [{ n: 1 }])
   await store.ping(1_000)
 })
+
+test('waits for locks and idle transactions end within the lease of this process, whatever the role was made for', async (t) => {
+  const { appUrl } = await withPostgres(t)
+  await using store = await openStore({ url: appUrl, poolSize: 2, applicationName: 'test', leaseSeconds: 1.5 })
+  const asked = `SELECT current_setting('lock_timeout') AS lock, current_setting('idle_in_transaction_session_timeout') AS idle`
+  const tenantId = '01900000-0000-7000-8000-000000000001'
+  const answers = [
+    await store.asSystem((sql) => sql.query(asked)),
+    await store.asTenant(tenantId, (sql) => sql.query(asked)),
+    await store.callAsTenant(tenantId, asked),
+  ]
+  for (const rows of answers) assert.deepEqual(rows, [{ lock: '500ms', idle: '1s' }])
+})
