@@ -152,3 +152,48 @@ test('a worker that stops on request gives its share back at once, not after a l
   await settle(system, clients, 'after a graceful stop')
   assert.ok(Date.now() - leftAt < 15_000, 'the share lay idle until its lease was over')
 })
+
+test('two workers with partitions of the same tenants commit to the same tables, through kills and pauses, without loss or double', async (t) => {
+  const luck = chance()
+  t.diagnostic(`seed ${luck.seed} (TEST_SEED repeats it)`)
+  await using system = await bootPulse({
+    PULSE_TOPIC_PARTITIONS: '4',
+    PULSE_FLUSH_SECONDS: '0.2',
+    PULSE_LEASE_SECONDS: String(LEASE_SECONDS),
+  })
+  const places: Place[] = []
+  for (let tenant = 0; tenant < 3; tenant += 1) places.push(await makePlace(system.baseUrl, DEFINITION))
+  const second = await addWorker(t, system)
+  const topicsOf = async (healthPort: number): Promise<string[]> => {
+    const answer = await fetch(`http://127.0.0.1:${healthPort}/partitions`)
+    return ((await answer.json()) as { topic: string }[]).map(({ topic }) => topic)
+  }
+  await until('both to read partitions of one tenant', async () => {
+    const [mine, others] = await Promise.all([
+      topicsOf(Number(system.env['PULSE_WORKER_HEALTH_PORT'])),
+      topicsOf(second.healthPort),
+    ])
+    return mine.length + others.length >= 12 && mine.some((topic) => others.includes(topic))
+  })
+  const { clients, stop } = load(system, places)
+  await sleep(2_000) // both commit to each table, five times a second
+
+  const first = await until('the first worker to run', () => system.pid('worker'))
+  process.kill(first, 'SIGSTOP')
+  await sleep(LEASE_SECONDS * 1_000 + luck.between(500, 1_500))
+  process.kill(first, 'SIGCONT')
+  await sleep(luck.between(500, 1_500))
+  system.kill9('worker')
+  await sleep(luck.between(500, 2_000))
+  process.kill(second.child.pid ?? 0, 'SIGSTOP')
+  await sleep(luck.between(200, LEASE_SECONDS * 1_000))
+  process.kill(second.child.pid ?? 0, 'SIGCONT')
+  await sleep(luck.between(300, 1_000))
+  second.child.kill('SIGKILL')
+  await sleep(luck.between(300, 1_000))
+
+  await stop()
+  const rows = await settle(system, clients, `seed ${luck.seed}`)
+  t.diagnostic(`${rows} rows over ${places.length} tenants of 4 partitions`)
+  assert.ok(rows > 500, 'too little was sent for this to prove anything')
+})
