@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { readSettings, settingsHelp, type Loaded } from './config/index.ts'
 import { sentenceOf, serveRole, settingsBeside, type Role } from './start/index.ts'
 
-enableCompileCache() // most of a start is compiling: measured in docs/reference/startup.md
+enableCompileCache() // most of a start is compiling: measured in docs/operate/performance.md
 
 const write = (text: string): void => void process.stdout.write(text)
 

@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { test } from 'node:test'
+import { SETTINGS } from '../src/config/settings.ts'
+import { PROBLEMS } from '../src/problems/index.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
@@ -60,13 +62,67 @@ test('every npm command that the papers name exists', async () => {
 })
 
 test('every `pulse` command that the papers name exists', async () => {
-  const commands = new Set(['start', 'api', 'worker', 'bus', 'migrate', 'demo', 'canary', 'doctor'])
+  const help = execFileSync(process.execPath, [join(root, 'bin/pulse.mjs'), '--help'], { encoding: 'utf8' })
+  const commands = new Set([...help.matchAll(/^ {2}([a-z]+)(?: \[options\])? {2,}/gm)].map(([, command]) => command))
   const missing: string[] = []
+  let checked = 0
   for (const page of pages) {
-    for (const [, command = ''] of (await textOf(page)).matchAll(/`(?:npx )?pulse ([a-z]+)/g))
+    for (const [, command = ''] of (await textOf(page)).matchAll(/(?:`(?:npx )?pulse|npm run pulse) ([a-z]+)/g)) {
+      checked += 1
       if (!commands.has(command)) missing.push(`${page}: pulse ${command}`)
+    }
   }
   assert.deepEqual(missing, [])
+  assert.ok(commands.size >= 6 && checked > 10, `${checked} looked up in ${[...commands].join(', ')}`)
+})
+
+/** An example in a comment, and what the embedded PostgreSQL's keeper is told by the process that starts it. */
+const NO_SETTINGS = new Set(['PULSE_X', 'PULSE_KEEPER_REMOVES'])
+
+test('every setting that the papers or a sentence of the source name exists', async () => {
+  const names = new Set(
+    Object.entries(SETTINGS).flatMap(([name, { secret }]) => (secret ? [name, `${name}_FILE`] : [name])),
+  )
+  const missing: string[] = []
+  for (const path of tree.filter((path) => path.endsWith('.md') || /^(src|bin)\//.test(path))) {
+    for (const [name] of (await textOf(path)).matchAll(/\bPULSE_[A-Z0-9_]*[A-Z0-9]\b/g))
+      if (!names.has(name) && !NO_SETTINGS.has(name)) missing.push(`${path}: ${name}`)
+  }
+  assert.deepEqual(missing, [])
+})
+
+test('every code that the papers put beside a status has that status', async () => {
+  const wrong: string[] = []
+  let checked = 0
+  for (const page of pages) {
+    for (const [said, status, code = ''] of (await textOf(page)).matchAll(/\b([45]\d\d) `([a-z_]+)`/g)) {
+      checked += 1
+      const problem = (PROBLEMS as Record<string, { status: number } | undefined>)[code]
+      if (problem?.status !== Number(status)) wrong.push(`${page}: ${said}`)
+    }
+  }
+  assert.deepEqual(wrong, [])
+  assert.ok(checked >= 5, `${checked} codes checked`)
+})
+
+/** PostgreSQL's own, which only the papers use. */
+const POSTGRES = new Set(['convert_from', 'pg_dump'])
+
+test('every name with an underscore or a dot that the papers quote occurs in the source', async () => {
+  const source = (
+    await Promise.all(tree.filter((path) => /^(src|test|bench|scripts)\//.test(path)).map((path) => textOf(path)))
+  ).join('\n')
+  const words = new Set(source.match(/[a-z0-9]+(?:[._][a-z0-9]+)+/g))
+  const unknown: string[] = []
+  let checked = 0
+  for (const page of pages) {
+    for (const [, name = ''] of (await textOf(page)).matchAll(/`([a-z]+(?:[._][a-z]+)+)`/g)) {
+      checked += 1
+      if (!words.has(name) && !POSTGRES.has(name)) unknown.push(`${page}: ${name}`)
+    }
+  }
+  assert.deepEqual(unknown, [])
+  assert.ok(checked > 100, `${checked} names checked`)
 })
 
 test('every source path that the papers name exists', async () => {

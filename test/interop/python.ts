@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -10,20 +10,25 @@ const cache = resolve(here, '../../.cache')
 
 /**
  * The Python of a virtual environment with the foreign engines, made at the first use and kept in `.cache/`
- * under a name that follows the requirements. Fails, never skips, where Python or the packages are not to be had.
+ * under a name that follows the requirements; of several that make it at once, one's is kept. Fails, never skips,
+ * where Python or the packages are not to be had.
  */
-async function foreignPython(): Promise<string> {
+export async function foreignPython(): Promise<string> {
   const requirements = join(here, 'requirements.txt')
   const version = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12)
   const home = join(cache, `interop-${version}`)
   const python = join(home, 'bin/python')
   if (existsSync(join(home, 'ready'))) return python
   mkdirSync(cache, { recursive: true })
-  await run('python3', ['-m', 'venv', '--clear', home])
-  await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements], {
-    timeout: 600_000,
-  })
-  writeFileSync(join(home, 'ready'), '') // a half-made environment is made again
+  const draft = `${home}.${process.pid}`
+  await run('python3', ['-m', 'venv', '--clear', draft])
+  const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]
+  await run(join(draft, 'bin/python'), install, { timeout: 600_000 })
+  writeFileSync(join(draft, 'ready'), '') // a half-made environment is made again
+  if (!existsSync(join(home, 'ready'))) {
+    rmSync(home, { recursive: true, force: true })
+    renameSync(draft, home)
+  } else rmSync(draft, { recursive: true, force: true })
   return python
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { call, makePlace, type Place } from '../kit/api.ts'
@@ -9,17 +9,18 @@ import { EVERY_TYPE, everyTypeAt } from '../kit/every-type.ts'
 import { withPostgres, type TestPostgres } from '../kit/postgres.ts'
 import { bootPulse, type System } from '../kit/system.ts'
 import { until } from '../kit/until.ts'
+import { foreignPython } from './python.ts'
 
 /**
  * What was sent over HTTP, as engines that share no code with the writer read it from the lake: value by
  * value, every type, every event. Needs Python 3.11; the readers are installed once, into `.cache/`.
  */
 const run = promisify(execFile)
-const root = resolve(import.meta.dirname, '../..')
-const venv = join(root, '.cache/interop')
+const here = import.meta.dirname
 const EVENTS = 400
-const PASSWORD = 'reader'
 
+let python: string
+let page: string
 let system: System
 let postgres: TestPostgres
 let place: Place
@@ -28,9 +29,10 @@ const closing: (() => unknown)[] = []
 
 before(
   async () => {
-    await installReaders()
+    python = await foreignPython()
+    page = await readFile(join(here, '../../docs/operate/reading.md'), 'utf8')
     postgres = await withPostgres({ after: (close: () => unknown) => void closing.unshift(close) })
-    await postgres.sql('admin').query(`ALTER ROLE pulse_reader LOGIN PASSWORD '${PASSWORD}'`)
+    await postgres.sql('admin').query(blockOf("The reader's password", 'sql'))
     system = await bootPulse({
       PULSE_DATABASE_URL: postgres.appUrl,
       PULSE_ADMIN_DATABASE_URL: postgres.adminUrl,
@@ -51,14 +53,31 @@ after(
   { timeout: 60_000 },
 )
 
-async function installReaders(): Promise<void> {
-  const done = join(venv, 'installed-0.12.0-1.5.5')
-  if (existsSync(done)) return
-  await run('python3', ['-m', 'venv', venv], { timeout: 60_000 })
-  await run(join(venv, 'bin/pip'), ['install', '-q', '-r', join(import.meta.dirname, 'requirements.txt')], {
-    timeout: 300_000,
-  })
-  await run('touch', [done])
+/** The first block of code under a heading of docs/operate/reading.md. */
+function blockOf(heading: string, language: string): string {
+  const section = page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
+  const block = new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``).exec(section)?.[1]
+  assert.ok(block !== undefined, `the page has no ${language} under ${heading}`)
+  return block
+}
+
+/** The page's example with this run's places in place of those that a reader is told to replace. */
+async function exampleOf(heading: string, language: string): Promise<string> {
+  const { hostname, port, pathname } = new URL(postgres.adminUrl)
+  const [namespace = ''] = String((await dataset())['table']).split('.')
+  const places: [string, string][] = [
+    ['localhost:5432/pulse', `${hostname}:${port}${pathname}`],
+    ['host=localhost port=5432 dbname=pulse', `host=${hostname} port=${port} dbname=${pathname.slice(1)}`],
+    ['pulse_0190a5b1c2d37e4f8a9b0c1d2e3f4a5b', namespace],
+    ['earthquakes', place.dataset],
+  ]
+  return places.reduce((text, [told, here]) => text.replaceAll(told, here), blockOf(heading, language))
+}
+
+async function python3(args: readonly string[], input: string): Promise<string> {
+  const running = run(python, args, { timeout: 120_000, maxBuffer: 1 << 28, encoding: 'utf8' })
+  running.child.stdin?.end(input)
+  return String((await running).stdout)
 }
 
 async function send(from: number, count: number): Promise<void> {
@@ -80,13 +99,9 @@ async function dataset(): Promise<Record<string, unknown>> {
 
 async function readTable(): Promise<typeof read> {
   const url = new URL(postgres.adminUrl)
-  const uri = `pulse_reader:${PASSWORD}@${url.host}${url.pathname}`
+  const uri = `pulse_reader:choose-one@${url.host}${url.pathname}`
   const [namespace = '', name = ''] = String((await dataset())['table']).split('.')
-  const { stdout } = await run(join(venv, 'bin/python'), [join(import.meta.dirname, 'read.py'), uri, namespace, name], {
-    timeout: 120_000,
-    maxBuffer: 1 << 28,
-  })
-  return JSON.parse(stdout) as typeof read
+  return JSON.parse(await python3([join(here, 'read.py'), uri, namespace, name], '')) as typeof read
 }
 
 /** An instant as microseconds since 1970, digits beyond the millisecond kept. */
@@ -132,4 +147,23 @@ test('both readers see one id and one source for each row', () => {
     assert.equal(new Set(rows.map((row) => row['_event_id'])).size, EVENTS)
     assert.equal(new Set(rows.map((row) => row['_source'])).size, EVENTS)
   }
+})
+
+test('the page about reading the lake: its PyIceberg example runs as it stands', async () => {
+  const said = await python3(['-W', 'ignore', '-'], await exampleOf('PyIceberg', 'python'))
+  const since = Date.parse('2018-02-06T00:00:00Z') * 1_000
+  const expected = read.pyiceberg.filter((row) => Number(row['timestamp']) >= since).length
+  assert.match(said, new RegExp(`^${expected} rows since the 6th`))
+})
+
+test('the page about reading the lake: its DuckDB example runs as it stands', async () => {
+  const days = JSON.parse(await python3([join(here, 'run-page.py')], await exampleOf('DuckDB', 'sql'))) as [
+    string,
+    number,
+  ][]
+  assert.ok(days.length > 1)
+  assert.equal(
+    days.reduce((sum, [, count]) => sum + count, 0),
+    EVENTS,
+  )
 })
