@@ -137,6 +137,15 @@ test('every source path that the papers name exists', async () => {
   assert.deepEqual(missing, [])
 })
 
+test('every room of the house is on the page about rooms', async () => {
+  const page = await textOf('docs/concepts/rooms.md')
+  const rooms = new Set(tree.flatMap((path) => /^src\/([a-z]+)\//.exec(path)?.[1] ?? []))
+  assert.deepEqual(
+    [...rooms].filter((room) => !page.includes(`\`${room}\``)),
+    [],
+  )
+})
+
 test('the journey in the README is eight files', async () => {
   const journey = (await textOf('README.md')).split('## The journey of an event')[1]?.split('\n## ')[0] ?? ''
   assert.equal([...journey.matchAll(/\]\((src\/[\w/.-]+)\)/g)].length, 8)
