@@ -38,8 +38,14 @@ export function abandonRows(draft: Draft, left: DatasetLeft): Written {
 }
 
 /** The flush will never commit. Where Postgres does not answer, the sweeper finds the intent in its own time. */
-export async function abandon(parts: FlushParts, tenantId: string, flushId: string): Promise<void> {
-  await parts.record.abandon(tenantId, flushId).catch((error: unknown) => parts.onAway(error, 0))
+export async function abandon(
+  parts: FlushParts,
+  tenantId: string,
+  flushId: string,
+  written: Iterable<Written | undefined>,
+): Promise<void> {
+  const locations = [...written].flatMap((one) => one?.table?.location ?? [])
+  await parts.record.abandon(tenantId, flushId, locations).catch((error: unknown) => parts.onAway(error, 0))
 }
 
 /**

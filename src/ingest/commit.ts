@@ -38,7 +38,7 @@ export async function commit(parts: FlushParts, context: WriteContext, about: Co
   const { orphans } = about
   let { written } = about
   for (let attempt = 1; ; attempt += 1) {
-    if (written.length === 0) return abandon(parts, about.tenantId, context.flushId)
+    if (written.length === 0) return abandon(parts, about.tenantId, context.flushId, [])
     const wanted = commitOf(parts, context.flushId, about.tenantId, written, orphans)
     await parts.point('flush.before_commit')
     const outcome = await patiently(parts, () => parts.record.commit(wanted))
@@ -231,5 +231,5 @@ async function refused(
     if (outcome.kind === 'condemned')
       failed(context.flushId, taken, 'condemned', 'The flush took too long and was given up by the sweeper.', 0)
   }
-  await abandon(parts, about.tenantId, context.flushId)
+  await abandon(parts, about.tenantId, context.flushId, written)
 }

@@ -35,7 +35,7 @@ export async function flush(parts: FlushParts, tenantId: string, takes: readonly
       else released(taken, putBack(parts.buffer, taken))
     }
     if (!parts.signal.aborted) {
-      await abandon(parts, tenantId, context.flushId)
+      await abandon(parts, tenantId, context.flushId, pending.values())
       if (!(error instanceof DatasetLeft) && !isLakeFault(error)) {
         announce('process.defect', { where: 'ingest.flush', detail: messageOf(error), stack: (error as Error).stack })
       }

@@ -39,7 +39,7 @@ export interface FlushRecord {
     readonly locations: readonly string[]
   }): Promise<void>
   /** The flush will never commit: its files are the sweeper's. Changes nothing where it was committed. */
-  abandon(tenantId: string, flushId: string): Promise<void>
+  abandon(tenantId: string, flushId: string, locations: readonly string[]): Promise<void>
   commit(commit: FlushCommit): Promise<CommitOutcome>
   knownIds(tenantId: string, datasetNumber: number, ids: readonly string[]): Promise<ReadonlySet<string>>
 }
@@ -91,7 +91,7 @@ export function openFlushLake(
 export function openFlushRecord(store: Store): FlushRecord {
   return {
     openIntent: (intent) => openIntent(store, intent),
-    abandon: (tenantId, flushId) => abandonIntent(store, { tenantId, flushId }),
+    abandon: (tenantId, flushId, locations) => abandonIntent(store, { tenantId, flushId, locations }),
     commit: (commit) => commitFlush(store, commit),
     knownIds: (tenantId, datasetNumber, ids) => knownIds(store, tenantId, datasetNumber, ids),
   }

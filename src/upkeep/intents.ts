@@ -48,16 +48,27 @@ export async function closeIntent(sql: Sql, flushId: string): Promise<void> {
 
 /**
  * For a writer that has stopped and will not commit: the sweeper takes the files at its next turn
- * instead of waiting for the worker's end. The intent's commit is refused from then on.
+ * instead of waiting for the worker's end. The intent's commit is refused from then on. A writer that
+ * was asleep for so long that its intent was swept and forgotten has written on since: with `locations` given it is
+ * written down again, condemned, so that those files go, too. Changes nothing where the flush was committed.
  */
 export async function abandonIntent(
   store: Store,
-  { tenantId, flushId }: Pick<Intent, 'tenantId' | 'flushId'>,
+  { tenantId, flushId, locations = [] }: Pick<Intent, 'tenantId' | 'flushId'> & Partial<Pick<Intent, 'locations'>>,
 ): Promise<void> {
-  await store.asTenant(tenantId, (sql) =>
-    sql.query(
-      'UPDATE public.flush_intents SET condemned_at = coalesce(condemned_at, clock_timestamp()), worker = NULL WHERE flush_id = $1',
+  await store.asTenant(tenantId, async (sql) => {
+    const condemned = await sql.query(
+      `UPDATE public.flush_intents SET condemned_at = coalesce(condemned_at, clock_timestamp()), worker = NULL
+       WHERE flush_id = $1 RETURNING flush_id`,
       [flushId],
-    ),
-  )
+    )
+    if (condemned.length > 0 || locations.length === 0) return
+    // A statement of its own: a commit that the update waited for is seen by now.
+    await sql.query(
+      `INSERT INTO public.flush_intents (flush_id, tenant_id, locations, condemned_at)
+       SELECT $1, $2, $3, clock_timestamp() WHERE NOT EXISTS (SELECT FROM public.flushes WHERE flush_id = $1)
+       ON CONFLICT DO NOTHING`,
+      [flushId, tenantId, locations],
+    )
+  })
 }

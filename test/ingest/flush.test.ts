@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { uuidv7 } from '../../src/event/index.ts'
 import type { FlushLake, FlushRecord } from '../../src/ingest/index.ts'
 import { LakeFault } from '../../src/lake/index.ts'
+import { sweep } from '../../src/upkeep/index.ts'
 import { assertBalanced, at, openCarriage, recordOf, type Carriage, type Place } from '../kit/carriage.ts'
 import { until } from '../kit/until.ts'
 
@@ -375,4 +376,27 @@ test('a commit that Postgres acknowledged and then lost is noticed by the next o
   assert.deepEqual(await numbers(carriage, place), upTo(10))
   assert.equal(fenced.length, 1)
   assertBalanced(ingest)
+})
+
+test('a worker that slept until its flush was swept and forgotten leaves no file behind when it wakes', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const forget = () => carriage.pg.sql('admin').query('DELETE FROM flush_intents')
+  let slept = 0
+  const ingest = await carriage.start({
+    // The sweeper's two turns have passed meanwhile: the files that it found are gone, and so is the intent.
+    point: async (name) => void (name === 'flush.intent_opened' && (slept += 1) === 1 && (await forget())),
+  })
+  carriage.log.append(place.topic, 0, some(place, 9))
+  await until('nine rows', () => ingest.tally.appended === 9)
+  await sweep(carriage.store, carriage.objects)
+  const [row] = await carriage.pg.sql('admin').query<{ id: string }>('SELECT flush_id AS id FROM flushes')
+  const files: string[] = []
+  for await (const { location } of carriage.objects.list(`${carriage.warehouse}/`)) files.push(location)
+  const table = files.filter((file) => !/00000-[^/]*$/.test(file))
+  assert.ok(table.length > 0)
+  assert.deepEqual(
+    table.filter((file) => !file.includes(row?.id ?? '-')),
+    [],
+  )
 })
