@@ -5,7 +5,7 @@ import type { Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import type { ObjectStore } from '../lake/index.ts'
 import { openPreview } from '../preview/index.ts'
-import { ensureCanaryTenant, openBindings } from '../registry/index.ts'
+import { ensureCanaryTenant, openBindings, openTopicKeeper } from '../registry/index.ts'
 import type { Store } from '../store/index.ts'
 import { announce, type Telemetry } from '../telemetry/index.ts'
 import { openReadiness } from './readiness.ts'
@@ -77,6 +77,7 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
     deadLetterDays: settings.deadLetterDays,
     warehouse: settings.warehouse,
   }
+  const topics = openTopicKeeper(tenantPlaces, () => performance.now())
   const { app, drain } = await openServer({
     ...tenantPlaces,
     objects,
@@ -85,7 +86,7 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
     readiness,
     metrics,
     limits,
-    collect: openCollect({ bindings, publisher, limits, clock: systemClock }),
+    collect: openCollect({ bindings, publisher, limits, clock: systemClock, onTopicMissing: topics.remake }),
     owner: `api-${process.pid}`,
     clock: systemClock,
   })

@@ -49,6 +49,8 @@ interface CollectPlaces {
   readonly publisher: Publisher
   readonly limits: CollectLimits
   readonly clock?: Clock
+  /** The bus does not know the tenant's topic: its events are `failed`, and whoever can make the topic is told. */
+  readonly onTopicMissing?: (tenantId: string) => void
 }
 
 /** A large request gives way to others after this long. */
@@ -75,7 +77,13 @@ interface Journey {
  * a whole (`malformed`, `too_large`, `unsupported_media_type`, `empty_events`, `invalid`,
  * `invalid_parameter`, `overloaded`, `dependency_away`); then nothing was published.
  */
-export function openCollect({ bindings, publisher, limits, clock = systemClock }: CollectPlaces): Collect {
+export function openCollect({
+  bindings,
+  publisher,
+  limits,
+  clock = systemClock,
+  onTopicMissing,
+}: CollectPlaces): Collect {
   return async (request) => {
     if (publisher.pending.bytes > limits.maxPendingBytes) {
       throw new Problem('overloaded', 'The bus is slower than the events that arrive. Send it again a little later.', {
@@ -99,7 +107,8 @@ export function openCollect({ bindings, publisher, limits, clock = systemClock }
     }
     const missed = await examine(journey, idempotencyKey)
     if (missed.length > 0) await examineMissed(journey, missed)
-    await publish(publisher, journey.outgoing, journey.verdicts)
+    const { topicKnown } = await publish(publisher, journey.outgoing, journey.verdicts)
+    if (!topicKnown) onTopicMissing?.(request.tenantId)
     tally(journey)
     return answerOf(journey.verdicts, events.alone)
   }

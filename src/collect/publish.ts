@@ -44,11 +44,19 @@ export interface Outgoing {
   readonly record: OutgoingRecord
 }
 
-/** Publishes and writes each event's verdict into its place. The bus never makes this reject; a defect of ours may. */
-export async function publish(publisher: Publisher, outgoing: readonly Outgoing[], verdicts: Verdict[]): Promise<void> {
-  if (outgoing.length === 0) return
+/**
+ * Publishes and writes each event's verdict into its place. Answers whether the bus knew the topic. The bus never makes
+ * this reject; a defect of ours may.
+ */
+export async function publish(
+  publisher: Publisher,
+  outgoing: readonly Outgoing[],
+  verdicts: Verdict[],
+): Promise<{ readonly topicKnown: boolean }> {
+  if (outgoing.length === 0) return { topicKnown: true }
   const outcomes = await publisher.publish(outgoing.map(({ record }) => record))
   for (const [index, { at, eventId }] of outgoing.entries()) verdicts[at] = verdictOf(eventId, outcomes[index])
+  return { topicKnown: !outcomes.some((outcome) => outcome?.code === 'unknown_topic') }
 }
 
 function verdictOf(eventId: string, outcome: PublishVerdict | undefined): Verdict {

@@ -1,5 +1,5 @@
 import type { Admin } from '../bus/index.ts'
-import { dlqTopic, rawTopic, uuidv7 } from '../event/index.ts'
+import { uuidv7 } from '../event/index.ts'
 import { insertNamespace } from '../lake/index.ts'
 import { Problem } from '../problems/index.ts'
 import { CommitUnknown, type Sql, type Store } from '../store/index.ts'
@@ -8,6 +8,7 @@ import { busProblem } from './away.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 import { rfc3339, uniqueViolation } from './rows.ts'
 import { namespaceLocation } from './shape.ts'
+import { addSources, ensureTenantTopics } from './topics.ts'
 
 /** A tenant as the API answers it. `metadata` is JSON text. */
 export interface Tenant {
@@ -40,7 +41,6 @@ export interface TenantPlaces {
   readonly warehouse: string
 }
 
-const DAY_MS = 86_400_000
 const COLUMNS = `id, slug, name, status, metadata::text AS metadata,
   ${rfc3339('created_at')} AS created_at, ${rfc3339('updated_at')} AS updated_at`
 
@@ -51,8 +51,6 @@ const GET = `SELECT ${COLUMNS} FROM tenant_get($1) WHERE status <> 'creating'`
 const BY_SLUG = `SELECT ${COLUMNS} FROM tenant_by_slug($1) WHERE status <> 'creating'`
 const LIST = `SELECT ${COLUMNS} FROM tenant_list($1, $2, $3)`
 const PATCH = `SELECT ${COLUMNS} FROM tenant_patch($1, $2, $3::jsonb, $4)`
-const ADD_SOURCES = `INSERT INTO source_partitions (topic_id, partition, topic, tenant_id)
-  SELECT $1::uuid, p, $2, $3::uuid FROM generate_series(0, $4::int - 1) p ON CONFLICT DO NOTHING`
 
 /**
  * Creates a tenant: a row in `creating`, which holds slug and id and is seen by nobody; its two
@@ -62,24 +60,16 @@ const ADD_SOURCES = `INSERT INTO source_partitions (topic_id, partition, topic, 
  */
 export async function createTenant(places: TenantPlaces, wanted: NewTenant): Promise<Tenant> {
   const begun = await beginTenant(places.store, wanted)
-  const topics = [rawTopic(begun.id), dlqTopic(begun.id)].map((name) => ({
-    name,
-    partitions: places.topicPartitions,
-    // Raw topics have no time limit: only what is settled is removed, by the worker's DeleteRecords.
-    configs: { 'retention.ms': name.endsWith('.raw') ? '-1' : String(places.deadLetterDays * DAY_MS) },
-  }))
-  const made = await places.admin.ensureTopics(topics).catch((error: unknown) => {
+  const raw = await ensureTenantTopics(places, begun.id).catch((error: unknown) => {
     throw busProblem(
       error,
       `The tenant ${wanted.slug} is not finished: its topics could not be made. Send the same again.`,
     )
   })
-  const source = made[0]
-  if (source === undefined) throw new Error('ensureTopics answered fewer topics than it was asked for')
   try {
     return await places.store.asTenant(begun.id, async (sql) => {
       await insertNamespace(sql, namespaceOf(begun.id), namespaceLocation(places.warehouse, namespaceOf(begun.id)))
-      await sql.query(ADD_SOURCES, [source.topicId, source.name, begun.id, source.partitions])
+      await addSources(sql, begun.id, raw)
       return activate(sql, begun)
     })
   } catch (error) {

@@ -28,6 +28,7 @@ export interface Announcements {
     bytes: number
     traceId: string
   }
+  'bus.topics.remade': { tenantId: string; topic: string; partitions: number }
   'worker.started': { worker: string; metricsPort: number; healthPort: number }
   'worker.stopped': { worker: string; drained: boolean }
   'worker.share.changed': {

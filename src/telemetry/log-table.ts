@@ -53,6 +53,10 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
     level: 'debug',
     say: ({ accepted, rejected, failed }) => `${events(accepted)} accepted, ${rejected} rejected, ${failed} failed`,
   },
+  'bus.topics.remade': {
+    level: 'warn',
+    say: ({ topic }) => `The bus did not know ${topic}: it was made anew, and what the bus had before is not in it`,
+  },
   'worker.started': { level: 'info', say: ({ worker }) => `Worker ${worker} has started` },
   'worker.stopped': {
     level: 'info',
