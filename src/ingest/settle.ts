@@ -23,7 +23,7 @@ export interface FencedPartition extends SourcePartition {
   readonly generation: number
 }
 /** The same in a commit, with what its worker believes of it. */
-export interface FlushedPartition extends FencedPartition {
+interface FlushedPartition extends FencedPartition {
   /** Flushes committed on the partition, ever. Postgres knows of fewer where it lost one that it had acknowledged. */
   readonly flushes: number
 }

@@ -15,7 +15,7 @@ export interface TestPostgres {
   readonly adminUrl: string
   /** As role `pulse_app`, under row level security. */
   readonly appUrl: string
-  /** A few connections as that role, closed with the test. Answers rows. */
+  /** A few connections as that role, the same at every call, closed with the test. Answers rows. */
   sql(role: 'admin' | 'app'): {
     query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>
   }
@@ -40,24 +40,28 @@ export async function withPostgres(owner: Owner): Promise<TestPostgres> {
     client.query(`CREATE DATABASE ${name} TEMPLATE pulse STRATEGY file_copy`),
   )
   await once(adminUrl, secureDatabase)
-  const pools: Pool[] = []
+  const pools = new Map<string, Pool>()
+  const poolOf = (connectionString: string): Pool => {
+    let pool = pools.get(connectionString)
+    if (pool === undefined) {
+      pool = new Pool({ connectionString, max: 4, allowExitOnIdle: true })
+      pool.on('error', () => {})
+      pools.set(connectionString, pool)
+    }
+    return pool
+  }
   owner.after(async () => {
-    await Promise.all(pools.map((pool) => pool.end()))
+    await Promise.all([...pools.values()].map((pool) => pool.end()))
     await once(at(templateUrl, 'postgres'), (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`))
   })
   return {
     adminUrl,
     appUrl,
-    sql(role) {
-      const pool = new Pool({ connectionString: role === 'admin' ? adminUrl : appUrl, max: 4, allowExitOnIdle: true })
-      pool.on('error', () => {})
-      pools.push(pool)
-      return {
-        async query<R = Record<string, unknown>>(text: string, values: readonly unknown[] = []): Promise<R[]> {
-          return (await pool.query(text, [...values])).rows as R[]
-        },
-      }
-    },
+    sql: (role) => ({
+      async query<R = Record<string, unknown>>(text: string, values: readonly unknown[] = []): Promise<R[]> {
+        return (await poolOf(role === 'admin' ? adminUrl : appUrl).query(text, [...values])).rows as R[]
+      },
+    }),
   }
 }
 
