@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { access, constants, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { StartRefused } from './refused.ts'
 
 /** The layout of the data folder that this Pulse writes. A greater number in `version` is a newer Pulse's. */
@@ -16,8 +16,8 @@ export async function openDataDir(dataDir: string): Promise<void> {
   const isRoot = process.getuid?.() === 0
   try {
     // Root's embedded PostgreSQL runs as another user, who must be able to pass through; what is secret in it is 0600.
-    await mkdir(dataDir, { recursive: true, mode: isRoot ? 0o755 : 0o700 })
-    await mkdir(join(dataDir, 'logs'), { recursive: true, mode: 0o700 })
+    await makeFolder(dataDir, isRoot ? 0o755 : 0o700)
+    await makeFolder(join(dataDir, 'logs'), 0o700)
     await access(dataDir, constants.W_OK | constants.X_OK)
     await refuseNewer(dataDir)
     await writeSynced(join(dataDir, 'version'), `${LAYOUT}\n`, 0o644)
@@ -27,6 +27,24 @@ export async function openDataDir(dataDir: string): Promise<void> {
       `The data folder ${dataDir} cannot be written (${(error as Error).message}): set PULSE_DATA_DIR to a folder that can.`,
       { cause: error },
     )
+  }
+}
+
+/**
+ * `mkdir -p`. Node's own (24.21) never ends below a folder that takes no entries and says ENOENT, as
+ * /proc does, and keeps the process from ending, too.
+ */
+async function makeFolder(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path), mode)
+    await mkdir(path, { mode }).catch((again: NodeJS.ErrnoException) => {
+      if (again.code !== 'EEXIST') throw again
+    })
   }
 }
 

@@ -49,6 +49,19 @@ test('a folder that cannot be written is named with PULSE_DATA_DIR', async (t) =
   )
 })
 
+test(
+  'a folder below one that takes none is refused, and not tried for ever',
+  { skip: process.platform !== 'linux' },
+  () => {
+    const { code, said } = refusal({ PULSE_DATA_DIR: '/proc/pulse/data' })
+    assert.equal(code, 1)
+    assert.match(
+      said.join('\n'),
+      /^The data folder \/proc\/pulse\/data cannot be written \(.*ENOENT.*\): set PULSE_DATA_DIR/,
+    )
+  },
+)
+
 test('a data folder of a newer Pulse is refused and left as it is', async (t) => {
   const dataDir = join(await ownFolder(t), 'data')
   await mkdir(dataDir)
