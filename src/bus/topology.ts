@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Link, Links, Message } from './links.ts'
-import { rootCause } from './links.ts'
+import { CallUnsupported, rootCause } from './links.ts'
 import { BusUnreachable, type BusSettings } from './port.ts'
 import { API, CODE } from './wire/codes.ts'
 
@@ -50,12 +50,14 @@ export function openTopology(settings: BusSettings, links: Links, lane: string):
   let waiting: { names: Set<string>; answer: Promise<ReadonlyMap<string, TopicRoute>> } | undefined
   let asking: Promise<unknown> = Promise.resolve()
 
-  async function anyBroker(): Promise<Link> {
+  /** What the first broker says that says anything, those that answered last first. */
+  async function firstAnswer<T>(of: (link: Link) => Promise<T>): Promise<T> {
     const faults: unknown[] = []
     for (const address of new Set([...brokers, ...settings.brokers])) {
       try {
-        return await links.to(address, lane)
+        return await of(await links.to(address, lane))
       } catch (error) {
+        if (error instanceof CallUnsupported) throw error
         faults.push(error)
       }
     }
@@ -63,12 +65,13 @@ export function openTopology(settings: BusSettings, links: Links, lane: string):
       cause: new AggregateError(faults),
     })
   }
+  const anyBroker = (): Promise<Link> => firstAnswer(async (link) => link)
 
   async function ask(wanted: readonly string[]): Promise<ReadonlyMap<string, TopicRoute>> {
     const found = new Map<string, TopicRoute>()
     for (let at = 0; at < Math.max(1, wanted.length); at += ASK_AT_ONCE) {
       const part = wanted.slice(at, at + ASK_AT_ONCE)
-      const answer = await (await anyBroker()).send(metadataMessage(part))
+      const answer = await firstAnswer((link) => link.send(metadataMessage(part)))
       if (answer.brokers.length > 0) brokers = answer.brokers
       controllerAt = answer.controller
       for (const topic of answer.topics) {
