@@ -75,7 +75,7 @@ export function openCalls(
     begin(records) {
       const { promise, resolve } = Promise.withResolvers<readonly PublishVerdict[]>()
       const call: PublishCall = {
-        verdicts: Array.from({ length: records }),
+        verdicts: noVerdicts(records),
         deadlineMs: nowMs() + timeoutMs,
         undecided: 0,
         undecidedBytes: 0,
@@ -103,6 +103,12 @@ export function openCalls(
     },
     drained: () => (open.size === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
   }
+}
+
+function noVerdicts(records: number): (PublishVerdict | undefined)[] {
+  const verdicts: (PublishVerdict | undefined)[] = []
+  for (let slot = 0; slot < records; slot += 1) verdicts.push(undefined) // Array.from takes ten times as long
+  return verdicts
 }
 
 /** An acknowledged record keeps its `null`: only what is undecided fails. */

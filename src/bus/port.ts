@@ -14,6 +14,8 @@ export interface TopicInfo {
 /** Headers encoded once and shared by every record that carries them (a request's events do). */
 export interface PreparedHeaders {
   readonly entries: ReadonlyArray<readonly [Buffer, Buffer]>
+  /** The bus's own: what they are on the wire, kept here at their first use. */
+  encoded?: Buffer
 }
 
 export interface OutgoingRecord {

@@ -9,6 +9,15 @@ import { StartRefused } from './refused.ts'
 import type { FromChild, ToChild } from './role.ts'
 
 const MAIN = join(import.meta.dirname, '../main.ts')
+/**
+ * A batch's events live until the bus has acknowledged them: in the default 16 MiB the young generation is copied again
+ * and again meanwhile (a sixth of the API's CPU at 500 events a request). With 32 MiB 8 % less CPU an event, in process.
+ */
+const NODE_FLAGS: Readonly<Record<ChildOptions['name'], readonly string[]>> = {
+  api: ['--max-semi-space-size=32'],
+  worker: [],
+  bus: [],
+}
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 5_000
 /** A process that lived this long is healthy again: the next pause is the first one. */
@@ -112,7 +121,7 @@ interface Launched {
 }
 
 function launch(options: ChildOptions, log: LogFile): Launched {
-  const child = spawn(process.execPath, [MAIN, options.name, '--supervised'], {
+  const child = spawn(process.execPath, [...NODE_FLAGS[options.name], MAIN, options.name, '--supervised'], {
     detached: true, // leads a group: the terminal's Ctrl-C reaches the supervisor alone, which stops in order
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: environmentWith({}),

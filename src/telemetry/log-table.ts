@@ -26,6 +26,9 @@ function sameRequest(said: Announcements['api.request.finished']): string | unde
   return level === 'warn' || level === 'error' ? `${said.route} ${said.status} ${said.code} ${said.tenant}` : undefined
 }
 
+/** Partitions that one line names. */
+const MOST_NAMES = 20
+
 const events = (count: number): string => (count === 1 ? '1 event' : `${count} events`)
 const records = (count: number): string => (count === 1 ? '1 record' : `${count} records`)
 const rows = (count: number): string => (count === 1 ? '1 row' : `${count} rows`)
@@ -67,6 +70,12 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
     level: 'info',
     say: ({ owned, claimed, released, members }) =>
       `Owns ${owned} partitions of ${members} workers' (${claimed.length} claimed, ${released.length} released)`,
+    // A worker that starts claims thousands: the line stays one that a log store takes.
+    fields: ({ claimed, released, ...rest }) => ({
+      ...rest,
+      claimed: claimed.slice(0, MOST_NAMES),
+      released: released.slice(0, MOST_NAMES),
+    }),
   },
   'worker.source.lost': {
     level: 'error',

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { uuidv7 } from '../../src/event/index.ts'
 import { WorkerNameTaken, openMembership } from '../../src/ingest/claims.ts'
 import { NIL_DATASET, commitFlush } from '../../src/ingest/settle.ts'
+import type { Store } from '../../src/store/index.ts'
 import { flushOf, openGround } from '../kit/ground.ts'
 import { openProxy } from '../kit/proxy.ts'
 
@@ -211,4 +212,31 @@ test('a retired partition is claimed by nobody', async (t) => {
     successor.owned.map((of) => of.partition),
     [kept.partition],
   )
+})
+
+test('what somebody claimed between a look and the claim stays with whoever was first', async (t) => {
+  const ground = await openGround(t)
+  await ground.partition(await ground.tenant(), 16)
+  const looked = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+  let calls = 0
+  const slow: Store = {
+    ...ground.store,
+    async asSystem(act, options) {
+      if ((calls += 1) === 3) {
+        looked.resolve()
+        await goOn.promise
+      }
+      return ground.store.asSystem(act, options)
+    },
+  }
+  const late = await openMembership(slow, { worker: `w-${uuidv7()}`, leaseSeconds: 30 })
+  const sharing = late.share() // looks while it is alone, so that all of it seems its own
+  await looked.promise
+  const { owned } = await ground.worker()
+  assert.ok(owned.length > 0 && owned.length < 16)
+  goOn.resolve()
+  assert.equal((await sharing).claimed.length, 16 - owned.length)
+  const [row] = await ground.admin.query('SELECT max(generation)::int AS most FROM source_partitions')
+  assert.equal(row?.['most'], 1, 'nobody was claimed from')
 })

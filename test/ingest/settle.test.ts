@@ -133,6 +133,13 @@ test('a commit that builds on a flush which Postgres has lost is refused, and so
   assert.equal((await commitFlush(ground.store, commit)).kind, 'committed')
 })
 
+test('a partition that was given back and not claimed since is refused, too: its generation alone says nothing', async (t) => {
+  const { ground, dataset, worker } = await prepare(t)
+  const commit = await flushOf(ground, dataset, worker)
+  await worker.member.giveBack(worker.owned)
+  await refused(ground, commit, { kind: 'fenced', partitions: [{ topicId: commit.sources[0]?.topicId, partition: 0 }] })
+})
+
 test('a partition that another worker claimed is refused', async (t) => {
   const { ground, dataset, worker } = await prepare(t)
   const commit = await flushOf(ground, dataset, worker)

@@ -45,7 +45,8 @@ const name = fc.oneof(
   fc.constantFrom(...NAMES, ...MORE_NAMES),
   fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }).filter((text) => !text.includes('\0')),
 )
-const RESERVED = new Set(['id', 'timestamp'])
+// `__proto__`: the file can hold such a column, DuckDB's JavaScript rows, by which this test reads it, cannot.
+const RESERVED = new Set(['id', 'timestamp', '__proto__'])
 
 const fieldsOf = (type: fc.Arbitrary<DraftType>, most: number): fc.Arbitrary<DraftField[]> =>
   fc

@@ -50,6 +50,18 @@ test('a control-plane request is one canonical line', (t) => {
   })
 })
 
+test('a worker that claims thousands of partitions says so in a line of a bounded length', (t) => {
+  const { text, lines } = logging(t, { plane: 'worker' })
+  const claimed = Array.from(
+    { length: 2_000 },
+    (_, at) => `pulse.01900000-0000-7000-8000-0000000000ff.events.raw/${at}`,
+  )
+  announce('worker.share.changed', { worker: 'w', owned: 2_000, claimed, released: [], members: 1 })
+  assert.ok((text[0] ?? '').length < 2_000)
+  assert.deepEqual(lines()[0]?.['claimed'], claimed.slice(0, 20))
+  assert.match(String(lines()[0]?.['msg']), /2000 claimed/)
+})
+
 test('a flush is one canonical line with tenant, dataset, snapshot and offsets', (t) => {
   const { lines } = logging(t, { plane: 'worker' })
   announce('worker.flush.committed', {

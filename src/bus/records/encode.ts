@@ -49,32 +49,22 @@ function bodyBytes(record: OutgoingRecord, index: number): number {
   )
 }
 
-const prepared = new WeakMap<PreparedHeaders, Buffer>()
-// The events of one request come in a row and share their headers: this saves the map look-up.
-let lastHeaders: PreparedHeaders | undefined
-let lastEncoded: Buffer = Buffer.alloc(0)
-
 /** The header section of a record, count included; encoded once per `PreparedHeaders`. */
 function encodedHeaders(headers: PreparedHeaders): Buffer {
-  if (headers === lastHeaders) return lastEncoded
-  let encoded = prepared.get(headers)
-  if (encoded === undefined) {
-    let size = varintBytes(headers.entries.length)
-    for (const [key, value] of headers.entries) {
-      size += varintBytes(key.length) + key.length + varintBytes(value.length) + value.length
-    }
-    encoded = Buffer.allocUnsafe(size)
-    let at = writeVarint(encoded, headers.entries.length, 0)
-    for (const [key, value] of headers.entries) {
-      at = writeVarint(encoded, key.length, at)
-      at += key.copy(encoded, at)
-      at = writeVarint(encoded, value.length, at)
-      at += value.copy(encoded, at)
-    }
-    prepared.set(headers, encoded)
+  if (headers.encoded !== undefined) return headers.encoded
+  let size = varintBytes(headers.entries.length)
+  for (const [key, value] of headers.entries) {
+    size += varintBytes(key.length) + key.length + varintBytes(value.length) + value.length
   }
-  lastHeaders = headers
-  lastEncoded = encoded
+  const encoded = Buffer.allocUnsafe(size)
+  let at = writeVarint(encoded, headers.entries.length, 0)
+  for (const [key, value] of headers.entries) {
+    at = writeVarint(encoded, key.length, at)
+    at += key.copy(encoded, at)
+    at = writeVarint(encoded, value.length, at)
+    at += value.copy(encoded, at)
+  }
+  headers.encoded = encoded
   return encoded
 }
 
