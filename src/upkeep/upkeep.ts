@@ -4,6 +4,7 @@ import type { ObjectStore } from '../lake/index.ts'
 import type { Store } from '../store/index.ts'
 import { announce } from '../telemetry/index.ts'
 import { expireFiles } from './expire.ts'
+import { adoptPartitions } from './partitions.ts'
 import { openRelay } from './relay.ts'
 import { deleteSettledRecords, markSettled, pruneFlushes, retainDeadLetters, rotateLedger } from './retain.ts'
 import { sweep } from './sweep.ts'
@@ -90,6 +91,7 @@ function tasksOf(
       isForAll: true,
       act: never(() => deleteSettledRecords(store, bus, settings.busRetentionHours)),
     },
+    { name: 'partitions', everySeconds: 30, isForAll: true, act: never(() => adoptPartitions(store, bus)) },
     {
       name: 'retain',
       everySeconds: 600,
