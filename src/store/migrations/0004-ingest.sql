@@ -25,11 +25,19 @@ CREATE TABLE public.source_partitions (
   generation bigint NOT NULL DEFAULT 0, -- one more with every claim: the fence of every commit
   next_offset bigint NOT NULL DEFAULT 0 CHECK (next_offset >= 0), -- the lowest that still has something pending
   deleted_below bigint NOT NULL DEFAULT 0, -- records below were removed from the bus
+  -- Flushes committed on it; a commit names the count it was built on. A Postgres that forgets what it acknowledged (a failover to a
+  -- copy that lags, a database restored from yesterday) is noticed by it: the worker that remembers more is refused.
+  flushes bigint NOT NULL DEFAULT 0,
+  -- How often its log was cut back (restored from a copy, an unclean election), so that offsets were given out again.
+  rewound integer NOT NULL DEFAULT 0,
+  -- Its topic was deleted or made anew: kept for what names it, claimed by nobody.
+  retired_at timestamptz,
   PRIMARY KEY (topic_id, partition)
 ) WITH (fillfactor = 70);
 CREATE INDEX source_partitions_of_owner ON public.source_partitions (owner);
 COMMENT ON TABLE public.source_partitions IS 'System table: ids, owners and offsets; a worker shares out the partitions of all tenants';
-GRANT SELECT, INSERT, UPDATE (owner, generation, next_offset, deleted_below) ON public.source_partitions TO pulse_app;
+GRANT SELECT, INSERT, UPDATE (owner, generation, next_offset, deleted_below, flushes, rewound, retired_at)
+  ON public.source_partitions TO pulse_app;
 
 -- How far each dataset of a partition is settled; the nil dataset for records that cannot be resolved.
 CREATE TABLE public.settled_offsets (
@@ -41,7 +49,8 @@ CREATE TABLE public.settled_offsets (
   FOREIGN KEY (topic_id, partition) REFERENCES public.source_partitions
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE public.settled_offsets IS 'System table: ids and offsets only';
-GRANT SELECT, INSERT, UPDATE (next_offset) ON public.settled_offsets TO pulse_app;
+-- Deleted where a log was cut back: what was settled by the old offsets no longer counts.
+GRANT SELECT, INSERT, UPDATE (next_offset), DELETE ON public.settled_offsets TO pulse_app;
 
 -- Samples of next_offset over time: what was settled long enough ago may leave the bus.
 CREATE TABLE public.settled_marks (

@@ -14,6 +14,7 @@ CREATE TABLE public.dead_letters (
   topic text NOT NULL,
   partition integer NOT NULL,
   source_offset bigint NOT NULL,
+  rewound integer NOT NULL DEFAULT 0, -- of its source: the second record at an offset that was given out again is another letter
   event_id text, -- as the record has it, which need not be a uuid
   reason text NOT NULL CHECK (reason IN ('malformed', 'unknown_dataset', 'invalid', 'unconvertible', 'too_large', 'table_unavailable')),
   pointer text NOT NULL,
@@ -26,7 +27,7 @@ CREATE TABLE public.dead_letters (
   flush_number bigint NOT NULL,
   relayed_at timestamptz,
   relay_refused text, -- why the topic cannot take a copy, where it never will
-  PRIMARY KEY (day, topic_id, partition, source_offset)
+  PRIMARY KEY (day, topic_id, partition, source_offset, rewound)
 ) PARTITION BY RANGE (day);
 CREATE INDEX dead_letters_to_relay ON public.dead_letters (topic_id, partition, number) WHERE relayed_at IS NULL;
 CREATE INDEX dead_letters_of_tenant ON public.dead_letters (tenant_id, number);

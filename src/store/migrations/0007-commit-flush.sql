@@ -2,7 +2,7 @@
 -- It answers {"kind": …}: what did not hold, by name, found before anything is written. Only an id
 -- that the ledger knows is found by writing; the inner block undoes what was written until then.
 --
---   sources   [{topic_id, partition, generation, next_offset}]   the fence, and where reading starts
+--   sources   [{topic_id, partition, generation, flushes, next_offset}]   the fence, and where reading starts
 --   datasets  [{id, namespace, name, from, to, first, last, records, rows, duplicates, dead_letters, replayed}]
 --             from/to null: no row is added; its ids are ids[first:last]
 --   settled   [{topic_id, partition, dataset_id, next_offset}]
@@ -32,9 +32,10 @@ BEGIN
   IF FOUND THEN RETURN jsonb_build_object('kind', 'committed', 'flushNumber', number); END IF;
 
   SELECT jsonb_agg(jsonb_build_object('topicId', f.topic_id, 'partition', f.partition)) INTO wrong
-  FROM jsonb_to_recordset(sources) AS f (topic_id uuid, partition int, generation bigint)
+  FROM jsonb_to_recordset(sources) AS f (topic_id uuid, partition int, generation bigint, flushes bigint)
   LEFT JOIN source_partitions s USING (topic_id, partition)
-  WHERE s.owner IS DISTINCT FROM worker_name OR s.generation IS DISTINCT FROM f.generation OR s.tenant_id IS DISTINCT FROM tenant;
+  WHERE s.owner IS DISTINCT FROM worker_name OR s.generation IS DISTINCT FROM f.generation
+     OR s.flushes IS DISTINCT FROM f.flushes OR s.tenant_id IS DISTINCT FROM tenant;
   IF wrong IS NOT NULL THEN RETURN jsonb_build_object('kind', 'fenced', 'partitions', wrong); END IF;
 
   -- 2. The tables, in order. A dataset that the tenant does not have has no table.
@@ -77,11 +78,12 @@ BEGIN
     RETURN jsonb_build_object('kind', 'known_ids', 'datasets', wrong);
   END;
 
-  -- 5. What could not become a row; a source is dead-lettered once.
+  -- 5. What could not become a row; a source is dead-lettered once for each time that its log was cut back.
   INSERT INTO dead_letters (tenant_id, dataset_id, topic_id, topic, partition, source_offset, event_id, reason, pointer, error,
-    key, value, headers, traceparent, received_at, flush_number)
+    key, value, headers, traceparent, received_at, flush_number, rewound)
   SELECT tenant, dataset_id, topic_id, topic, partition, source_offset, event_id, reason, pointer, error,
-    decode(key, 'base64'), decode(value, 'base64'), headers, traceparent, received_at, number
+    decode(key, 'base64'), decode(value, 'base64'), headers, traceparent, received_at, number,
+    (SELECT s.rewound FROM source_partitions s WHERE s.topic_id = l.topic_id AND s.partition = l.partition)
   FROM json_to_recordset(letters) AS l (dataset_id uuid, topic_id uuid, topic text, partition int, source_offset bigint,
     event_id text, reason text, pointer text, error text, key text, value text, headers jsonb, traceparent text, received_at timestamptz)
   ON CONFLICT DO NOTHING;
@@ -101,9 +103,9 @@ BEGIN
   IF moved <> jsonb_array_length(settled) THEN
     RAISE EXCEPTION 'flush % would settle a partition outside its fence, or an offset backwards', flush;
   END IF;
-  UPDATE source_partitions s SET next_offset = f.next_offset
+  UPDATE source_partitions s SET next_offset = greatest(s.next_offset, f.next_offset), flushes = s.flushes + 1
   FROM jsonb_to_recordset(sources) AS f (topic_id uuid, partition int, next_offset bigint)
-  WHERE s.topic_id = f.topic_id AND s.partition = f.partition AND s.next_offset < f.next_offset;
+  WHERE s.topic_id = f.topic_id AND s.partition = f.partition;
 
   -- 8. Files that nothing reaches any more, and the intent, exactly one.
   INSERT INTO expired_files (location, tenant_id, not_before)

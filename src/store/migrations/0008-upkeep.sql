@@ -65,7 +65,7 @@ BEGIN
        ORDER BY d.topic_id, d.partition LIMIT 1) AS n)
   SELECT step.topic_id, step.partition, step.tenant_id FROM step
   JOIN public.source_partitions s ON s.topic_id = step.topic_id AND s.partition = step.partition
-  WHERE s.owner = of_worker LIMIT at_most;
+  WHERE s.owner = of_worker OR s.retired_at IS NOT NULL LIMIT at_most;
 END
 $$;
 
