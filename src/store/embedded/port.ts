@@ -4,6 +4,9 @@ import { createServer } from 'node:net'
 /** Below Linux's and macOS's ephemeral ranges: a client that keeps trying to reach a port of those while nobody listens can end up connected to itself, and hold the port. */
 const LOWEST = 20_000
 const SPAN = 10_000
+/** Processes that choose at the same moment choose apart: each begins in a part of the range that its number picks. */
+const PARTS = 20
+const PART = SPAN / PARTS
 /** Given to somebody in this process, who may not listen yet: a few hundred at most, in tests. */
 const given = new Set<number>()
 
@@ -20,7 +23,7 @@ export function probePort(port: number, host = '127.0.0.1'): Promise<'free' | st
 export async function freePort(host = '127.0.0.1', wanted?: number): Promise<number> {
   if (wanted !== undefined && (await probePort(wanted, host)) === 'free') return wanted
   for (let attempt = 0; attempt < 50; attempt++) {
-    const port = LOWEST + randomInt(SPAN)
+    const port = attempt < 40 ? LOWEST + (process.pid % PARTS) * PART + randomInt(PART) : LOWEST + randomInt(SPAN)
     if (given.has(port) || (await probePort(port, host)) !== 'free') continue
     given.add(port)
     return port
