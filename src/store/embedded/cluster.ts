@@ -58,7 +58,8 @@ async function removeHalfMade(cluster: string): Promise<void> {
   for (const name of await readdir(dirname(cluster))) {
     const pid = /^postgres\.(\d+)(\.password)?$/.exec(name)?.[1]
     if (pid !== undefined && identify(Number(pid)) === undefined) {
-      await rm(join(dirname(cluster), name), { recursive: true, force: true })
+      // An initdb whose starter was killed may write for a moment yet: removing is tried again for some seconds.
+      await rm(join(dirname(cluster), name), { recursive: true, force: true, maxRetries: 40, retryDelay: 10 })
     }
   }
 }
