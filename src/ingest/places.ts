@@ -10,7 +10,7 @@ import {
 } from '../lake/index.ts'
 import type { TopicInfo } from '../bus/index.ts'
 import type { Store } from '../store/index.ts'
-import { abandonIntent, openIntent } from '../upkeep/index.ts'
+import { abandonIntent, addSources, openIntent } from '../upkeep/index.ts'
 import { knownIds } from './ledger.ts'
 import { commitFlush, type CommitOutcome, type FlushCommit } from './settle.ts'
 
@@ -50,13 +50,7 @@ export type AdoptTopic = (tenantId: string, topic: TopicInfo) => Promise<void>
 export const openAdoptTopic =
   (store: Store): AdoptTopic =>
   async (tenantId, topic) => {
-    await store.asSystem((sql) =>
-      sql.query(
-        `INSERT INTO public.source_partitions (topic_id, partition, topic, tenant_id)
-         SELECT $1, partition, $2, $3 FROM generate_series(0, $4::int - 1) AS partition ON CONFLICT DO NOTHING`,
-        [topic.topicId, topic.name, tenantId, topic.partitions],
-      ),
-    )
+    await store.asSystem((sql) => addSources(sql, tenantId, topic))
   }
 
 interface LakeOptions {

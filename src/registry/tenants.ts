@@ -4,11 +4,12 @@ import { insertNamespace } from '../lake/index.ts'
 import { Problem } from '../problems/index.ts'
 import { CommitUnknown, type Sql, type Store } from '../store/index.ts'
 import { namespaceOf } from '../tenancy/index.ts'
+import { addSources } from '../upkeep/index.ts'
 import { busProblem } from './away.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 import { rfc3339, uniqueViolation } from './rows.ts'
 import { namespaceLocation } from './shape.ts'
-import { addSources, ensureTenantTopics } from './topics.ts'
+import { ensureTenantTopics } from './topics.ts'
 
 /** A tenant as the API answers it. `metadata` is JSON text. */
 export interface Tenant {

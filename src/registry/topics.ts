@@ -1,12 +1,10 @@
 import type { TopicInfo } from '../bus/index.ts'
 import { dlqTopic, rawTopic } from '../event/index.ts'
-import type { Sql } from '../store/index.ts'
 import { announce } from '../telemetry/index.ts'
+import { addSources } from '../upkeep/index.ts'
 import type { TenantPlaces } from './tenants.ts'
 
 const DAY_MS = 86_400_000
-const ADD_SOURCES = `INSERT INTO source_partitions (topic_id, partition, topic, tenant_id)
-  SELECT $1::uuid, p, $2, $3::uuid FROM generate_series(0, $4::int - 1) p ON CONFLICT DO NOTHING`
 
 /** Makes a tenant's two topics where they are missing and answers the raw one. Safe to repeat, concurrently too. */
 export async function ensureTenantTopics(places: TenantPlaces, tenantId: string): Promise<TopicInfo> {
@@ -20,10 +18,6 @@ export async function ensureTenantTopics(places: TenantPlaces, tenantId: string)
   if (raw === undefined) throw new Error('ensureTopics answered fewer topics than it was asked for')
   return raw
 }
-
-/** Lets the workers share the topic's partitions out. Safe to repeat. */
-export const addSources = (sql: Sql, tenantId: string, raw: TopicInfo): Promise<unknown> =>
-  sql.query(ADD_SOURCES, [raw.topicId, raw.name, tenantId, raw.partitions])
 
 /** After a try, whatever came of it, a tenant's topics are left alone for this long. */
 const PAUSE_MS = 2_000

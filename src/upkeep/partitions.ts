@@ -1,5 +1,6 @@
 import type { Bus } from '../bus/index.ts'
 import type { Store } from '../store/index.ts'
+import { addSources } from './sources.ts'
 
 const TOPICS = 500
 
@@ -19,18 +20,10 @@ export async function adoptPartitions(store: Store, bus: Pick<Bus, 'admin'>): Pr
   for (let at = 0; at < known.length; at += TOPICS) {
     const some = known.slice(at, at + TOPICS)
     const found = new Map((await bus.admin.describeTopics(some.map((of) => of.topic))).map((of) => [of.topicId, of]))
-    for (const { topic, topic_id: topicId, tenant_id: tenantId, partitions } of some) {
-      const now = found.get(topicId)?.partitions ?? 0
-      if (now <= partitions) continue
-      const rows = await store.asSystem((sql) =>
-        sql.query(
-          `INSERT INTO public.source_partitions (topic_id, partition, topic, tenant_id)
-           SELECT $1, partition, $2, $3 FROM generate_series($4::int, $5::int - 1) AS partition
-           ON CONFLICT DO NOTHING RETURNING partition`,
-          [topicId, topic, tenantId, partitions, now],
-        ),
-      )
-      added += rows.length
+    for (const { topic_id: topicId, tenant_id: tenantId, partitions } of some) {
+      const raw = found.get(topicId)
+      if (raw === undefined || raw.partitions <= partitions) continue
+      added += await store.asSystem((sql) => addSources(sql, tenantId, raw))
     }
   }
   return added
