@@ -14,16 +14,7 @@ import {
   type IngestLimits,
   type IngestParts,
 } from '../../src/ingest/index.ts'
-import {
-  loadTable,
-  openDataFileWriter,
-  openDuckDb,
-  openObjectStore,
-  planScan,
-  pointerOf,
-  readParquetSql,
-  type ObjectStore,
-} from '../../src/lake/index.ts'
+import { openDataFileWriter, openObjectStore, type ObjectStore } from '../../src/lake/index.ts'
 import { Problem } from '../../src/problems/index.ts'
 import { openBindings, type Bindings } from '../../src/registry/index.ts'
 import { openStore, type Store } from '../../src/store/index.ts'
@@ -32,6 +23,7 @@ import { openMemoryLog, type LogRecord, type MemoryLog } from './memory-log.ts'
 import { withPostgres, type Owner, type TestPostgres } from './postgres.ts'
 import { makeDataset, makeSchema, makeTenant } from './registry.ts'
 import { ownFolder } from './folder.ts'
+import { tableRows } from './table-rows.ts'
 
 export interface Place {
   readonly tenantId: string
@@ -169,23 +161,11 @@ export async function openCarriage(owner: Owner): Promise<Carriage> {
       }
       return list
     },
-    async rows(place) {
-      const location = await store.asTenant(place.tenantId, (sql) =>
-        pointerOf(sql, place.dataset.namespace, place.dataset.slug),
-      )
-      if (location === undefined) throw new Error('the table is not in the catalog')
-      const plan = await planScan(objects, await loadTable(objects, location))
-      if (plan === undefined || plan.files.length === 0) return []
-      const paths = await Promise.all(plan.files.map((file) => objects.localCopy(file.location)))
-      await using duck = await openDuckDb({ tempDir: folder })
-      const connection = await duck.connect()
-      try {
-        const result = await connection.runAndReadAll(`SELECT * FROM ${readParquetSql(plan.schema, paths)}`)
-        return result.getRowObjectsJson() as Array<Record<string, unknown>>
-      } finally {
-        connection.closeSync()
-      }
-    },
+    rows: (place) =>
+      tableRows(
+        { store, objects, tempDir: folder },
+        { tenantId: place.tenantId, namespace: place.dataset.namespace, name: place.dataset.slug },
+      ),
     away: () => new Problem('dependency_away', 'away on purpose'),
     async letters(place) {
       return pg.sql('admin').query(

@@ -4,20 +4,13 @@ import { join } from 'node:path'
 import { openBus, startEmbeddedBus, type Bus, type EmbeddedBus, type Publisher } from '../../src/bus/index.ts'
 import { loadSettings, type Settings } from '../../src/config/index.ts'
 import { RECORD_HEADERS, rawTopic, uuidv7 } from '../../src/event/index.ts'
-import {
-  loadTable,
-  openDuckDb,
-  openObjectStore,
-  planScan,
-  pointerOf,
-  readParquetSql,
-  type ObjectStore,
-} from '../../src/lake/index.ts'
+import { openObjectStore, type ObjectStore } from '../../src/lake/index.ts'
 import { createTenant } from '../../src/registry/index.ts'
 import { openStore, type Store } from '../../src/store/index.ts'
 import { withPostgres, type Owner, type TestPostgres } from './postgres.ts'
 import { makeDataset, makeSchema } from './registry.ts'
 import { ownFolder } from './folder.ts'
+import { tableRows } from './table-rows.ts'
 
 interface WorkerGround {
   readonly pg: TestPostgres
@@ -138,19 +131,9 @@ export async function openWorkerGround(owner: Owner): Promise<WorkerGround> {
       if (failed) throw new Error(`not acknowledged: ${failed.code} ${failed.detail}`)
     },
     async numbers(place) {
-      const location = await store.asTenant(place.tenantId, (sql) => pointerOf(sql, place.namespace, place.slug))
-      if (location === undefined) throw new Error('the table is not in the catalog')
-      const { files, schema } = await planScan(objects, await loadTable(objects, location))
-      if (files.length === 0) return []
-      const paths = await Promise.all(files.map((file) => objects.localCopy(file.location)))
-      await using duck = await openDuckDb({ tempDir: folder })
-      const connection = await duck.connect()
-      try {
-        const result = await connection.runAndReadAll(`SELECT n FROM ${readParquetSql(schema, paths)} ORDER BY n`)
-        return result.getRowObjectsJson().map((row) => Number(row['n']))
-      } finally {
-        connection.closeSync()
-      }
+      const table = { tenantId: place.tenantId, namespace: place.namespace, name: place.slug }
+      const rows = await tableRows({ store, objects, tempDir: folder }, table, 'n', 'ORDER BY n')
+      return rows.map((row) => Number(row['n']))
     },
     fork(more) {
       const { TEST_KILL_AT: at, TEST_KILL_ON: on, ...settings } = more ?? {}
