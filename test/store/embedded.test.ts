@@ -124,7 +124,9 @@ test('an interrupted making of the cluster leaves nothing that counts', async (t
     await startEmbedded({ dataDir: ${JSON.stringify(dataDir)}, port: 0, passwords: ${JSON.stringify(passwords)}, durable: false })`
   const owner = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
   await until('initdb to be at it', () => existsSync(join(dataDir, `postgres.${owner.pid}`, 'base')), 10_000, 2)
+  const ended = new Promise((resolve) => owner.once('exit', resolve))
   owner.kill('SIGKILL')
+  await ended // a making whose process still lives is somebody else's
   const server = await startEmbedded({ dataDir, port: 0, passwords, durable: false })
   assert.equal(server.created, true)
   assert.deepEqual(await readdir(dataDir), ['postgres'])
