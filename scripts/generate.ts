@@ -30,7 +30,7 @@ function metricsDocument(): string {
       typeof rule === 'string' ? `\`${label}\`` : `\`${label}\` (${rule.map((value) => `\`${value}\``).join(', ')})`,
     )
     const buckets = entry.buckets === undefined ? '' : ` Edges: ${entry.buckets.join(', ')}.`
-    return `| \`${name}\` | ${entry.kind} | ${labels.join(', ')} | ${entry.plane} | ${entry.help}${buckets} |`
+    return `| \`${name}\` | ${entry.kind} | ${labels.join(', ')} | ${entry.planes.join(', ')} | ${entry.help}${buckets} |`
   })
   return [
     '# Metrics',

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { mintTraceparent, uuidv7 } from '../event/index.ts'
+import { mintTraceparent, systemClock, uuidv7 } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 import { UNMATCHED, announce } from '../telemetry/index.ts'
 import { PROBLEM_TYPE, problemText } from './problem-document.ts'
@@ -46,6 +46,9 @@ export function answerBrokenConnection(error: ParseFault, socket: Socket): void 
       tookMs: 0,
       requestId,
       traceId: trace.traceId,
+      spanId: trace.spanId,
+      sampled: false,
+      startedAtMs: systemClock.now(),
       code: problem.code,
     })
   }

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { mintTraceparent, uuidv7, type Traceparent } from '../event/index.ts'
+import { mintTraceparent, systemClock, uuidv7, type Traceparent } from '../event/index.ts'
 import type { KnownTenant } from '../registry/index.ts'
 import { UNMATCHED, announce } from '../telemetry/index.ts'
 
@@ -52,6 +52,9 @@ export function announceFinished(request: FastifyRequest, reply: FastifyReply): 
     tenant: request.tenant?.slug,
     requestId: request.id,
     traceId: request.trace.traceId,
+    spanId: request.trace.spanId,
+    sampled: request.trace.sampled,
+    startedAtMs: systemClock.now() - reply.elapsedTime,
     code: reply.problemCode,
   })
 }

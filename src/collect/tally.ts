@@ -32,5 +32,11 @@ export function tally({
     if (extent !== undefined) sum.bytes += extent.end - extent.start
   }
   for (const [dataset, counts] of sums)
-    announce('collect.settled', { tenant: request.tenantSlug, dataset, ...counts, traceId: request.traceId })
+    announce('collect.settled', {
+      tenant: request.tenantSlug,
+      dataset,
+      ...counts,
+      reasons: {},
+      traceId: request.traceId,
+    })
 }

@@ -95,3 +95,26 @@ export const warehouse: Kind<string> = {
     return pathToFileURL(isAbsolute(given) ? given : resolve(given)).href.replace(/\/+$/, '')
   },
 }
+
+/** Where an OTLP receiver listens: `http://host:4317`, `https://…`, or `host:port`, which is taken as plain http. */
+export const otlpEndpoint: Kind<string> = {
+  says: '`http://host:4317`, `https://…` or `host:port`',
+  read(given) {
+    const url = /^[^\s:/]+:\d{1,5}$/.test(given) ? `http://${given}` : given
+    return webUrl.read(url)
+  },
+}
+
+/** Slugs of tenants, separated by commas; none where the text is empty. */
+export const slugs: Kind<readonly string[]> = {
+  says: 'slugs of tenants, separated by commas',
+  read(given) {
+    const list = given
+      .split(',')
+      .map((slug) => slug.trim())
+      .filter((slug) => slug !== '')
+    const odd = list.find((slug) => !/^[a-z][a-z0-9_-]{0,62}$/.test(slug))
+    if (odd !== undefined) throw new Error(`must be slugs of tenants, separated by commas; "${odd}" is not one`)
+    return Object.freeze(list)
+  },
+}

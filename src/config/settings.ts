@@ -5,8 +5,10 @@ import {
   flag,
   folder,
   oneOf,
+  otlpEndpoint,
   port,
   postgresUrl,
+  slugs,
   text,
   warehouse,
   webUrl,
@@ -260,21 +262,53 @@ export const SETTINGS = {
   ),
   PULSE_OTLP_ENDPOINT: optional(
     'Telemetry',
-    webUrl,
-    'Where spans are sent. Nothing reads it yet: traces come with the next version.',
+    otlpEndpoint,
+    'Where spans are sent, over OTLP gRPC. Not set: none are sent; ids, logs and records carry trace ids all the same.',
   ),
   PULSE_TRACES_PER_SECOND: given(
     'Telemetry',
     decimal(0, 100_000),
     '20',
-    'Requests sampled per second and API process. Nothing reads it yet, see above.',
+    'Requests whose trace is kept, per second and API process; as many failed ones again; 0 keeps none but the canary.',
+  ),
+  PULSE_TRUSTED_TRACES: given(
+    'Telemetry',
+    slugs,
+    'pulse-canary',
+    "Tenants whose `traceparent` is obeyed, sampled flag and all; everybody else's is only linked.",
+  ),
+  PULSE_METRICS_TENANTS: given(
+    'Telemetry',
+    whole(1, 10_000),
+    '60',
+    'Tenants with metric series of their own in a process; all others are `_other`.',
+  ),
+  PULSE_METRICS_DATASETS: given(
+    'Telemetry',
+    whole(1, 10_000),
+    '100',
+    'Datasets with metric series of their own in a process; one tenant may take a tenth of them.',
+  ),
+  PULSE_METRICS_PINNED: given('Telemetry', slugs, 'pulse-canary', 'Tenants that always have series of their own.'),
+  PULSE_BUILD_COMMIT: given(
+    'Telemetry',
+    text,
+    'unknown',
+    'The commit that runs, for `pulse_build_info`; the image sets it.',
   ),
   PULSE_CANARY_SECONDS: given(
     'Telemetry',
     decimal(0, 86_400),
     '30',
-    'How often the canary sends an event. Nothing reads it yet, see above.',
+    'How often the canary sends its events and reads them back; 0 = never.',
   ),
+  PULSE_CANARY_EVENTS: given('Telemetry', whole(1, 1_000), '5', 'How many events the canary sends at once.'),
+  PULSE_CANARY_API_URL: optional(
+    'Telemetry',
+    webUrl,
+    'The API that the canary goes through. Not set: the one on PULSE_HOST and PULSE_API_PORT.',
+  ),
+  PULSE_CANARY_PORT: given('Telemetry', port, '9102', "Where the canary's metrics are, at `/metrics`."),
 } as const satisfies Record<`PULSE_${string}`, Setting<unknown>>
 
 export type SettingName = keyof typeof SETTINGS

@@ -41,6 +41,17 @@ export function announceCommitted(one: Written, { flushId, totals, tookMs, attem
     tookMs,
     offsets: offsetsOf(one),
     attempts,
+    trigger: 'age',
+    startedAtMs: 0,
+    committedAtMs: 0,
+    freshness: [],
+    watermarkMs: 0,
+    snapshots: undefined,
+    metadataBytes: undefined,
+    span: { traceId: flushId.replaceAll('-', ''), spanId: '', sampled: false },
+    contexts: [],
+    contextsLeftOut: 0,
+    steps: [],
   })
   if (totals.duplicates > 0) announce('worker.duplicates.dropped', { ...named(lane), events: totals.duplicates })
   const reasons = new Map<DeadLetterReason, number>()

@@ -20,7 +20,18 @@ export function setAside(parts: FlushParts, flushId: string, taken: Take, left: 
 }
 
 export function failed(flushId: string, taken: Take, code: string, detail: string, retryInMs: number): void {
-  announce('worker.flush.failed', { flushId, ...named(taken.lane), code, detail, retryInMs })
+  announce('worker.flush.failed', {
+    flushId,
+    ...named(taken.lane),
+    code,
+    detail,
+    retryInMs,
+    trigger: 'age',
+    outcome: 'retried',
+    startedAtMs: 0,
+    tookMs: 0,
+    span: { traceId: flushId.replaceAll('-', ''), spanId: '', sampled: false },
+  })
 }
 
 export function released(taken: Take, records: number): void {

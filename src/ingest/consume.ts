@@ -276,7 +276,7 @@ export function announceRun(buffer: IngestBuffer, source: Source, counts: Map<st
     const lane = lanes?.get(count.datasetId)
     if (lane === undefined) continue
     const named = { tenant: lane.tenantSlug, dataset: lane.datasetSlug }
-    announce('worker.records.consumed', { ...named, records: count.records, bytes: count.bytes })
+    announce('worker.records.consumed', { ...named, records: count.records, bytes: count.bytes, freshness: [] })
     if (count.replayed > 0) announce('worker.records.replayed', { ...named, records: count.replayed })
     if (count.released > 0) announce('worker.records.released', { ...named, records: count.released })
     announce('worker.buffer.changed', { ...named, rows: lane.records })

@@ -37,6 +37,7 @@ export function takeShare(
   const strays = share.owned.filter((one) => sources.byKey.get(sourceKey(one))?.generation !== one.generation)
   if (share.claimed.length === 0 && share.lost.length === 0) return strays
   announce('worker.share.changed', {
+    lost: [],
     worker,
     owned: sources.byKey.size,
     claimed: share.claimed.map(label),
@@ -105,6 +106,7 @@ export function gaveBack(
 ): void {
   for (const source of given) forgetSource(sources, buffer, source)
   announce('worker.share.changed', {
+    lost: [],
     worker,
     owned: sources.byKey.size,
     claimed: [],

@@ -1,9 +1,54 @@
 import type { DeadLetterReason } from '../event/index.ts'
+import type {
+  AuthFailure,
+  ChangeAction,
+  ChangedEntity,
+  PreviewOutcome,
+  PublishOutcome,
+  RejectReason,
+  ShedReason,
+} from './catalog/api.ts'
+import type { CanaryOutcome } from './catalog/canary.ts'
+import type { Dependency, QueryName } from './catalog/process.ts'
+import type { CommitOutcomeLabel, FlushTrigger, MaintenanceTask, PauseReason } from './catalog/worker.ts'
+
+/** A position in a trace, and whether its spans are kept. */
+export interface TracePoint {
+  readonly traceId: string
+  readonly spanId: string
+  readonly sampled: boolean
+}
+/** What one dataset's rows of a committed flush say about freshness: `rows` rows received at about `receivedAtMs`. */
+export interface FreshnessPoint {
+  readonly receivedAtMs: number
+  readonly rows: number
+}
+/** A sampled context whose records a flush carried: one `process` span with its `buffer` and `append`. */
+export interface CarriedContext {
+  /** The record's header, that is the position of the send span. */
+  readonly traceparent: string
+  readonly records: number
+  /** Of those, dead letters, with the reason of the first. */
+  readonly deadLetters: number
+  readonly reason: DeadLetterReason | undefined
+  /** When the worker read the first of them; epoch milliseconds. */
+  readonly consumedAtMs: number
+  readonly topic: string
+  readonly partition: number
+  readonly firstOffset: number
+}
+/** One step inside a flush (`dedup`, `encode`, `stage`, `commit`, …) for its trace. */
+export interface FlushStep {
+  readonly name: string
+  readonly startedAtMs: number
+  readonly tookMs: number
+}
 
 /**
  * What the stages say about themselves. A stage announces once; the listeners in this room turn it
- * into metrics, log lines and (later) spans, so that these cannot disagree. `tenant` and `dataset`
- * are slugs (`_unknown` where a record cannot be resolved). Durations in milliseconds.
+ * into metrics, log lines and spans, so that these cannot disagree. `tenant` and `dataset`
+ * are slugs (`_unknown` where a record cannot be resolved). Durations in milliseconds, `…AtMs` milliseconds
+ * since 1970 with fractions.
  */
 export interface Announcements {
   'api.started': { host: string; port: number }
@@ -16,8 +61,19 @@ export interface Announcements {
     tenant?: string | undefined
     requestId: string
     traceId: string
+    spanId: string
+    sampled: boolean
+    startedAtMs: number
+    /** The caller's context: the parent where the caller is trusted, else only linked. */
+    caller?: TracePoint | undefined
+    trusted?: boolean | undefined
     code?: string | undefined
+    detail?: string | undefined
   }
+  'api.request.shed': { reason: ShedReason; route: string }
+  'api.auth.failed': { reason: AuthFailure; route: string; traceId: string }
+  /** A collect request that was refused as a whole, before any event was read. */
+  'collect.refused': { tenant: string; reason: RejectReason; code: string; traceId: string }
   /** One per request and dataset: what became of the events. */
   'collect.settled': {
     tenant: string
@@ -26,7 +82,47 @@ export interface Announcements {
     rejected: number
     failed: number
     bytes: number
+    /** How many of `rejected` for which reason. */
+    reasons: Readonly<Partial<Record<RejectReason, number>>>
     traceId: string
+  }
+  /** The bus has answered for a request's records, or was waited for in vain. `span` is the send span's place in the trace. */
+  'collect.published': {
+    tenant: string
+    topic: string
+    records: number
+    bytes: number
+    outcome: PublishOutcome
+    startedAtMs: number
+    tookMs: number
+    span: TracePoint
+    parentSpanId: string
+    /** When the request's bytes were complete, and how long reading and judging them took. */
+    validatedFromMs: number
+    validateMs: number
+    detail?: string | undefined
+  }
+  /** Of a request's first event: its timestamp minus the API's clock, in milliseconds. */
+  'collect.clock.compared': { tenant: string; skewMs: number }
+  'preview.finished': {
+    tenant: string
+    dataset: string
+    outcome: PreviewOutcome
+    planMs: number
+    fetchMs: number
+    decodeMs: number
+    totalMs: number
+    rows: number
+    bytesRead: number
+    filesRead: number
+    filesPruned: number
+  }
+  'registry.changed': {
+    entity: ChangedEntity
+    action: ChangeAction
+    tenant: string
+    id: string
+    uri?: string | undefined
   }
   'bus.topics.remade': { tenantId: string; topic: string; partitions: number }
   'worker.started': { worker: string; metricsPort: number; healthPort: number }
@@ -36,6 +132,8 @@ export interface Announcements {
     owned: number
     claimed: readonly string[]
     released: readonly string[]
+    /** Taken by another worker, or expired, before it was given back. */
+    lost: readonly string[]
     members: number
   }
   'worker.source.lost': {
@@ -45,7 +143,18 @@ export interface Announcements {
     detail: string
     missing: number
   }
-  'worker.records.consumed': { tenant: string; dataset: string; records: number; bytes: number }
+  'worker.records.consumed': {
+    tenant: string
+    dataset: string
+    records: number
+    bytes: number
+    /** Of a sample of the records, for freshness at this stage. */
+    freshness: readonly FreshnessPoint[]
+  }
+  /** Received more than 5 s ahead of this worker's clock. */
+  'worker.records.future': { tenant: string; records: number; aheadMs: number }
+  'worker.fetch.paused': { reason: PauseReason; tookMs: number }
+  'worker.share.drained': { cause: 'share_moved' | 'shutdown'; partitions: number; tookMs: number }
   'worker.records.replayed': { tenant: string; dataset: string; records: number }
   /** A share went away: what was buffered and not flushed is read again by its new owner. */
   'worker.records.released': { tenant: string; dataset: string; records: number }
@@ -65,7 +174,34 @@ export interface Announcements {
     tookMs: number
     offsets: readonly string[]
     attempts: number
+    trigger: FlushTrigger
+    startedAtMs: number
+    committedAtMs: number
+    freshness: readonly FreshnessPoint[]
+    /** Everything of the dataset received before it is queryable, as far as this worker reads it. */
+    watermarkMs: number
+    snapshots: number | undefined
+    metadataBytes: number | undefined
+    /** The flush's own place in its trace: the trace id is the flush id without hyphens. */
+    span: TracePoint
+    /** Sampled contexts that it carried, at most as many as are worth a span; `contextsLeftOut` more were not told. */
+    contexts: readonly CarriedContext[]
+    contextsLeftOut: number
+    steps: readonly FlushStep[]
   }
+  /** One attempt to commit a flush (all its datasets together) was answered, or never was. */
+  'worker.commit.finished': {
+    flushId: string
+    tenant: string
+    outcome: CommitOutcomeLabel
+    /** What the offsets in it became. */
+    offsets: 'ok' | 'stale_generation' | 'error'
+    tookMs: number
+    attempt: number
+    /** Datasets whose table had moved. */
+    conflicts: readonly string[]
+  }
+  'worker.ledger.asked': { tenant: string; ids: number; known: number; tookMs: number }
   'worker.flush.failed': {
     flushId: string
     tenant: string
@@ -73,18 +209,70 @@ export interface Announcements {
     code: string
     detail: string
     retryInMs: number
+    trigger: FlushTrigger
+    /** It is tried again, or given up for good. */
+    outcome: 'retried' | 'failed'
+    startedAtMs: number
+    tookMs: number
+    span: TracePoint
   }
   'worker.flush.fenced': { flushId: string; tenant: string; partitions: readonly string[] }
   'worker.dataset.parked': { tenant: string; dataset: string; detail: string; retryInMs: number }
   'worker.events.dead_lettered': { tenant: string; dataset: string; reason: DeadLetterReason; events: number }
   'worker.duplicates.dropped': { tenant: string; dataset: string; events: number }
   'worker.dead_letters.relayed': { tenant: string; events: number }
+  'worker.dead_letters.unrelayed': { tenant: string; events: number; detail: string }
+  'upkeep.task.finished': { task: MaintenanceTask; outcome: 'ok' | 'failed' | 'others_turn'; tookMs: number }
+  /** Whole files taken out of a table by a delete snapshot. */
+  'upkeep.rows.removed': {
+    flushId: string
+    tenant: string
+    dataset: string
+    table: string
+    snapshotId: string
+    rows: number
+    files: number
+    tookMs: number
+  }
   'upkeep.swept': { flushId: string; files: number }
   'upkeep.files.expired': { files: number }
   'upkeep.records.deleted': { topic: string; partition: number; beforeOffset: number }
   'upkeep.ledger.rotated': { dropped: string | undefined; added: string }
-  'dependency.away': { dependency: 'postgres' | 'kafka' | 'minio'; detail: string }
-  'dependency.back': { dependency: 'postgres' | 'kafka' | 'minio' }
+  'dependency.away': { dependency: Dependency; detail: string }
+  'dependency.back': { dependency: Dependency }
+  'dependency.checked': { dependency: Dependency; isUp: boolean; tookMs: number }
+  /** One transaction, the wait for its connection included. `span` where somebody's sampled trace asked for it. */
+  'store.transaction.finished': {
+    query: QueryName
+    outcome: 'ok' | 'failed'
+    startedAtMs: number
+    tookMs: number
+    within?: TracePoint | undefined
+  }
+  /** One call to the object store. */
+  'lake.call.finished': {
+    operation: 'put' | 'get' | 'list' | 'delete'
+    outcome: 'ok' | 'error'
+    startedAtMs: number
+    tookMs: number
+    bytes: number
+    within?: TracePoint | undefined
+  }
+  'canary.started': { dataset: string; everySeconds: number; events: number }
+  'canary.sent': { round: number; events: number; accepted: number; tookMs: number; traceId: string }
+  'canary.verified': {
+    round: number
+    outcomes: Readonly<Record<CanaryOutcome, number>>
+    acceptedMs: number
+    committedMs: number | undefined
+    previewedMs: number | undefined
+    snapshotId: string | undefined
+    traceId: string
+    detail?: string | undefined
+  }
+  'canary.hindered': { code: string; detail: string }
+  /** Spans that nobody will see: the queue was full, or the receiver did not take them. */
+  'telemetry.spans.lost': { reason: 'dropped_queue' | 'failed'; spans: number; detail: string }
   'process.defect': { where: string; detail: string; stack?: string | undefined }
 }
 

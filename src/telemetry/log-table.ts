@@ -29,6 +29,7 @@ function sameRequest(said: Announcements['api.request.finished']): string | unde
 /** Partitions that one line names. */
 const MOST_NAMES = 20
 
+const rounded = (ms: number): number => Math.round(ms * 1000) / 1000
 const events = (count: number): string => (count === 1 ? '1 event' : `${count} events`)
 const records = (count: number): string => (count === 1 ? '1 record' : `${count} records`)
 const rows = (count: number): string => (count === 1 ? '1 row' : `${count} rows`)
@@ -40,22 +41,51 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
   'api.request.finished': {
     level: requestLevel,
     say: ({ method, route, status }) => `${method} ${route} answered ${status}`,
-    fields: ({ method, route, status, tookMs, tenant, requestId, traceId, code }) => ({
+    fields: ({ method, route, status, tookMs, tenant, requestId, traceId, spanId, code }) => ({
       method,
       route,
       status,
-      duration_ms: Math.round(tookMs * 1000) / 1000,
+      duration_ms: rounded(tookMs),
       tenant,
       request_id: requestId,
       trace_id: traceId,
+      span_id: spanId,
       ...(code === undefined ? {} : { error: { code } }),
     }),
     sameAs: sameRequest,
   },
+  'api.request.shed': {
+    level: 'warn',
+    say: ({ reason }) => `A request was answered 503 to protect the others: ${reason}`,
+    sameAs: ({ reason }) => reason,
+  },
+  'api.auth.failed': { level: 'debug', say: ({ reason }) => `The tenant was not established: ${reason}` },
+  'collect.refused': { level: 'debug', say: ({ code }) => `A collect request was refused: ${code}` },
   'collect.settled': {
     level: 'debug',
     say: ({ accepted, rejected, failed }) => `${events(accepted)} accepted, ${rejected} rejected, ${failed} failed`,
   },
+  'collect.published': {
+    level: 'debug',
+    say: ({ records: count, outcome }) => `${records(count)} sent to the bus: ${outcome}`,
+    fields: ({ tenant, topic, records: count, bytes, outcome, tookMs, span, detail }) => ({
+      tenant,
+      topic,
+      records: count,
+      bytes,
+      outcome,
+      duration_ms: rounded(tookMs),
+      trace_id: span.traceId,
+      span_id: span.spanId,
+      detail,
+    }),
+  },
+  'collect.clock.compared': { level: 'debug', say: ({ skewMs }) => `The first event is ${skewMs} ms from the clock` },
+  'preview.finished': {
+    level: 'debug',
+    say: ({ rows: count, filesRead }) => `${rows(count)} previewed from ${filesRead} files`,
+  },
+  'registry.changed': { level: 'info', say: ({ entity, action, id }) => `${entity} ${id} ${action}` },
   'bus.topics.remade': {
     level: 'warn',
     say: ({ topic }) => `The bus did not know ${topic}: it was made anew, and what the bus had before is not in it`,
@@ -71,17 +101,37 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
     say: ({ owned, claimed, released, members }) =>
       `Owns ${owned} partitions of ${members} workers' (${claimed.length} claimed, ${released.length} released)`,
     // A worker that starts claims thousands: the line stays one that a log store takes.
-    fields: ({ claimed, released, ...rest }) => ({
+    fields: ({ claimed, released, lost, ...rest }) => ({
       ...rest,
       claimed: claimed.slice(0, MOST_NAMES),
       released: released.slice(0, MOST_NAMES),
+      lost: lost.slice(0, MOST_NAMES),
     }),
   },
   'worker.source.lost': {
     level: 'error',
     say: ({ topic, partition, reason, missing }) => `${topic}/${partition}: ${reason}, ${records(missing)} missing`,
   },
-  'worker.records.consumed': { level: 'debug', say: ({ records: count }) => `${records(count)} consumed` },
+  'worker.records.consumed': {
+    level: 'debug',
+    say: ({ records: count }) => `${records(count)} consumed`,
+    fields: ({ tenant, dataset, records: count, bytes }) => ({ tenant, dataset, records: count, bytes }),
+  },
+  'worker.records.future': {
+    level: 'warn',
+    say: ({ records: count, aheadMs }) =>
+      `${records(count)} received up to ${Math.round(aheadMs)} ms ahead of this clock`,
+    sameAs: ({ tenant }) => tenant,
+  },
+  'worker.fetch.paused': {
+    level: 'debug',
+    say: ({ reason, tookMs }) => `Reading was held back ${tookMs} ms: ${reason}`,
+  },
+  'worker.share.drained': {
+    level: 'info',
+    say: ({ partitions, tookMs }) =>
+      `Flushed ${partitions} partitions within ${Math.round(tookMs)} ms before giving them back`,
+  },
   'worker.records.replayed': {
     level: 'debug',
     say: ({ records: count }) => `${records(count)} read again, already settled`,
@@ -103,23 +153,34 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
       dead_letters: said.deadLetters,
       files: said.files,
       bytes: said.bytes,
-      duration_ms: Math.round(said.tookMs * 1000) / 1000,
+      duration_ms: rounded(said.tookMs),
       offsets: said.offsets,
       attempts: said.attempts,
+      trigger: said.trigger,
+      trace_id: said.span.traceId,
+      span_id: said.span.spanId,
     }),
   },
   'worker.flush.failed': {
     level: 'error',
     say: ({ detail, retryInMs }) => `The flush failed and is tried again in ${retryInMs} ms: ${detail}`,
-    fields: ({ tenant, dataset, flushId, code, retryInMs }) => ({
+    fields: ({ tenant, dataset, flushId, code, retryInMs, trigger, outcome, span }) => ({
       tenant,
       dataset,
       flush_id: flushId,
       retry_in_ms: retryInMs,
-      error: { code, retryable: true },
+      trigger,
+      trace_id: span.traceId,
+      span_id: span.spanId,
+      error: { code, retryable: outcome === 'retried' },
     }),
     sameAs: ({ tenant, dataset, code }) => `${tenant} ${dataset} ${code}`,
   },
+  'worker.commit.finished': {
+    level: ({ outcome }) => (outcome === 'unknown' ? 'warn' : 'debug'),
+    say: ({ outcome, attempt }) => `Attempt ${attempt} to commit: ${outcome}`,
+  },
+  'worker.ledger.asked': { level: 'debug', say: ({ ids, known }) => `${known} of ${ids} ids were known` },
   'worker.flush.fenced': {
     level: 'warn',
     say: ({ partitions }) => `The flush was refused: ${partitions.join(', ')} belong to another worker now`,
@@ -138,6 +199,16 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
   'worker.dead_letters.relayed': {
     level: 'info',
     say: ({ events: count }) => `${events(count)} relayed to the dead-letter topic`,
+  },
+  'worker.dead_letters.unrelayed': {
+    level: 'error',
+    say: ({ events: count, detail }) => `${events(count)} could not be relayed to the dead-letter topic: ${detail}`,
+    sameAs: ({ tenant }) => tenant,
+  },
+  'upkeep.task.finished': { level: 'debug', say: ({ task, outcome }) => `Upkeep ${task}: ${outcome}` },
+  'upkeep.rows.removed': {
+    level: 'info',
+    say: ({ rows: count, files, table }) => `${rows(count)} in ${files} files taken out of ${table}`,
   },
   'upkeep.swept': { level: 'info', say: ({ files }) => `Swept ${files} files of a flush that never committed` },
   'upkeep.files.expired': {
@@ -159,6 +230,44 @@ export const LOG: { readonly [N in AnnouncementName]: LogEntry<N> } = {
     sameAs: ({ dependency }) => dependency,
   },
   'dependency.back': { level: 'info', say: ({ dependency }) => `${dependency} is back` },
+  'dependency.checked': {
+    level: 'debug',
+    say: ({ dependency, isUp }) => `${dependency} ${isUp ? 'answers' : 'is away'}`,
+  },
+  'store.transaction.finished': {
+    level: 'debug',
+    say: ({ query, outcome }) => `Transaction ${query}: ${outcome}`,
+    fields: ({ query, outcome, tookMs }) => ({ query, outcome, duration_ms: rounded(tookMs) }),
+  },
+  'lake.call.finished': {
+    level: 'debug',
+    say: ({ operation, outcome }) => `Object store ${operation}: ${outcome}`,
+    fields: ({ operation, outcome, tookMs, bytes }) => ({ operation, outcome, duration_ms: rounded(tookMs), bytes }),
+  },
+  'canary.started': {
+    level: 'info',
+    say: ({ events: count, everySeconds }) => `The canary sends ${events(count)} every ${everySeconds} s`,
+  },
+  'canary.sent': { level: 'debug', say: ({ accepted, events: count }) => `${accepted} of ${events(count)} accepted` },
+  'canary.verified': {
+    level: ({ outcomes }) =>
+      outcomes.missing + outcomes.duplicated + outcomes.corrupted > 0 ? 'error' : outcomes.late > 0 ? 'warn' : 'info',
+    say: ({ outcomes, detail }) =>
+      detail ??
+      (outcomes.late > 0
+        ? `${events(outcomes.late)} came late`
+        : `${events(outcomes.exactly_once)} came back exactly once`),
+  },
+  'canary.hindered': {
+    level: 'warn',
+    say: ({ detail }) => `The canary cannot do its round: ${detail}`,
+    sameAs: ({ code }) => code,
+  },
+  'telemetry.spans.lost': {
+    level: 'warn',
+    say: ({ spans, detail }) => `${spans} spans were lost: ${detail}`,
+    sameAs: ({ reason }) => reason,
+  },
   'process.defect': {
     level: 'error',
     say: ({ where, detail }) => `A defect in ${where}: ${detail}`,

@@ -1,5 +1,6 @@
 import { pino, stdTimeFunctions, type DestinationStream } from 'pino'
 import { listen, type AnnouncementName } from './announce.ts'
+import type { Plane } from './catalog/catalog.ts'
 import { openCollapsing } from './collapse.ts'
 import { LOG, snakeCased, type LogEntry, type LogLevel } from './log-table.ts'
 import { redact, scrub } from './redact.ts'
@@ -9,7 +10,7 @@ import { currentContext } from '../tenancy/index.ts'
 export interface LogSettings {
   /** `silent` writes nothing. */
   readonly level: LogLevel | 'silent' | 'trace' | 'fatal'
-  readonly plane: 'api' | 'worker' | 'bus'
+  readonly plane: Plane | 'bus'
   readonly service: string
   /** Where lines go: standard output where absent. */
   readonly to?: DestinationStream

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from '@prometheus-io/client'
-import { METRICS, metricsOf, type LabelOf, type MetricName, type NameOf, type Plane } from './catalog.ts'
+import { METRICS, metricsOf, type LabelOf, type MetricName, type NameOf, type Plane } from './catalog/catalog.ts'
 import { wantsOpenMetrics } from './negotiate.ts'
 
 interface Exposition {

@@ -1,4 +1,4 @@
-import type { Plane } from './catalog.ts'
+import type { Plane } from './catalog/catalog.ts'
 import { listenApi } from './listen-api.ts'
 import { listenWorker } from './listen-worker.ts'
 import { openLog, type LogSettings } from './log.ts'

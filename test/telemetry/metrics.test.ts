@@ -40,7 +40,7 @@ test('a plane exports the metrics of its own in the catalogue and refuses the ot
     const { body } = await pulseOnly(plane).exposition()
     const typed = new Set([...body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, kind]) => `${name} ${kind}`))
     const expected = Object.entries(METRICS)
-      .filter(([, entry]) => entry.plane === plane)
+      .filter(([, entry]) => entry.planes.includes(plane))
       .map(([name, entry]) => `${name} ${entry.kind}`)
     assert.deepEqual([...typed].sort(), expected.sort())
   }
