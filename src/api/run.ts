@@ -28,7 +28,6 @@ export async function runApi(settings: Settings): Promise<RunningProcess> {
   const telemetry = opened.use(
     openTelemetry({
       plane: 'api',
-      service: 'pulse-api',
       logLevel: settings.logLevel,
       enabled: settings.telemetry !== 'off',
       routes: ROUTE_TEMPLATES,

@@ -23,6 +23,13 @@ export interface FreshnessPoint {
   readonly receivedAtMs: number
   readonly rows: number
 }
+/** What became of a request's events of one dataset. */
+export interface CollectedCounts {
+  readonly accepted: number
+  readonly rejected: number
+  readonly failed: number
+  readonly bytes: number
+}
 /** A sampled context whose records a flush carried: one `process` span with its `buffer` and `append`. */
 export interface CarriedContext {
   /** The record's header, that is the position of the send span. */
@@ -69,6 +76,10 @@ export interface Announcements {
     trusted?: boolean | undefined
     code?: string | undefined
     detail?: string | undefined
+    /** The dataset in the path, where it is a slug. */
+    dataset?: string | undefined
+    /** Of a collect request, by dataset: what became of its events. */
+    collected?: ReadonlyMap<string, CollectedCounts> | undefined
   }
   'api.request.shed': { reason: ShedReason; route: string }
   'api.auth.failed': { reason: AuthFailure; route: string; traceId: string }
@@ -125,6 +136,9 @@ export interface Announcements {
     uri?: string | undefined
   }
   'bus.topics.remade': { tenantId: string; topic: string; partitions: number }
+  /** The embedded bus found its files as a crash had left them. */
+  'bus.recovered': { detail: string }
+  'bus.storage.failed': { detail: string }
   'worker.started': { worker: string; metricsPort: number; healthPort: number }
   'worker.stopped': { worker: string; drained: boolean }
   'worker.share.changed': {
@@ -273,6 +287,8 @@ export interface Announcements {
   'canary.hindered': { code: string; detail: string }
   /** Spans that nobody will see: the queue was full, or the receiver did not take them. */
   'telemetry.spans.lost': { reason: 'dropped_queue' | 'failed'; spans: number; detail: string }
+  /** Standard output was not read fast enough: so many lines are lost. */
+  'log.lines.dropped': { lines: number }
   'process.defect': { where: string; detail: string; stack?: string | undefined }
 }
 

@@ -14,6 +14,8 @@ interface SinkOptions {
   /** Held at most, in UTF-16 units; what comes beyond is dropped and counted. */
   readonly maxHeld?: number
   readonly flushMs?: number
+  /** Hears how many lines were dropped, as soon as there is room to write that down, and at once where nobody reads. */
+  readonly onDropped?: (lines: number) => void
   /** In place of the file system. */
   readonly file?: FileCalls
 }
@@ -35,21 +37,34 @@ const RETRY_MS = 20
  * returns once the reader is gone: it takes EPIPE for a reason to wait, measured.)
  */
 export function openSink(options: SinkOptions): Sink {
-  const { fd, maxHeld = 8 * 1024 * 1024, flushMs = 1_000, file = FILES } = options
+  const { fd, maxHeld = 8 * 1024 * 1024, flushMs = 1_000, file = FILES, onDropped } = options
   let held: string[] = []
   let heldLength = 0
   let flying: Buffer | undefined
   let gone = false
   let dropped = 0
   let told = 0
+  let telling = false
 
-  const take = (): Buffer => {
-    if (dropped > told && !gone) held.push(droppedLine(dropped - told))
+  /** Whoever hears it may write a line about it, which is held like any other. */
+  const tell = (): void => {
+    const lines = dropped - told
     told = dropped
-    const text = Buffer.from(held.join(''))
+    telling = true
+    onDropped?.(lines)
+    telling = false
+  }
+  const take = (): Buffer => {
+    const taken = held
     held = []
     heldLength = 0
-    return text
+    if (dropped > told) {
+      tell()
+      taken.push(...held)
+      held = []
+      heldLength = 0
+    }
+    return Buffer.from(taken.join(''))
   }
   const send = (text: Buffer): void => {
     flying = text
@@ -70,17 +85,20 @@ export function openSink(options: SinkOptions): Sink {
     dropped += held.length
     held = []
     heldLength = 0
+    if (dropped > told) tell()
   }
 
   return {
     write(line) {
+      if (gone && telling) return
       if (gone || heldLength + line.length > maxHeld) {
         dropped += 1
+        if (gone) tell()
         return
       }
       held.push(line)
       heldLength += line.length
-      if (flying === undefined) send(take())
+      if (flying === undefined && !telling) send(take())
     },
     flushSync() {
       if (gone) return
@@ -104,15 +122,6 @@ export function openSink(options: SinkOptions): Sink {
 
 const isBusy = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'EAGAIN' || error.code === 'EBUSY')
-
-const droppedLine = (lines: number): string =>
-  `${JSON.stringify({
-    level: 'warn',
-    time: new Date().toISOString(),
-    event: 'log.lines.dropped',
-    dropped: lines,
-    msg: 'Standard output was not read fast enough',
-  })}\n`
 
 const clock = new Int32Array(new SharedArrayBuffer(4))
 const pause = (ms: number): void => void Atomics.wait(clock, 0, 0, ms)

@@ -3,6 +3,7 @@ import { listenApi } from './listen-api.ts'
 import { listenWorker } from './listen-worker.ts'
 import { openLog, type LogSettings } from './log.ts'
 import { openMetrics, type Metrics } from './metrics.ts'
+import { resourceOf } from './resource.ts'
 
 export interface Telemetry extends AsyncDisposable {
   readonly metrics: Metrics
@@ -16,12 +17,13 @@ export interface Telemetry extends AsyncDisposable {
  */
 export function openTelemetry(options: {
   plane: Plane
-  service: string
   logLevel: LogSettings['level']
   enabled?: boolean
   /** Route templates to be born at zero (API only). */
   routes?: readonly string[]
   logTo?: LogSettings['to']
+  /** Secrets that this process holds: no line shows them. */
+  secrets?: readonly string[]
 }): Telemetry {
   const metrics = openMetrics({ plane: options.plane })
   if (options.enabled === false) {
@@ -30,8 +32,8 @@ export function openTelemetry(options: {
   const stop = options.plane === 'api' ? listenApi(metrics, options.routes) : listenWorker(metrics)
   const log = openLog({
     level: options.logLevel,
-    plane: options.plane,
-    service: options.service,
+    resource: resourceOf(options.plane),
+    secrets: options.secrets ?? [],
     ...(options.logTo === undefined ? {} : { to: options.logTo }),
   })
   return {

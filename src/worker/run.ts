@@ -54,7 +54,6 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
   const telemetry = opened.use(
     openTelemetry({
       plane: 'worker',
-      service: 'pulse-worker',
       logLevel: settings.logLevel,
       enabled: settings.telemetry !== 'off',
     }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { announce, openTelemetry } from '../../src/telemetry/index.ts'
 
-const settings = { plane: 'worker', service: 'pulse-worker', logLevel: 'info' } as const
+const settings = { plane: 'worker', logLevel: 'info' } as const
 const consumed = { tenant: 'acme', dataset: 'clicks', records: 2, bytes: 20 }
 
 test('the window listens until it is closed', async () => {
