@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { json, openServer, text } from '../../src/worker/servers.ts'
+import { json, openServer, text } from '../../src/telemetry/servers.ts'
 
 test('a handful of paths is answered, with or without a slash or a query; anything else is told what there is', async () => {
   await using server = await openServer('127.0.0.1', 0, {
