@@ -273,17 +273,30 @@ export interface Announcements {
     within?: TracePoint | undefined
   }
   'canary.started': { dataset: string; everySeconds: number; events: number }
+  /** A round went to the API: `accepted` of its `events` are now for the canary to find, the rest is refused. */
   'canary.sent': { round: number; events: number; accepted: number; tookMs: number; traceId: string }
+  /** A round was read back whole for the first time: each event once, as it was sent. `span` is the position it was sent from. */
+  'canary.returned': {
+    round: number
+    events: number
+    acceptedMs: number
+    /** By the snapshot that first showed the whole round. */
+    committedMs: number
+    previewedMs: number
+    snapshotId: string
+    startedAtMs: number
+    span: TracePoint
+  }
+  /** What became of accepted events, told once of each when it can change no more. */
   'canary.verified': {
     round: number
     outcomes: Readonly<Record<CanaryOutcome, number>>
-    acceptedMs: number
-    committedMs: number | undefined
-    previewedMs: number | undefined
-    snapshotId: string | undefined
     traceId: string
+    /** The first event that is not right, and what is wrong with it. */
     detail?: string | undefined
   }
+  /** Events that were told as missing before were read back after all. */
+  'canary.strayed': { round: number; events: number; afterMs: number; traceId: string }
   'canary.hindered': { code: string; detail: string }
   /** Spans that nobody will see: the queue was full, or the receiver did not take them. */
   'telemetry.spans.lost': { reason: 'dropped_queue' | 'failed'; spans: number; detail: string }

@@ -58,21 +58,29 @@ export const PROCESS_LINES: LogEntries<
     say: ({ accepted, events: count }) => `${accepted} of ${events(count)} accepted`,
     fields: asCanary,
   },
+  'canary.returned': {
+    level: 'info',
+    say: ({ events: count, previewedMs }) => `${events(count)} came back within ${Math.round(previewedMs)} ms`,
+    fields: asCanary,
+  },
   'canary.verified': {
     level: (said) => {
       const worst = worstOf(said)
-      return worst === undefined ? 'info' : worst === 'late' ? 'warn' : 'error'
+      return worst === undefined ? 'debug' : worst === 'late' ? 'warn' : 'error'
     },
-    say: ({ outcomes, detail }) =>
-      detail ??
-      (outcomes.late > 0
-        ? `${events(outcomes.late)} came late`
-        : `${events(outcomes.exactly_once)} came back exactly once`),
+    say: (said) => said.detail ?? `${events(said.outcomes.exactly_once)} came back exactly once`,
     fields: asCanary,
     error: (said) => {
       const code = worstOf(said)
       return code === undefined ? undefined : { code, retryable: false }
     },
+  },
+  'canary.strayed': {
+    level: 'warn',
+    say: ({ events: count, afterMs }) =>
+      `${events(count)} that had been told as missing came after ${Math.round(afterMs / 1000)} s`,
+    fields: asCanary,
+    error: () => ({ code: 'strayed', retryable: false }),
   },
   'canary.hindered': {
     level: 'warn',

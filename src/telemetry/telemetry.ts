@@ -1,5 +1,6 @@
 import type { Plane } from './catalog/catalog.ts'
 import { listenApi } from './listen-api.ts'
+import { listenCanary } from './listen-canary.ts'
 import { listenWorker } from './listen-worker.ts'
 import { openLog, type LogSettings } from './log.ts'
 import { openMetrics, type Metrics } from './metrics.ts'
@@ -29,7 +30,12 @@ export function openTelemetry(options: {
   if (options.enabled === false) {
     return { metrics, flush: () => undefined, [Symbol.asyncDispose]: async () => undefined }
   }
-  const stop = options.plane === 'api' ? listenApi(metrics, options.routes) : listenWorker(metrics)
+  const stop =
+    options.plane === 'api'
+      ? listenApi(metrics, options.routes)
+      : options.plane === 'canary'
+        ? listenCanary(metrics)
+        : listenWorker(metrics)
   const log = openLog({
     level: options.logLevel,
     resource: resourceOf(options.plane),
