@@ -41,11 +41,29 @@ test('lines that come while one is written go together, in order, however little
 
 test('what is beyond the bound is dropped, counted, and said as soon as there is room', () => {
   const { file, text, turn } = fakeFile((given) => given.length)
-  const sink = openSink({ fd: 9, file, maxHeld: 8 })
+  const sink = openSink({ fd: 9, file, maxHeld: 8, onDropped: (lines) => sink.write(`lost ${lines}\n`) })
   for (let line = 0; line < 10; line += 1) sink.write(`${line}..\n`)
   for (let round = 0; round < 5; round += 1) turn()
   assert.equal(sink.dropped, 7, 'one flies, two are held')
-  assert.match(text(), /^0\.\.\n1\.\.\n2\.\.\n\{.*"event":"log\.lines\.dropped","dropped":7.*\}\n$/)
+  assert.equal(text(), '0..\n1..\n2..\nlost 7\n', 'whoever hears of it may write a line about it')
+})
+
+test('what nobody reads is counted too, and whoever counts it may write without end following', () => {
+  const lost: number[] = []
+  const { file, turn } = fakeFile(() => 'EPIPE')
+  const sink = openSink({
+    fd: 9,
+    file,
+    onDropped: (lines) => {
+      lost.push(lines)
+      sink.write('a line about it\n')
+    },
+  })
+  for (const line of ['a\n', 'b\n']) sink.write(line)
+  turn()
+  sink.write('c\n')
+  assert.deepEqual(lost, [1, 1])
+  assert.equal(sink.dropped, 2)
 })
 
 test('a full pipe is tried again, and a flush waits for it no longer than its bound', async () => {
