@@ -1,7 +1,7 @@
 import { enableCompileCache } from 'node:module'
 import { Command } from 'commander'
 import { readSettings, settingsHelp, type Loaded } from './config/index.ts'
-import { sentenceOf, serveRole, settingsBeside, type Role } from './start/index.ts'
+import { sentenceOf, serveBus, serveRole, settingsBeside, type Role } from './start/index.ts'
 
 enableCompileCache() // most of a start is compiling: measured in docs/operate/performance.md
 
@@ -28,7 +28,7 @@ async function ending(act: () => Promise<number>): Promise<never> {
 const ROLES: Readonly<Record<'api' | 'worker' | 'bus', () => Promise<Role>>> = {
   api: async () => (await import('./api/index.ts')).runApi,
   worker: async () => (await import('./worker/index.ts')).runWorker,
-  bus: async () => (await import('./bus/index.ts')).runBus,
+  bus: async () => serveBus,
 }
 
 interface Given {

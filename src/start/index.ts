@@ -1,6 +1,7 @@
 import type { DemoOptions } from './demo.ts'
 
 export { settingsBeside } from './alone.ts'
+export { serveBus } from './bus.ts'
 export { StartRefused, sentenceOf } from './refused.ts'
 export { serveRole, type Role, type Running } from './role.ts'
 export { readLiveRunFile, readRunFile, type RunFile, type RunningProcess } from './run-file.ts'
