@@ -1,7 +1,7 @@
-import { readSettings } from './config/index.ts'
+import { reachable, readSettings } from './config/index.ts'
 import { openObjectStore } from './lake/index.ts'
 import { objectStoreOptions } from './places/index.ts'
-import { reachable, readLiveRunFile, runDemo } from './start/index.ts'
+import { readLiveRunFile, runDemo } from './start/index.ts'
 
 /** `pulse demo`: against what runs on the data folder, else where the settings say. Answers the exit code. */
 export async function demoCommand(write: (text: string) => void): Promise<number> {

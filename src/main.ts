@@ -25,10 +25,11 @@ async function ending(act: () => Promise<number>): Promise<never> {
 }
 
 /** Rooms are loaded when their command runs: `pulse --help` needs none of them. */
-const ROLES: Readonly<Record<'api' | 'worker' | 'bus', () => Promise<Role>>> = {
+const ROLES: Readonly<Record<'api' | 'worker' | 'bus' | 'canary', () => Promise<Role>>> = {
   api: async () => (await import('./api/index.ts')).runApi,
   worker: async () => (await import('./worker/index.ts')).runWorker,
   bus: async () => serveBus,
+  canary: async () => (await import('./canary/index.ts')).runCanary,
 }
 
 interface Given {
@@ -44,7 +45,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addHelpText('after', () => `\n${settingsHelp()}`)
   pulse
     .command('start')
-    .description('run everything: Postgres and bus (embedded where none is set), API, worker')
+    .description('run everything: Postgres and bus (embedded where none is set), API, worker, canary')
     .action(() => ending(async () => (await import('./start/index.ts')).start(loadedOrExit(), write)))
   for (const [name, says] of [
     ['api', 'run the API alone'],
@@ -56,11 +57,16 @@ export async function main(argv: readonly string[]): Promise<void> {
       .option('--supervised', 'wait for the settings of the process that started this one')
       .action((given: Given) => serveRole(ROLES[name], () => settingsBeside({ postgres: true, bus: true }), given))
   }
-  pulse
-    .command('bus')
-    .description('run the embedded bus alone (one machine only)')
-    .option('--supervised', 'wait for the settings of the process that started this one')
-    .action((given: Given) => serveRole(ROLES.bus, async () => loadedOrExit().settings, given))
+  for (const [name, says] of [
+    ['bus', 'run the embedded bus alone (one machine only)'],
+    ['canary', 'send events in at the API and read them back, for ever'],
+  ] as const) {
+    pulse
+      .command(name)
+      .description(says)
+      .option('--supervised', 'wait for the settings of the process that started this one')
+      .action((given: Given) => serveRole(ROLES[name], async () => loadedOrExit().settings, given))
+  }
   pulse
     .command('migrate')
     .description('bring the database to this version, with PULSE_ADMIN_DATABASE_URL')

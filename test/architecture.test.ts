@@ -55,6 +55,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'tenancy',
     'upkeep',
   ],
+  // A client of the public door: what it may know of Pulse is what anybody may.
+  canary: ['config', 'event', 'tenancy', 'telemetry'],
   // `lake`: the demo reads the table's files with its own eyes.
   start: ['config', 'store', 'bus', 'telemetry', 'problems', 'tenancy', 'lake'],
 }

@@ -5,7 +5,6 @@ export { serveBus } from './bus.ts'
 export { StartRefused, sentenceOf } from './refused.ts'
 export { serveRole, type Role, type Running } from './role.ts'
 export { readLiveRunFile, readRunFile, type RunFile, type RunningProcess } from './run-file.ts'
-export { reachable } from './screen.ts'
 export { start } from './start.ts'
 export { migrateCommand } from './migrate.ts'
 

@@ -9,6 +9,7 @@ export async function refuseTakenPorts(settings: Settings): Promise<void> {
     ['PULSE_WORKER_METRICS_PORT', settings.workerMetricsPort],
     ['PULSE_WORKER_HEALTH_PORT', settings.workerHealthPort],
     ['PULSE_BUS_PORT', settings.busPort],
+    ['PULSE_CANARY_PORT', settings.canarySeconds === 0 ? 0 : settings.canaryPort],
   ]
   const seen = new Map<number, SettingName>()
   for (const [name, port] of asked) {

@@ -12,6 +12,7 @@ const SENTENCES = new Set([
   'EmbeddedRefused',
   'BusRefused',
   'BusStartRefused',
+  'CanaryRefused',
   'FolderLocked',
   'JournalRefused',
 ])

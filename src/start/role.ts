@@ -3,7 +3,7 @@ import { environmentWith, loadSettings, type Environment, type Settings } from '
 import { announce } from '../telemetry/index.ts'
 import { isSentence, sentenceOf } from './refused.ts'
 
-/** A running API, worker or bus, as this room sees it. */
+/** A running API, worker, bus or canary, as this room sees it. */
 export interface Running {
   readonly ports: Readonly<Record<string, number>>
   /** Drains and closes; bounded by the caller. */

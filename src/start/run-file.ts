@@ -13,11 +13,11 @@ export interface RunFile {
 }
 
 export interface RunningProcess {
-  readonly name: 'postgres' | 'bus' | 'api' | 'worker'
+  readonly name: 'postgres' | 'bus' | 'api' | 'worker' | 'canary'
   readonly pid: number
   /** When the process began, as the system says it: a later process of the same number is another one. */
   readonly began: string
-  /** The port that matters most: the API's, the worker's health port. */
+  /** The port that matters most: the API's, the worker's health port, the canary's metrics. */
   readonly port: number
   /** All of them by name, where there are several. */
   readonly ports: Readonly<Record<string, number>>

@@ -1,9 +1,5 @@
-import type { Settings } from '../config/index.ts'
+import { reachable, type Settings } from '../config/index.ts'
 import type { RunningProcess } from './run-file.ts'
-
-/** A host that a client on this machine can name: 0.0.0.0 means all of them. */
-export const reachable = (host: string): string =>
-  host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
 
 export interface SystemView {
   readonly settings: Settings

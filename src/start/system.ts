@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { embeddedDefaults, type Environment, type Loaded } from '../config/index.ts'
+import { embeddedDefaults, reachable, type Environment, type Loaded } from '../config/index.ts'
 import { freePort, openStore } from '../store/index.ts'
 import { startChild, type Child } from './child.ts'
 import { openDataDir } from './data-dir.ts'
@@ -11,17 +11,17 @@ import { refuseTakenPorts } from './ports.ts'
 import { allOrFirstFault, notReadySentence, untilOk } from './readiness.ts'
 import { StartRefused } from './refused.ts'
 import { openRunRecord, readRunFile, type RunningProcess } from './run-file.ts'
-import { errorLine, reachable, type SystemView } from './screen.ts'
+import { errorLine, type SystemView } from './screen.ts'
 
 export interface System {
   readonly view: SystemView
-  /** In order: API, worker after its drain, bus, Postgres. Bounded. */
+  /** In order: canary, API, worker after its drain, bus, Postgres. Bounded. */
   stop(): Promise<void>
 }
 
 /**
  * Brings up everything that is not already somewhere else: the embedded Postgres and bus beside
- * each other, while the API and the worker load their code; then these two. `say` hears one line
+ * each other, while API, worker and canary load their code; then these. `say` hears one line
  * at a time. Throws with a sentence when it cannot, with nothing left running.
  */
 export async function startSystem({ settings, given }: Loaded, say: (line: string) => void): Promise<System> {
@@ -47,7 +47,7 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
 
     const record = openRunRecord(dataDir, say)
     undo.push(record.close)
-    const child = (name: 'api' | 'worker' | 'bus', graceMs: number): Child => {
+    const child = (name: 'api' | 'worker' | 'bus' | 'canary', graceMs: number): Child => {
       const made = startChild({
         name,
         logPath: join(dataDir, 'logs', `${name}.log`),
@@ -58,7 +58,7 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
         onEnd: (how, pauseMs) => say(`${name} ended (${how}); it starts again in ${pauseMs / 1000} s`),
         onReady: (pid, ports) => {
           if (record.of(name) !== undefined) say(`${name} is back`)
-          record.note(name, pid, ports['health'] ?? ports[name] ?? 0, ports)
+          record.note(name, pid, ports['health'] ?? ports[name] ?? ports['metrics'] ?? 0, ports)
         },
       })
       undo.push(() => made.stop(graceMs))
@@ -68,12 +68,13 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
     const wantedPort = (name: RunningProcess['name']): number | undefined =>
       before?.processes.find((left) => left.name === name)?.port
 
-    // Stopping goes the other way round: API, worker, bus, Postgres.
+    // Stopping goes the other way round: canary, API, worker, bus, Postgres.
     let postgresUp: Promise<PostgresPlace | undefined> = Promise.resolve(undefined)
     undo.push(async () => (await postgresUp.catch(() => undefined))?.stop())
     const bus = embedded.bus ? child('bus', 6_000) : undefined
     const worker = child('worker', graceMs)
     const api = child('api', graceMs)
+    const canary = settings.canarySeconds === 0 ? undefined : child('canary', 3_000)
 
     const busPort = settings.busPort === 0 ? await freePort(settings.host, wantedPort('bus')) : settings.busPort
     postgresUp =
@@ -106,8 +107,12 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
           }
         : {}),
     }
-    await allOrFirstFault([api.go(env), worker.go(env)] as const)
     const host = reachable(settings.host)
+    const apiUp = api.go(env)
+    const canaryUp = apiUp.then((ports) =>
+      canary?.go({ PULSE_CANARY_API_URL: settings.canaryApiUrl ?? `http://${host}:${ports['api']}` }),
+    )
+    await allOrFirstFault([apiUp, worker.go(env), canaryUp] as const)
     const notReady = await untilOk(`http://${host}:${record.of('api')?.port}/ready`, 30_000)
     if (notReady !== undefined) throw new StartRefused(notReadySentence(notReady, join(dataDir, 'logs')))
     // The canary's partition is claimed within moments; a worker that owns none yet is no reason not to start.

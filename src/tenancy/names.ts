@@ -8,3 +8,6 @@ export const namespaceOf = (tenantId: string): string => `pulse_${tenantId.repla
 
 /** The tenant that exists from the first start, so that an installation without users has a partition to own. */
 export const CANARY_SLUG = 'pulse-canary'
+
+/** The canary's dataset: the only one whose rows are taken out again, a day after their own. */
+export const CANARY_DATASET = 'canary'

@@ -9,7 +9,7 @@ import { until } from './until.ts'
  * The whole system as a user starts it: `pulse start` in a process of its own, on free ports and a
  * temporary data folder. Faults are real: a member of the system is killed by its process id.
  */
-export type Member = 'postgres' | 'bus' | 'api' | 'worker'
+export type Member = 'postgres' | 'bus' | 'api' | 'worker' | 'canary'
 
 export interface System extends AsyncDisposable {
   readonly dataDir: string
@@ -48,6 +48,7 @@ export async function bootPulse(extra: Readonly<Record<string, string>> = {}): P
     PULSE_API_PORT: String(await freePort()),
     PULSE_WORKER_METRICS_PORT: String(await freePort()),
     PULSE_WORKER_HEALTH_PORT: String(await freePort()),
+    PULSE_CANARY_PORT: String(await freePort()),
     PULSE_CANARY_SECONDS: '0',
     ...extra,
   }

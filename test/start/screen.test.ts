@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadSettings } from '../../src/config/index.ts'
-import { errorLine, reachable, screen } from '../../src/start/screen.ts'
+import { reachable } from '../../src/config/index.ts'
+import { errorLine, screen } from '../../src/start/screen.ts'
 
 const running = (name: 'api' | 'worker' | 'bus' | 'postgres', ports: Record<string, number>) => ({
   name,

@@ -1,0 +1,1 @@
+export { runCanary } from './run.ts'
