@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { mintTraceparent, systemClock, uuidv7, type Traceparent } from '../event/index.ts'
 import type { KnownTenant } from '../registry/index.ts'
 import { UNMATCHED, announce } from '../telemetry/index.ts'
+import { isSlug } from '../tenancy/index.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -56,7 +57,14 @@ export function announceFinished(request: FastifyRequest, reply: FastifyReply): 
     sampled: request.trace.sampled,
     startedAtMs: systemClock.now() - reply.elapsedTime,
     code: reply.problemCode,
+    dataset: datasetOf(request),
   })
+}
+
+/** The dataset in the path: a slug, or nothing that could be anybody's text. */
+function datasetOf({ params }: FastifyRequest): string | undefined {
+  const dataset = (params as { dataset?: unknown } | undefined)?.dataset
+  return typeof dataset === 'string' && isSlug(dataset) ? dataset : undefined
 }
 
 export const newRequestId = (): string => uuidv7()

@@ -5,7 +5,7 @@ import type { Collect } from '../collect/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Bindings, DatasetPlaces, TenantPlaces } from '../registry/index.ts'
 import type { Preview } from '../preview/index.ts'
-import { announce, type Telemetry } from '../telemetry/index.ts'
+import { UNMATCHED, announce, type Telemetry } from '../telemetry/index.ts'
 import { answerBrokenConnection } from './broken-connection.ts'
 import { answerOddRequests, requireHost } from './odd-requests.ts'
 import { parseJsonBody } from './json-body.ts'
@@ -142,9 +142,12 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const problem = asProblem(error)
   if (problem.code === 'internal') {
     announce('process.defect', {
-      where: `${request.method} ${request.routeOptions.url ?? request.url}`,
+      where: `${request.method} ${request.routeOptions.url ?? UNMATCHED}`,
       detail: (error as Error).message,
       stack: (error as Error).stack,
+      tenant: request.tenant?.slug,
+      traceId: request.trace.traceId,
+      spanId: request.trace.spanId,
     })
   }
   reply.problemCode = problem.code

@@ -302,7 +302,15 @@ export interface Announcements {
   'telemetry.spans.lost': { reason: 'dropped_queue' | 'failed'; spans: number; detail: string }
   /** Standard output was not read fast enough: so many lines are lost. */
   'log.lines.dropped': { lines: number }
-  'process.defect': { where: string; detail: string; stack?: string | undefined }
+  /** Something that nobody foresaw; whose request it broke, where it broke one. */
+  'process.defect': {
+    where: string
+    detail: string
+    stack?: string | undefined
+    tenant?: string | undefined
+    traceId?: string | undefined
+    spanId?: string | undefined
+  }
 }
 
 export type AnnouncementName = keyof Announcements
