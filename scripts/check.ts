@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { generateAll } from './generate.ts'
 
 /**
@@ -39,14 +39,17 @@ async function generated(): Promise<Verdict> {
     const current = await readFile(join(root, path), 'utf8').catch(() => undefined)
     if (current === text) continue
     stale.push(path)
-    if (write) await writeFile(join(root, path), text)
+    if (write) {
+      await mkdir(dirname(join(root, path)), { recursive: true })
+      await writeFile(join(root, path), text)
+    }
   }
   return write || stale.length === 0
     ? { ok: true, detail: '' }
     : { ok: false, detail: `${stale.join(', ')}: not what the source says; run \`npm run check -- --write\`` }
 }
 
-const CODE = ['src', 'test', 'scripts', 'bench', 'bin']
+const CODE = ['src', 'test', 'scripts', 'bench', 'bin', 'observability']
 const CHECKS: readonly (readonly [name: string, run: () => Promise<Verdict>])[] = [
   ['format', () => tool('oxfmt', ...(write ? [] : ['--check']), ...CODE)],
   ['types', () => tool('tsc', '-p', '.')],

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { generated } from '../observability/generate.ts'
 import { settingsDocument } from '../src/config/index.ts'
 import { LOG, METRICS, type AnnouncementName, type MetricEntry } from '../src/telemetry/index.ts'
 
@@ -19,6 +20,7 @@ export async function generateAll(): Promise<readonly Generated[]> {
     { path: 'docs/reference/metrics.md', text: metricsDocument() },
     { path: 'docs/reference/announcements.md', text: announcementsDocument(await read('src/telemetry/announce.ts')) },
     { path: 'docs/decisions/README.md', text: await decisionsDocument() },
+    ...generated(),
   ]
 }
 
