@@ -24,15 +24,20 @@ function pinnedNode() {
 
 if (isOldEnough(process.versions.node)) {
   if (existsSync(join(root, 'node_modules', 'commander'))) {
-    import('../src/main.ts').then(
-      function (pulse) {
-        return pulse.main(process.argv)
-      },
-      function (error) {
-        process.stderr.write((error && error.stack ? error.stack : String(error)) + '\n')
-        process.exitCode = 1
-      },
-    )
+    import('node:module')
+      .then(function (nodes) {
+        nodes.enableCompileCache() // before the first file whose types are to be taken out
+        return import('../src/main.ts')
+      })
+      .then(
+        function (pulse) {
+          return pulse.main(process.argv)
+        },
+        function (error) {
+          process.stderr.write((error && error.stack ? error.stack : String(error)) + '\n')
+          process.exitCode = 1
+        },
+      )
   } else {
     process.stderr.write('Pulse is not installed yet: run "npm install" in ' + root + ' first.\n')
     process.exitCode = 1
