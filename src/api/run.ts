@@ -1,5 +1,5 @@
 import { openBus } from '../bus/index.ts'
-import type { Settings } from '../config/index.ts'
+import { secretValues, type Settings } from '../config/index.ts'
 import { openObjectStore } from '../lake/index.ts'
 import { busSettings, neededPlaces, objectStoreOptions } from '../places/index.ts'
 import { openStore, openWaitingStore } from '../store/index.ts'
@@ -30,6 +30,7 @@ export async function runApi(settings: Settings): Promise<RunningProcess> {
       plane: 'api',
       logLevel: settings.logLevel,
       enabled: settings.telemetry !== 'off',
+      secrets: secretValues(settings),
       routes: ROUTE_TEMPLATES,
     }),
   )

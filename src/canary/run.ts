@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { reachable, type Settings } from '../config/index.ts'
+import { reachable, secretValues, type Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import { openServer, openTelemetry, text, type Answer } from '../telemetry/index.ts'
 import { openDoor } from './door.ts'
@@ -26,7 +26,12 @@ export async function runCanary(settings: Settings): Promise<RunningCanary> {
     throw new CanaryRefused('PULSE_CANARY_SECONDS is 0, so that no canary runs: set how often it shall.')
   await using opened = new AsyncDisposableStack()
   const telemetry = opened.use(
-    openTelemetry({ plane: 'canary', logLevel: settings.logLevel, enabled: settings.telemetry !== 'off' }),
+    openTelemetry({
+      plane: 'canary',
+      logLevel: settings.logLevel,
+      enabled: settings.telemetry !== 'off',
+      secrets: secretValues(settings),
+    }),
   )
   const server = opened.use(
     await openServer(settings.host, settings.canaryPort, {

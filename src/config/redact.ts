@@ -18,3 +18,16 @@ function redactSecret(value: string): string {
   url.search = '' // libpq takes a password there too
   return url.href
 }
+
+/** The secrets that these settings hold, so that a log can cut them wherever they turn up: of a URL its password. */
+export function secretValues(settings: Settings): string[] {
+  const values: string[] = []
+  for (const name of Object.keys(SETTINGS) as SettingName[]) {
+    const value = settings[keyOf(name)]
+    if (!SETTINGS[name].secret || typeof value !== 'string') continue
+    const url = URL.parse(value)
+    if (url === null || url.host === '') values.push(value)
+    else if (url.password !== '') values.push(decodeURIComponent(url.password), url.password)
+  }
+  return values
+}

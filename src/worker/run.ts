@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
 import { openBus } from '../bus/index.ts'
-import type { Settings } from '../config/index.ts'
+import { secretValues, type Settings } from '../config/index.ts'
 import {
   openAdoptTopic,
   openFlushLake,
@@ -55,6 +55,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
       plane: 'worker',
       logLevel: settings.logLevel,
       enabled: settings.telemetry !== 'off',
+      secrets: secretValues(settings),
     }),
   )
 
