@@ -38,6 +38,8 @@ const SETTINGS: BookSettings = {
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 2_000
 const LONGEST_BACKOFF_MS = 10_000
+/** Waits up to here are not worth a line: 3.75 s in all. */
+const QUIET_BACKOFF_MS = 4_000
 /** What the API says when the canary's home is not there any more: a new database, a dataset that was deleted. */
 const GONE: ReadonlySet<string> = new Set(['unknown_tenant', 'unknown_dataset', 'not_found'])
 
@@ -74,7 +76,8 @@ async function run(parts: RoundsParts, book: Book, signal: AbortSignal): Promise
     } catch (error) {
       if (signal.aborted) return undefined
       const { code, message } = error instanceof Hindrance ? error : new Hindrance('defect', String(error))
-      announce('canary.hindered', { code, detail: message })
+      // An API that starts beside this process needs its moment.
+      if (home !== undefined || backoffMs >= QUIET_BACKOFF_MS) announce('canary.hindered', { code, detail: message })
       if (GONE.has(code)) home = undefined
       return undefined
     }
