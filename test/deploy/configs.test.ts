@@ -31,7 +31,7 @@ test('every address in a configuration names a service at a port that it listens
   for (const path of all.filter(
     (path) => /\.(ya?ml|alloy)$/.test(path) && path !== 'compose.yaml' && !path.includes('/rules/'),
   )) {
-    for (const { host, port } of addressesIn(await textOf(path))) {
+    for (const { host, port } of addressesIn(byDefault(await textOf(path)))) {
       assert.ok(LISTENS[host]?.includes(port), `${path}: ${host}:${port}`)
       checked += 1
     }
