@@ -62,6 +62,14 @@ const ENTITY = { uri: 'https://test.example/x', title: 'X', definition: { type: 
 const BODIES: Readonly<Record<string, unknown>> = {
   'POST /v1/tenants': { slug: 'beta', name: 'Beta' },
   'POST /v1/schemas': { ...ENTITY, class_uri: 'https://test.example/c', field_group_uris: [] },
+  'POST /v1/field-groups': { ...ENTITY, class_uri: 'https://test.example/c' },
+  'POST /v1/descriptors': {
+    uri: ENTITY.uri,
+    title: 'X',
+    schema_uri: 'https://test.example/s',
+    kind: 'identity',
+    pointer: '/x',
+  },
   'POST /v1/datasets': { slug: 'orders', name: 'Orders', schema_uri: 'https://test.example/x' },
   'PATCH /v1/tenants/{id}': { name: 'Other' },
   'PATCH /v1/datasets/{dataset}': { name: 'Other' },
