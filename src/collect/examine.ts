@@ -1,5 +1,6 @@
 import { deriveId, readEvent, uuidv7, type EventLimits, type ReadEvent } from '../event/index.ts'
 import { isRangeOnly, type Validator } from '../pdm/index.ts'
+import { isSlug } from '../tenancy/index.ts'
 import type { Events } from './split.ts'
 import { rejected, type Verdict } from './verdict.ts'
 
@@ -44,11 +45,14 @@ export function judgeDraft({ eventId, event }: Draft, binding: CollectBinding): 
   return rejected(eventId, isRangeOnly(faults) ? 'number_out_of_range' : 'invalid', errors)
 }
 
+/** What is no slug is not repeated: it may be anything that a client put there by mistake. */
 export const unknownDataset = ({ eventId, event }: Draft): Verdict =>
   rejected(eventId, 'unknown_dataset', [
     {
       pointer: '/dataset',
       keyword: 'unknown_dataset',
-      message: `There is no dataset "${event.dataset.slice(0, 80)}" in this tenant. Make it first, or correct the slug.`,
+      message: isSlug(event.dataset)
+        ? `There is no dataset "${event.dataset}" in this tenant. Make it first, or correct the slug.`
+        : 'This is not the slug of a dataset: a lower-case letter, then lower-case letters, digits, - and _.',
     },
   ])
