@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { mintTraceparent, systemClock, uuidv7, type Traceparent } from '../event/index.ts'
+import type { Collect } from '../collect/index.ts'
 import type { KnownTenant } from '../registry/index.ts'
 import { UNMATCHED, announce } from '../telemetry/index.ts'
 import { isSlug } from '../tenancy/index.ts'
@@ -10,6 +11,8 @@ declare module 'fastify' {
     trace: Traceparent
     /** Whom the request acts for, where the route asks for a tenant. */
     tenant: KnownTenant | undefined
+    /** What became of a collect request's events, by dataset. */
+    collected: Awaited<ReturnType<Collect>>['collected'] | undefined
     /** The bytes of a JSON body, from which definitions are taken as they were sent. */
     bodyBytes: Buffer | undefined
   }
@@ -31,6 +34,7 @@ export function identify(request: FastifyRequest, reply: FastifyReply): void {
 export function addRequestContext(app: FastifyInstance): void {
   app.decorateRequest('trace')
   app.decorateRequest('tenant', undefined)
+  app.decorateRequest('collected', undefined)
   app.decorateRequest('bodyBytes', undefined)
   app.decorateReply('problemCode', undefined)
   app.addHook('onRequest', (request, reply, done) => {
@@ -58,6 +62,7 @@ export function announceFinished(request: FastifyRequest, reply: FastifyReply): 
     startedAtMs: systemClock.now() - reply.elapsedTime,
     code: reply.problemCode,
     dataset: datasetOf(request),
+    collected: request.collected,
   })
 }
 

@@ -18,7 +18,7 @@ import { judgeDraft, readAt, unknownDataset, type CollectBinding, type Draft } f
 import { lookUp, type CollectBindings } from './lookup.ts'
 import { publish, recordHeaders, type Outgoing } from './publish.ts'
 import { mediaTypeOf, splitEvents, type Events } from './split.ts'
-import { tally } from './tally.ts'
+import { tally, type Collected } from './tally.ts'
 import { unpack } from './unpack.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -42,7 +42,8 @@ interface CollectRequest {
   readonly traceId: string
 }
 
-export type Collect = (request: CollectRequest) => Promise<CollectAnswer>
+/** `collected` is for the request's log line. */
+export type Collect = (request: CollectRequest) => Promise<CollectAnswer & { readonly collected: Collected }>
 
 interface CollectPlaces {
   readonly bindings: CollectBindings
@@ -109,8 +110,8 @@ export function openCollect({
     if (missed.length > 0) await examineMissed(journey, missed)
     const { topicKnown } = await publish(publisher, journey.outgoing, journey.verdicts)
     if (!topicKnown) onTopicMissing?.(request.tenantId)
-    tally(journey)
-    return answerOf(journey.verdicts, events.alone)
+    const collected = tally(journey)
+    return Object.assign(answerOf(journey.verdicts, events.alone), { collected })
   }
 
   /** Reads every event and judges those whose dataset is known at once. Answers the others. */

@@ -2,10 +2,16 @@ import { announce } from '../telemetry/index.ts'
 import type { Events } from './split.ts'
 import type { Verdict } from './verdict.ts'
 
+/** By dataset: what became of a request's events. */
+export type Collected = ReadonlyMap<
+  string,
+  { readonly accepted: number; readonly rejected: number; readonly failed: number; readonly bytes: number }
+>
+
 /** The dataset label of events whose dataset cannot be told. */
 const UNKNOWN = '_unknown'
 
-/** Says once per dataset of a request what became of its events. */
+/** Says once per dataset of a request what became of its events, and answers the same. */
 export function tally({
   request,
   events,
@@ -16,7 +22,7 @@ export function tally({
   readonly events: Events
   readonly slugs: readonly (string | undefined)[]
   readonly verdicts: readonly Verdict[]
-}): void {
+}): Collected {
   const sums = new Map<string, { accepted: number; rejected: number; failed: number; bytes: number }>()
   let slug: string | undefined
   let sum: { accepted: number; rejected: number; failed: number; bytes: number } | undefined
@@ -39,4 +45,5 @@ export function tally({
       reasons: {},
       traceId: request.traceId,
     })
+  return sums
 }

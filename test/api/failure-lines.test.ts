@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { openServer, type ServerPlaces } from '../../src/api/server.ts'
+import { Problem } from '../../src/problems/index.ts'
 import { LOG, openLog, openMetrics, resourceOf } from '../../src/telemetry/index.ts'
 import { askerOf, type Answer } from '../kit/api-server.ts'
 import { until } from '../kit/until.ts'
@@ -8,6 +9,7 @@ import { until } from '../kit/until.ts'
 /** Whatever a route asks of any place fails: nobody foresaw it, as nobody foresees a defect. */
 const fails = (): Promise<never> => Promise.reject(new TypeError('cannot read properties of undefined'))
 const broken = (): unknown => new Proxy({}, { get: (_, name) => (name === 'then' ? undefined : fails) })
+let collecting: () => Promise<unknown> = fails
 const TENANT = { id: '01900000-0000-7000-8000-000000000001', slug: 'acme', status: 'active' } as const
 const places = {
   store: broken(),
@@ -15,7 +17,7 @@ const places = {
   objects: broken(),
   preview: broken(),
   bindings: { peekTenant: () => TENANT, tenant: async () => TENANT, forget: () => undefined },
-  collect: fails,
+  collect: () => collecting(),
   readiness: { verdicts: () => ({ postgres: false, kafka: true, minio: true }), facts: () => ({}) },
   metrics: openMetrics({ plane: 'api', processMetrics: false }),
   limits: { maxBodyBytes: 1024, bodyTimeoutMs: 1_000 },
@@ -108,6 +110,29 @@ test(
     for (const line of text) assert.ok((JSON.parse(line) as Line).event in LOG, line)
   },
 )
+
+test('a collect that fails for its events says of which dataset, and how many', async () => {
+  collecting = async () => ({
+    kind: 'problem',
+    problem: new Problem('publish_failed', 'The bus did not acknowledge.', { retryAfterSeconds: 1 }),
+    collected: new Map([['orders', { accepted: 1, rejected: 2, failed: 3, bytes: 400 }]]),
+  })
+  const [line] = await linesOf(await ask('POST', '/v1/collect', { tenant: TENANT.id, body: {} }))
+  const { level, tenant, dataset, accepted, rejected, failed, bytes, error } = line as Line & Record<string, unknown>
+  assert.deepEqual(
+    { level, tenant, dataset, accepted, rejected, failed, bytes, code: error?.code },
+    {
+      level: 'error',
+      tenant: 'acme',
+      dataset: 'orders',
+      accepted: 1,
+      rejected: 2,
+      failed: 3,
+      bytes: 400,
+      code: 'publish_failed',
+    },
+  )
+})
 
 test('a dependency that is away says which, and readiness that it is not', async () => {
   const answer = await ask('GET', '/ready')

@@ -33,6 +33,7 @@ export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces
       traceparent: request.trace.header,
       traceId: request.trace.traceId,
     })
+    request.collected = answer.collected
     if (answer.kind === 'problem') throw answer.problem
     return reply.code(answer.status).header('content-type', 'application/json; charset=utf-8').send(answer.body)
   }
