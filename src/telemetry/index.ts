@@ -1,5 +1,5 @@
 export { announce, listen, type AnnouncementName, type Announcements, type TracePoint } from './announce.ts'
-export { METRICS, type MetricEntry } from './catalog/catalog.ts'
+export { METRICS, type LabelOf, type MetricEntry, type MetricName, type NameOf } from './catalog/catalog.ts'
 export { openMetrics } from './metrics.ts'
 export { listenApi, UNMATCHED } from './listen-api.ts'
 export { listenWorker } from './listen-worker.ts'

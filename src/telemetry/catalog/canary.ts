@@ -16,6 +16,18 @@ export const CANARY_METRICS = {
     { outcome: CANARY_OUTCOMES },
     'Canary events by what was read back. late: right, but after the objective of freshness.',
   ),
+  pulse_canary_strayed_total: counter(
+    'canary',
+    'integrity',
+    {},
+    'Canary events that were told as missing and were read back after all.',
+  ),
+  pulse_canary_missing_events: gauge(
+    'canary',
+    'integrity',
+    {},
+    'Canary events told as missing, not read back since, and still looked for.',
+  ),
   pulse_canary_roundtrip_seconds: histogram(
     'canary',
     'freshness',
