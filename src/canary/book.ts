@@ -40,6 +40,8 @@ export interface Findings {
   }[]
   /** Events that were told as missing and are there after all. */
   readonly strayed: readonly { readonly sent: SentRound; readonly events: number; readonly afterMs: number }[]
+  /** The reading did not go back to everything that is open: ask for more rows next time. */
+  readonly isShort: boolean
 }
 
 export interface BookSettings {
@@ -78,6 +80,8 @@ interface Entry {
 }
 interface Open extends SentRound {
   readonly entries: readonly Entry[]
+  /** Events sent in all rounds before. */
+  readonly before: number
   isReturned: boolean
 }
 
@@ -88,6 +92,7 @@ interface Open extends SentRound {
 export function openBook(settings: BookSettings): Book {
   const rounds = new Map<number, Open>()
   let newest = 0
+  let total = 0
 
   const entriesOf = (wanted: (entry: Entry) => boolean): number =>
     [...rounds.values()].reduce((sum, { entries }) => sum + entries.filter(wanted).length, 0)
@@ -97,13 +102,17 @@ export function openBook(settings: BookSettings): Book {
       newest = Math.max(newest, round.round)
       if (round.events.length === 0) return
       const entries = round.events.map((event): Entry => ({ event, state: 'awaited', isLate: false }))
-      rounds.set(round.round, { ...round, entries, isReturned: false })
+      rounds.set(round.round, { ...round, entries, before: total, isReturned: false })
+      total += entries.length
     },
     begun: (round) => void (newest = Math.max(newest, round)),
     read(reading) {
-      const findings = { returned: [], verified: [], strayed: [] } as {
-        [K in keyof Findings]: Findings[K][number][]
-      }
+      const findings: {
+        returned: Findings['returned'][number][]
+        verified: Findings['verified'][number][]
+        strayed: Findings['strayed'][number][]
+      } = { returned: [], verified: [], strayed: [] }
+      let isShort = false
       const shown = byId(reading.rows)
       for (const open of rounds.values()) {
         const seenMs = sinceSent(open, reading)
@@ -117,24 +126,20 @@ export function openBook(settings: BookSettings): Book {
         const { outcomes, settled, detail } = verdicts
         if (settled > 0) findings.verified.push({ sent: open, outcomes, detail })
         if (open.entries.every(isClosed)) rounds.delete(open.round)
+        isShort ||= open.entries.some((entry) => isPending(entry) && !reaches(reading, entry.event))
       }
-      return findings
+      return { ...findings, isShort }
     },
-    pending: () => entriesOf(({ state }) => state === 'awaited' || state === 'seen'),
+    pending: () => entriesOf(isPending),
     isAwaiting: () => entriesOf(({ state }) => state === 'awaited') > 0,
     depth() {
-      // A stray is found where it is shown, and not searched for.
-      const open = [...rounds.values()].filter(({ entries }) =>
-        entries.some(({ state }) => state === 'awaited' || state === 'seen'),
-      )
-      const oldest = Math.min(...open.map(({ round }) => round))
-      return [...rounds.values()]
-        .filter(({ round }) => round >= oldest)
-        .reduce((sum, { entries }) => sum + entries.length, 0)
+      const oldest = rounds.values().next().value // what is closed has left
+      return oldest === undefined ? 0 : total - oldest.before
     },
   }
 }
 
+const isPending = ({ state }: Entry): boolean => state === 'awaited' || state === 'seen'
 const isClosed = ({ state }: Entry): boolean => state === 'right' || state === 'wrong'
 
 function byId(rows: Reading['rows']): Map<string, Reading['rows'][number][]> {

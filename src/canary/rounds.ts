@@ -18,6 +18,8 @@ interface RoundsParts {
   /** The monotonic clock, in milliseconds. */
   readonly now: () => number
   readonly book?: Partial<BookSettings>
+  /** Between two looks at first, and before the first of them; default 250 ms. */
+  readonly pauseMs?: number
 }
 
 interface Rounds extends AsyncDisposable {
@@ -64,11 +66,12 @@ export function startRounds(parts: RoundsParts): Rounds {
 }
 
 async function run(parts: RoundsParts, book: Book, signal: AbortSignal): Promise<void> {
-  const { everyMs, now } = parts
+  const { everyMs, now, pauseMs: firstPauseMs = FIRST_PAUSE_MS } = parts
   const pause = (ms: number): Promise<unknown> => delay(Math.max(0, ms), undefined, { signal }).catch(() => {})
   let home: Home | undefined
   let usualMs = 0 // what a round took to come back, lately: looking much earlier shows nothing
-  let backoffMs = FIRST_PAUSE_MS
+  let rowsEach = 1 // rows of all canaries for one of ours: others may write beside this one
+  let backoffMs = firstPauseMs
 
   const unhindered = async <T>(act: () => Promise<T>): Promise<T | undefined> => {
     try {
@@ -91,20 +94,23 @@ async function run(parts: RoundsParts, book: Book, signal: AbortSignal): Promise
       backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS)
       continue
     }
-    backoffMs = FIRST_PAUSE_MS
+    backoffMs = firstPauseMs
     const { tenantId, dataset } = home
     await unhindered(() => send(parts, book, { tenantId, dataset }, round))
     // Looked at once at least, for what is still open from before.
     for (let looks = 0, pauseMs = usualMs * 0.9; !signal.aborted && home !== undefined; looks += 1) {
       const leftMs = beganMs + everyMs - now()
       if (looks > 0 && (leftMs <= 0 || !book.isAwaiting())) break
-      await pause(Math.max(FIRST_PAUSE_MS, Math.min(pauseMs, leftMs)))
+      await pause(Math.max(firstPauseMs, Math.min(pauseMs, leftMs)))
       if (signal.aborted) break
-      const findings = await unhindered(() => look(parts, book, { tenantId, dataset }))
-      if (findings !== undefined) tell(findings)
+      const findings = await unhindered(() => look(parts, book, { tenantId, dataset }, rowsEach))
+      if (findings !== undefined) {
+        tell(findings)
+        if (findings.isShort) rowsEach = Math.min(rowsEach * 2, MOST_ROWS)
+      }
       const took = findings?.returned.map(({ previewedMs }) => previewedMs) ?? []
       if (took.length > 0) usualMs = Math.max(...took)
-      pauseMs = looks === 0 ? FIRST_PAUSE_MS : Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS)
+      pauseMs = looks === 0 ? firstPauseMs : Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS)
     }
     await pause(beganMs + everyMs - now())
   }
@@ -120,7 +126,7 @@ async function arrive({ door, everyMs, events }: RoundsParts): Promise<Home> {
 async function send(parts: RoundsParts, book: Book, home: Home, round: number): Promise<void> {
   const { clock, door, now, seed } = parts
   book.begun(round)
-  if (book.depth() + parts.events > MOST_ROWS)
+  if (book.pending() + parts.events > MOST_ROWS)
     throw new Hindrance('unread', `${book.pending()} events were sent and cannot be read back: none is added to them.`)
   const startedAtMs = clock.now()
   const sentMs = now()
@@ -166,9 +172,8 @@ function acceptedOf(events: readonly CanaryEvent[], body: Readonly<Record<string
 }
 
 /** Reads the newest rows and judges by them. */
-async function look({ door, events, now }: RoundsParts, book: Book, home: Home): Promise<Shown> {
-  // Twice what is open: another canary may write beside this one.
-  const limit = Math.min(MOST_ROWS, book.depth() * 2 + events)
+async function look({ door, events, now }: RoundsParts, book: Book, home: Home, rowsEach: number): Promise<Shown> {
+  const limit = Math.min(MOST_ROWS, (book.depth() + events) * rowsEach)
   const path = `/v1/datasets/${home.dataset}/preview?int64=string&limit=${limit}&columns=${COLUMNS.join(',')}`
   const askedMs = now()
   const answer = expecting(await door.ask('GET', path, { tenantId: home.tenantId }), 200)

@@ -257,6 +257,11 @@ test('how deep a reading must go follows from what is open', () => {
   book.read(reading(10, eventsOf(1, 5).map(rowOf)))
   assert.equal(book.depth(), 10, 'round 1 is closed: two rounds have begun since')
   assert.ok(book.isAwaiting())
+  for (const round of [4, 5]) {
+    book.sent(sentAt(round, round, eventsOf(round, 5)))
+    book.read(reading(10, eventsOf(round - 1, 5).map(rowOf)))
+  }
+  assert.equal(book.depth(), 20, 'what came since the oldest that is open counts, judged or not')
 })
 
 test('whatever happens to events, each has one outcome: sent = outcomes + pending, after every step', () => {

@@ -16,6 +16,9 @@ export interface FakeApi {
   lake: (row: Row) => readonly Row[]
   /** Answers every call with this status and code, while set. */
   down: { readonly status: number; readonly code: string } | undefined
+  hasTenant: boolean
+  /** Uris that another tenant has. */
+  readonly foreignUris: Set<string>
   /** Verdict of an event; default `accepted`. */
   verdict: (row: Row) => string
   /** Forgets tenant, schema, dataset and rows, as a new database has. */
@@ -30,9 +33,8 @@ const exact = (text: string): unknown =>
       : value,
   )
 
-export async function openFakeApi(owner: Owner, options: { tenant?: boolean } = {}): Promise<FakeApi> {
+export async function openFakeApi(owner: Owner): Promise<FakeApi> {
   const schemas = new Map<string, { id: string; status: string; uri: string }>()
-  let tenant = options.tenant ?? true
   let dataset = false
   const api: FakeApi = {
     url: '',
@@ -41,7 +43,9 @@ export async function openFakeApi(owner: Owner, options: { tenant?: boolean } = 
     rows: [],
     lake: (row) => [row],
     down: undefined,
+    hasTenant: true,
     verdict: () => 'accepted',
+    foreignUris: new Set(),
     forget() {
       schemas.clear()
       dataset = false
@@ -52,12 +56,12 @@ export async function openFakeApi(owner: Owner, options: { tenant?: boolean } = 
     if (api.down !== undefined) return [api.down.status, { code: api.down.code, detail: `It is ${api.down.code}.` }]
     switch (`${method} ${url.pathname}`) {
       case 'GET /v1/tenants':
-        return [200, { items: tenant ? [{ id: TENANT, slug: url.searchParams.get('slug') }] : [] }]
+        return [200, { items: api.hasTenant ? [{ id: TENANT, slug: url.searchParams.get('slug') }] : [] }]
       case 'GET /v1/schemas':
         return [200, { items: [...schemas.values()].filter(({ uri }) => uri === url.searchParams.get('uri')) }]
       case 'POST /v1/schemas': {
         const { uri } = JSON.parse(body) as { uri: string }
-        if (schemas.has(uri)) return [409, { code: 'uri_taken' }]
+        if (schemas.has(uri) || api.foreignUris.has(uri)) return [409, { code: 'uri_taken' }]
         const schema = { id: `s${schemas.size}`, status: 'draft', uri }
         schemas.set(uri, schema)
         return [201, schema]
@@ -118,12 +122,7 @@ export async function openFakeApi(owner: Owner, options: { tenant?: boolean } = 
     server.closeAllConnections()
     server.close()
   })
-  return Object.assign(api, {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    set tenantThere(is: boolean) {
-      tenant = is
-    },
-  })
+  return Object.assign(api, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
 }
 
 export const TENANT = '01900000-0000-7000-8000-00000000cafe'
