@@ -1,0 +1,28 @@
+/** A length of time as Prometheus writes it. */
+export type Duration = `${number}${'s' | 'm' | 'h' | 'd'}`
+
+const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
+
+/** The seconds of a duration. */
+export const secondsOf = (duration: Duration): number =>
+  Number(duration.slice(0, -1)) * SECONDS[duration.at(-1) as keyof typeof SECONDS]
+
+/** How fast the clock of the rules goes: every window, wait and age in them is written through one. */
+export interface Tempo {
+  /** A duration as it is to stand in a rule. */
+  window(duration: Duration): string
+  /** An age in seconds as it is to stand in a rule. */
+  seconds(duration: Duration): number
+}
+
+/** As said: what `deploy/` holds. */
+export const REAL_TIME: Tempo = { window: (duration) => duration, seconds: secondsOf }
+
+/**
+ * Rules for a test that cannot wait: `scaled` gives the seconds that an original length becomes, and has to keep the order.
+ * Edges of buckets are not lengths of time in this sense and stay.
+ */
+export const hurried = (scaled: (seconds: number) => number): Tempo => ({
+  window: (duration) => `${Math.max(1, Math.round(scaled(secondsOf(duration)) * 1000))}ms`,
+  seconds: (duration) => scaled(secondsOf(duration)),
+})
