@@ -175,6 +175,7 @@ function judgeRound(
 ): RoundVerdicts {
   const outcomes: Outcomes = { exactly_once: 0, missing: 0, duplicated: 0, corrupted: 0, late: 0 }
   const sinceAskedMs = reading.askedMs - open.sentMs
+  const isOverdue = sinceAskedMs >= settings.missingMs
   let detail: string | undefined
   let strayed = 0
   for (const entry of open.entries) {
@@ -185,7 +186,7 @@ function judgeRound(
       if (rows.length > 0 || sinceAskedMs >= settings.strayMs) entry.state = 'wrong'
       continue
     }
-    const wrong = faultOf(entry, rows, reading, sinceAskedMs >= settings.missingMs, settings.mostRows)
+    const wrong = faultOf(entry, rows, reading, isOverdue, settings.mostRows)
     if (wrong !== undefined) {
       outcomes[wrong.outcome] += 1
       entry.state = wrong.outcome === 'missing' ? 'stray' : 'wrong'

@@ -17,12 +17,20 @@ export function screen({ settings, processes, embedded, tookMs }: SystemView, no
   }
   const api = `http://${host}:${portOf('api')}`
   const database = URL.parse(settings.databaseUrl ?? '')
-  const rows: [string, string][] = [
+  const rows: (readonly [string, string])[] = [
     ['API', `${api}   docs ${api}/docs, metrics ${api}/metrics/`],
     [
       'worker',
       `http://${host}:${portOf('worker', 'health')}/healthz   metrics http://${host}:${portOf('worker', 'metrics')}/metrics`,
     ],
+    ...(portOf('canary') === undefined
+      ? []
+      : [
+          [
+            'canary',
+            `http://${host}:${portOf('canary')}/metrics   sends and reads back every ${settings.canarySeconds} s (PULSE_CANARY_SECONDS)`,
+          ] as const,
+        ]),
     [
       'Postgres',
       embedded.postgres

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { loadSettings } from '../../src/config/index.ts'
-import { reachable } from '../../src/config/index.ts'
+import { loadSettings, reachable } from '../../src/config/index.ts'
 import { errorLine, screen } from '../../src/start/screen.ts'
 
-const running = (name: 'api' | 'worker' | 'bus' | 'postgres', ports: Record<string, number>) => ({
+const running = (name: 'api' | 'worker' | 'bus' | 'postgres' | 'canary', ports: Record<string, number>) => ({
   name,
   pid: 1,
   began: '',
@@ -14,6 +13,7 @@ const running = (name: 'api' | 'worker' | 'bus' | 'postgres', ports: Record<stri
 const processes = [
   running('api', { api: 8000 }),
   running('worker', { metrics: 9100, health: 9101 }),
+  running('canary', { metrics: 9102 }),
   running('bus', { bus: 20_001 }),
   running('postgres', { postgres: 20_002 }),
 ]
@@ -28,6 +28,7 @@ test('the screen shows the founding ports, each place with the setting that repl
     'http://127.0.0.1:8000',
     ':9101/healthz',
     ':9100/metrics',
+    ':9102/metrics   sends and reads back every 30 s',
     '127.0.0.1:20001',
     '127.0.0.1:20002',
     'PULSE_DATABASE_URL',
@@ -52,7 +53,7 @@ test('with places of its own the screen names them and shows no password', () =>
     new Date(0),
   )
   for (const word of ['db:5432', 'a:1, b:2', 's3://pulse/iceberg']) assert.ok(text.includes(word), word)
-  assert.doesNotMatch(text, /hunter2|embedded/)
+  assert.doesNotMatch(text, /hunter2|embedded|canary/)
 })
 
 test('a host of all addresses is reached on this machine', () => {
