@@ -1,3 +1,7 @@
+import { alertmanagerConfig } from './alertmanager.ts'
+import { prometheusConfig } from './prometheus.ts'
+import { ruleFilesOf } from './rules.ts'
+
 /** A file of `deploy/` that is written from here and never by hand. */
 interface GeneratedFile {
   /** Below the repository's root. */
@@ -11,7 +15,11 @@ export function generated(): readonly GeneratedFile[] {
 }
 
 function ruleFiles(): readonly GeneratedFile[] {
-  return []
+  return [
+    { path: 'deploy/prometheus/prometheus.yml', text: prometheusConfig() },
+    ...Object.entries(ruleFilesOf()).map(([name, text]) => ({ path: `deploy/prometheus/rules/${name}`, text })),
+    { path: 'deploy/alertmanager/alertmanager.yml', text: alertmanagerConfig() },
+  ]
 }
 
 function dashboardFiles(): readonly GeneratedFile[] {

@@ -19,10 +19,10 @@ export interface Tempo {
 export const REAL_TIME: Tempo = { window: (duration) => duration, seconds: secondsOf }
 
 /**
- * Rules for a test that cannot wait: `scaled` gives the seconds that an original length becomes, and has to keep the order.
- * Edges of buckets are not lengths of time in this sense and stay.
+ * Rules for a test that cannot wait. Both give the seconds that an original length becomes, and have to keep the order: `window` of
+ * what is looked back on and waited for, `age` of how old something may be, which the system under test must be able to keep.
  */
-export const hurried = (scaled: (seconds: number) => number): Tempo => ({
-  window: (duration) => `${Math.max(1, Math.round(scaled(secondsOf(duration)) * 1000))}ms`,
-  seconds: (duration) => scaled(secondsOf(duration)),
+export const hurried = (scaled: { window(seconds: number): number; age(seconds: number): number }): Tempo => ({
+  window: (duration) => `${Math.round(scaled.window(secondsOf(duration)) * 1000)}ms`,
+  seconds: (duration) => scaled.age(secondsOf(duration)),
 })
