@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['tenancy', 'problems'],
   places: ['config', 'bus', 'lake', 'problems'],
   pdm: ['event', 'problems', 'lake'],
-  upkeep: ['store', 'lake', 'bus', 'event', 'telemetry'],
+  upkeep: ['store', 'lake', 'bus', 'event', 'tenancy', 'telemetry'],
   registry: ['pdm', 'event', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],
   collect: ['event', 'pdm', 'problems', 'tenancy', 'bus', 'registry', 'telemetry'],
   ingest: ['event', 'pdm', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'registry', 'telemetry', 'problems'],

@@ -1,4 +1,5 @@
 export { IntentCondemned, abandonIntent, closeIntent, openIntent } from './intents.ts'
+export { removeDays } from './removal.ts'
 export { sweep } from './sweep.ts'
 export { expireFiles } from './expire.ts'
 export { deleteSettledRecords, markSettled, pruneFlushes, retainDeadLetters, rotateLedger } from './retain.ts'

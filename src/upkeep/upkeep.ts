@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Bus } from '../bus/index.ts'
+import { systemClock } from '../event/index.ts'
 import type { ObjectStore } from '../lake/index.ts'
 import type { Store } from '../store/index.ts'
+import { CANARY_DATASET, CANARY_SLUG } from '../tenancy/index.ts'
 import { announce } from '../telemetry/index.ts'
 import { expireFiles } from './expire.ts'
 import { adoptPartitions } from './partitions.ts'
 import { openRelay } from './relay.ts'
+import { removeDays } from './removal.ts'
 import { deleteSettledRecords, markSettled, pruneFlushes, retainDeadLetters, rotateLedger } from './retain.ts'
 import { sweep } from './sweep.ts'
 import { takeTurn } from './turns.ts'
@@ -14,7 +17,14 @@ interface UpkeepOptions {
   readonly store: Store
   readonly bus: Bus
   readonly objects: ObjectStore
-  readonly settings: { readonly dedupDays: number; readonly deadLetterDays: number; readonly busRetentionHours: number }
+  readonly settings: {
+    readonly dedupDays: number
+    readonly deadLetterDays: number
+    readonly busRetentionHours: number
+    readonly snapshotsKeep: number
+    readonly snapshotSeconds: number
+    readonly readerGraceSeconds: number
+  }
   /** The membership's name, asked anew each time: a worker that lost its lease goes on under another. */
   readonly worker: string | (() => string)
   readonly signal?: AbortSignal
@@ -38,7 +48,8 @@ const MARKS = 60
 
 /**
  * Everything that nobody waits for, until the signal or disposal: relaying dead letters, sweeping
- * orphans, deleting expired files, forgetting settled records, rotating the ledger, retention. Each
+ * orphans, deleting expired files, forgetting settled records, rotating the ledger, retention, taking
+ * the canary's old days out of its table. Each
  * task has its own loop, so that a slow one delays no other; a fault is announced and tried again
  * at the next interval.
  */
@@ -101,6 +112,24 @@ function tasksOf(
         await rotateLedger(store, settings.dedupDays)
         await pruneFlushes(store, keepFlushesDays)
       }),
+    },
+    {
+      name: 'canary',
+      everySeconds: 600,
+      isForAll: false, // the owner of the tenant's first partition acts, the others find that they are not he
+      act: never(() =>
+        removeDays(
+          {
+            store,
+            objects,
+            worker: name(),
+            retention: { keepSnapshots: settings.snapshotsKeep, keepMs: settings.snapshotSeconds * 1000 },
+            graceSeconds: settings.readerGraceSeconds,
+            now: () => systemClock.now(),
+          },
+          { tenant: CANARY_SLUG, dataset: CANARY_DATASET, keepDays: 1 },
+        ),
+      ),
     },
   ]
 }

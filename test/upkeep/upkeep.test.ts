@@ -9,7 +9,14 @@ import { flushOf, letterOf, openGround } from '../kit/ground.ts'
 import { openMemoryBus } from '../kit/memory-bus.ts'
 import { until } from '../kit/until.ts'
 
-const settings = { dedupDays: 7, deadLetterDays: 30, busRetentionHours: 1 }
+const settings = {
+  dedupDays: 7,
+  deadLetterDays: 30,
+  busRetentionHours: 1,
+  snapshotsKeep: 100,
+  snapshotSeconds: 3_600,
+  readerGraceSeconds: 300,
+}
 
 test('every task is done without anybody asking, a fault in one is told and stops no other, and stopping is prompt', async (t) => {
   const ground = await openGround(t)
