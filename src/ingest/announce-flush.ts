@@ -2,8 +2,12 @@ import type { DeadLetterReason } from '../event/index.ts'
 import { isLakeFault } from '../lake/index.ts'
 import { announce } from '../telemetry/index.ts'
 import type { Lane } from './buffer.ts'
+import { contextsOf } from './contexts.ts'
+import { isWritten } from './draft.ts'
+import { freshnessOfRows } from './freshness.ts'
 import type { FlushTotals } from './settle.ts'
 import type { Source } from './sources.ts'
+import type { Story } from './story.ts'
 import type { DatasetLeft, Written } from './write.ts'
 
 export const named = (lane: Lane): { tenant: string; dataset: string } => ({
@@ -12,23 +16,28 @@ export const named = (lane: Lane): { tenant: string; dataset: string } => ({
 })
 
 /** A short, stable word for why a dataset could not be flushed. */
-export const codeOf = (left: DatasetLeft): string =>
-  isLakeFault(left.cause) ? left.cause.code : left.fault === 'table' ? 'table_unavailable' : 'lake_away'
+export function codeOf(left: DatasetLeft): string {
+  if (isLakeFault(left.cause)) return left.cause.code
+  if (left.fault === 'table') return 'table_unavailable'
+  return left.cause === undefined ? 'table_moved' : 'internal'
+}
 
 interface Committed {
-  readonly flushId: string
+  readonly story: Story
   readonly totals: FlushTotals
   readonly tookMs: number
   readonly attempts: number
+  readonly watermarkMs: number | undefined
 }
 
 /** Says what became of one dataset's part of a committed flush. */
-export function announceCommitted(one: Written, { flushId, totals, tookMs, attempts }: Committed): void {
+export function announceCommitted(one: Written, { story, totals, tookMs, attempts, watermarkMs }: Committed): void {
   const { draft, staged, files } = one
   const { lane } = draft.taken
   const binding = draft.taken.segments.find((segment) => segment.binding !== undefined)?.binding
+  const { contexts, leftOut } = contextsOf(draft)
   announce('worker.flush.committed', {
-    flushId,
+    flushId: story.flushId,
     ...named(lane),
     table: binding === undefined ? '' : `${binding.namespace}.${binding.table}`,
     snapshotId: staged === undefined ? undefined : String(staged.snapshotId),
@@ -41,17 +50,17 @@ export function announceCommitted(one: Written, { flushId, totals, tookMs, attem
     tookMs,
     offsets: offsetsOf(one),
     attempts,
-    trigger: 'age',
-    startedAtMs: 0,
-    committedAtMs: 0,
-    freshness: [],
-    watermarkMs: 0,
-    snapshots: undefined,
-    metadataBytes: undefined,
-    span: { traceId: flushId.replaceAll('-', ''), spanId: '', sampled: false },
-    contexts: [],
-    contextsLeftOut: 0,
-    steps: [],
+    trigger: draft.taken.trigger,
+    startedAtMs: story.startedAtMs,
+    committedAtMs: story.startedAtMs + tookMs,
+    freshness: totals.rows === 0 ? [] : freshnessOfRows(draft, isWritten),
+    watermarkMs,
+    snapshots: staged?.snapshots,
+    metadataBytes: staged?.metadataBytes,
+    span: story.spanOf(draft.taken),
+    contexts,
+    contextsLeftOut: leftOut,
+    steps: story.stepsOf(draft.taken),
   })
   if (totals.duplicates > 0) announce('worker.duplicates.dropped', { ...named(lane), events: totals.duplicates })
   const reasons = new Map<DeadLetterReason, number>()

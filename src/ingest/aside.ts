@@ -4,10 +4,11 @@ import { putBack, shedTail, type Take } from './buffer.ts'
 import { giveUp, type Draft } from './draft.ts'
 import type { FlushParts } from './flush-parts.ts'
 import { isGivenUp, park } from './park.ts'
+import type { Story } from './story.ts'
 import { openWritten, type DatasetLeft, type Written } from './write.ts'
 
 /** The dataset waits, its records buffered; everything else goes on. */
-export function setAside(parts: FlushParts, flushId: string, taken: Take, left: DatasetLeft): void {
+export function setAside(parts: FlushParts, story: Story, taken: Take, left: DatasetLeft): void {
   const { lane } = taken
   const nowMs = parts.now()
   lane.parked = park(lane.parked, left.fault, nowMs, parts.limits.parkSeconds)
@@ -15,22 +16,27 @@ export function setAside(parts: FlushParts, flushId: string, taken: Take, left: 
   if (left.fault === 'table' && !lane.givenUp) count += shedTail(parts.buffer, lane, parts.limits.parkedBytes)
   released(taken, count)
   const retryInMs = lane.parked.untilMs - nowMs
-  failed(flushId, taken, codeOf(left), left.message, retryInMs)
+  failed(story, taken, { code: codeOf(left), detail: left.message, retryInMs })
   if (left.fault === 'table') announce('worker.dataset.parked', { ...named(lane), detail: left.message, retryInMs })
 }
 
-export function failed(flushId: string, taken: Take, code: string, detail: string, retryInMs: number): void {
+/** Says that an attempt to append a dataset's rows has failed; without `retryInMs` for good. */
+export function failed(
+  story: Story,
+  taken: Take,
+  why: { readonly code: string; readonly detail: string; readonly retryInMs?: number },
+): void {
   announce('worker.flush.failed', {
-    flushId,
+    flushId: story.flushId,
     ...named(taken.lane),
-    code,
-    detail,
-    retryInMs,
-    trigger: 'age',
-    outcome: 'retried',
-    startedAtMs: 0,
-    tookMs: 0,
-    span: { traceId: flushId.replaceAll('-', ''), spanId: '', sampled: false },
+    code: why.code,
+    detail: why.detail,
+    retryInMs: why.retryInMs ?? 0,
+    trigger: taken.trigger,
+    outcome: why.retryInMs === undefined ? 'failed' : 'retried',
+    startedAtMs: story.startedAtMs,
+    tookMs: story.tookMs(),
+    span: story.failedSpanOf(taken),
   })
 }
 
@@ -42,7 +48,8 @@ export function released(taken: Take, records: number): void {
 export const isLost = (parts: FlushParts, taken: Take, left: DatasetLeft): boolean =>
   left.fault === 'table' && isGivenUp(taken.lane.parked, parts.now(), parts.limits.parkSeconds)
 
-export function abandonRows(draft: Draft, left: DatasetLeft): Written {
+export function abandonRows(story: Story, draft: Draft, left: DatasetLeft): Written {
+  failed(story, draft.taken, { code: codeOf(left), detail: left.message })
   giveUp(draft, left.message)
   draft.taken.lane.givenUp = true
   return openWritten(draft, undefined)

@@ -1,5 +1,7 @@
 import type { Binding } from '../registry/index.ts'
+import { oldestReceivedMs } from './freshness.ts'
 import type { Parked } from './park.ts'
+import type { Trigger } from './plan.ts'
 import { addLetter, addRow, bytesOf, hasRoom, openSegment, recordsOf, type Row, type Segment } from './segment.ts'
 import type { DeadLetter } from './settle.ts'
 import type { Source } from './sources.ts'
@@ -21,11 +23,15 @@ export interface Lane {
   /** Arrival of the oldest buffered record; meaningless while `records` is 0. */
   firstAtMs: number
   inFlight: number
+  /** What `inFlight` counts. */
+  readonly flights: Set<Take>
   parked: Parked | undefined
   /** Parked beyond the bound: what cannot be flushed becomes dead letters. */
   givenUp: boolean
   /** Where a parked dataset's records were forgotten: from here on they are read again when it comes back. */
   readonly shed: Map<Source, number>
+  /** Everything that was forgotten was received no earlier (epoch milliseconds); undefined while nothing is. */
+  shedSinceMs: number | undefined
   /** The last flush met ids that were known: the next one asks before it writes. */
   repeatsLikely: boolean
   /** Re-reads since the last commit, for its totals. */
@@ -83,9 +89,11 @@ export function laneOf(buffer: IngestBuffer, tenantId: string, names: LaneNames)
       bytes: 0,
       firstAtMs: 0,
       inFlight: 0,
+      flights: new Set(),
       parked: undefined,
       givenUp: false,
       shed: new Map(),
+      shedSinceMs: undefined,
       repeatsLikely: false,
       replayed: 0,
       pointer: undefined,
@@ -156,6 +164,8 @@ export interface Take {
   readonly bytes: number
   /** Of records that are dead letters, or become such should their table not be back. */
   readonly letterBytes: number
+  /** What made it due. */
+  readonly trigger: Trigger
 }
 
 /**
@@ -163,7 +173,13 @@ export interface Take {
  * the partitions so that none starves. At least one segment, if there is any. `maxLetterBytes` bounds what
  * the commit may have to carry whole: a flood of dead letters goes in several commits and not in one that is refused for ever.
  */
-export function take(buffer: IngestBuffer, lane: Lane, maxRecords: number, maxLetterBytes = Infinity): Take {
+export function take(
+  buffer: IngestBuffer,
+  lane: Lane,
+  maxRecords: number,
+  maxLetterBytes = Infinity,
+  trigger: Trigger = 'age',
+): Take {
   const segments: Segment[] = []
   const isDoubtful = lane.parked?.fault === 'table'
   let records = 0
@@ -196,7 +212,9 @@ export function take(buffer: IngestBuffer, lane: Lane, maxRecords: number, maxLe
   lane.inFlight += records
   lane.firstAtMs = oldest(lane)
   move(buffer.tally, 'buffered', 'inFlight', records)
-  return { lane, segments, records, bytes, letterBytes }
+  const taken = { lane, segments, records, bytes, letterBytes, trigger }
+  lane.flights.add(taken)
+  return taken
 }
 
 function oldest(lane: Lane): number {
@@ -211,6 +229,7 @@ function oldest(lane: Lane): number {
 /** Nothing of the take moved: its segments go back to the front, those of lost partitions are dropped. */
 export function putBack(buffer: IngestBuffer, taken: Take): number {
   let released = 0
+  taken.lane.flights.delete(taken)
   for (let i = taken.segments.length - 1; i >= 0; i -= 1) {
     const segment = taken.segments[i] as Segment
     const records = recordsOf(segment)
@@ -236,6 +255,7 @@ export function putBack(buffer: IngestBuffer, taken: Take): number {
 
 /** The take is committed: its memory is free. The caller moves the tally, knowing what became of each record. */
 export function settle(buffer: IngestBuffer, taken: Take): void {
+  taken.lane.flights.delete(taken)
   taken.lane.inFlight -= taken.records
   forget(buffer, taken.lane, taken.bytes)
 }
@@ -278,7 +298,7 @@ export function shedTail(buffer: IngestBuffer, lane: Lane, maxBytes: number): nu
       records += count
       forget(buffer, lane, bytes)
       move(buffer.tally, 'buffered', 'released', count)
-      lane.shed.set(source, segment.firstOffset)
+      shed(lane, source, segment.firstOffset, oldestReceivedMs(segment))
       source.marks.set(lane.datasetId, segment.firstOffset)
     }
     if (queue.length === 0) lane.queues.delete(source)
@@ -286,10 +306,28 @@ export function shedTail(buffer: IngestBuffer, lane: Lane, maxBytes: number): nu
   return records
 }
 
+/** The lane forgets a partition's records from the offset on, the first of which was received at `receivedAtMs` or later. */
+export function shed(lane: Lane, source: Source, offset: number, receivedAtMs: number | undefined): void {
+  lane.shed.set(source, offset)
+  lane.shedSinceMs = Math.min(lane.shedSinceMs ?? Number.POSITIVE_INFINITY, receivedAtMs ?? 0)
+}
+
+/** Of a partition that somebody else reads again. */
+export function forgetShed(lane: Lane, source: Source): void {
+  lane.shed.delete(source)
+  if (lane.shed.size === 0) lane.shedSinceMs = undefined
+}
+
 /** What the lane has forgotten is read again; everything else there is known by its marks. */
 export function readAgain(lane: Lane): void {
-  for (const [source, offset] of lane.shed) source.position = Math.min(source.position, offset)
+  for (const [source, offset] of lane.shed) {
+    if (offset >= source.position) continue
+    source.position = offset
+    source.atEndMs = undefined
+    source.lastReceivedAt = lane.shedSinceMs === undefined ? '' : new Date(lane.shedSinceMs).toISOString()
+  }
   lane.shed.clear()
+  lane.shedSinceMs = undefined
 }
 
 /** With the last of its records gone, no flush would come after which what was forgotten is read again. */

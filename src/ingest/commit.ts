@@ -1,10 +1,11 @@
 import type { Table } from '../lake/index.ts'
 import { announce } from '../telemetry/index.ts'
 import { announceCommitted } from './announce-flush.ts'
+import { attemptCommit } from './attempt.ts'
 import { abandon, abandonRows, failed, isLost, leftBehind, released } from './aside.ts'
 import { pendingOffsets, putBack, readAgain, settle, type Take } from './buffer.ts'
 import { rowsOf, settledBy } from './draft.ts'
-import { patiently, type FlushParts } from './flush-parts.ts'
+import type { FlushParts } from './flush-parts.ts'
 import { backoffMs, pause } from './patience.ts'
 import type { CommitOutcome, DatasetCommit, FlushCommit } from './settle.ts'
 import { restartOffset, sourceKey, type Source } from './sources.ts'
@@ -25,7 +26,6 @@ const MAX_COMMITS = 8
 
 interface Commitment {
   readonly tenantId: string
-  readonly startedAt: number
   readonly written: Written[]
   /** Files under the flush's name that datasets left behind. */
   readonly orphans: string[]
@@ -41,7 +41,9 @@ export async function commit(parts: FlushParts, context: WriteContext, about: Co
     if (written.length === 0) return abandon(parts, about.tenantId, context.flushId, [])
     const wanted = commitOf(parts, context.flushId, about.tenantId, written, orphans)
     await parts.point('flush.before_commit')
-    const outcome = await patiently(parts, () => parts.record.commit(wanted))
+    const outcome = await context.story.step('commit', () =>
+      attemptCommit(parts, context.story, wanted, written, attempt),
+    )
     await parts.point('flush.after_commit')
     if (outcome.kind === 'committed') return settled(parts, context, about, written, wanted, attempt)
     if (outcome.kind === 'fenced' || outcome.kind === 'condemned') {
@@ -84,7 +86,7 @@ async function meet(
       const left = await asLeft(parts.lake, error)
       taken.lane.pointer = undefined
       orphans.push(...(await leftBehind(parts, context.flushId, one)))
-      if (isLost(parts, taken, left)) next.push(abandonRows(one.draft, left))
+      if (isLost(parts, taken, left)) next.push(abandonRows(context.story, one.draft, left))
       else about.leave(taken, left)
     }
   }
@@ -179,7 +181,8 @@ function settled(
   wanted: FlushCommit,
   attempts: number,
 ): void {
-  const tookMs = parts.now() - about.startedAt
+  const { story } = context
+  const tookMs = story.tookMs()
   for (const source of sourcesOf(written)) source.flushes += 1
   written.forEach((one, index) => {
     const { draft, staged } = one
@@ -199,7 +202,7 @@ function settled(
     }
     // Given up, or back: either way its records are judged from now on, those that were forgotten first.
     readAgain(lane)
-    announceCommitted(one, { flushId: context.flushId, totals, tookMs, attempts })
+    announceCommitted(one, { story, totals, tookMs, attempts, watermarkMs: parts.watermarkOf(lane) })
   })
 }
 
@@ -229,7 +232,11 @@ async function refused(
     const count = putBack(parts.buffer, taken)
     released(taken, count)
     if (outcome.kind === 'condemned')
-      failed(context.flushId, taken, 'condemned', 'The flush took too long and was given up by the sweeper.', 0)
+      failed(context.story, taken, {
+        code: 'condemned',
+        detail: 'The flush took too long and was given up by the sweeper.',
+        retryInMs: 0,
+      })
   }
   await abandon(parts, about.tenantId, context.flushId, written)
 }

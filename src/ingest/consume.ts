@@ -1,9 +1,11 @@
 import type { FetchedRecord } from '../bus/index.ts'
-import { isUuid } from '../event/index.ts'
+import { isUuid, rfc3339Micros, systemClock } from '../event/index.ts'
 import { announce } from '../telemetry/index.ts'
-import { bufferLetter, bufferRow, laneOf, openFor, type IngestBuffer, type Lane } from './buffer.ts'
+import { bufferLetter, bufferRow, laneOf, openFor, shed, type IngestBuffer, type Lane } from './buffer.ts'
+import { carry, isSampled } from './contexts.ts'
 import { canonicalId } from './event-id.ts'
 import { extraOf } from './extra.ts'
+import { freshnessOfRun, receivedMs, RUN_SAMPLES } from './freshness.ts'
 import { copyHeaders, isTime, openHeaderReader, readHeaders, type HeaderReader } from './headers.ts'
 import { judge, refuseUnread, type JudgeLimits, type Refusal } from './judge.ts'
 import { lineBytes, lineMiddle } from './line.ts'
@@ -42,7 +44,15 @@ export interface Counted {
   bytes: number
   replayed: number
   released: number
+  /** Received too far ahead of our clock, and by how much at most. */
+  future: number
+  aheadMs: number
+  /** Some of the records' times of receipt, as text. */
+  readonly samples: string[]
 }
+
+/** A record that was received later than this from now was received by a clock that is wrong, or read by one. */
+const FUTURE_MS = 5_000
 
 /**
  * Buffers the records from index `from` on and moves the partition's position along, without
@@ -65,6 +75,14 @@ export function consumeRun(
   let counted: Counted | undefined
   let middleOf = ''
   let middle: Buffer = EMPTY
+  const atMs = systemClock.now()
+  const futureFrom = rfc3339Micros(atMs + FUTURE_MS)
+  const step = Math.max(1, (records.length - from) / RUN_SAMPLES)
+  let nextSample = from
+  let seenAt = ''
+  let aheadMs = 0
+  let traceparent = ''
+  let sampled = false
 
   for (let i = from; i < records.length; i += 1) {
     const record = records[i] as FetchedRecord
@@ -80,7 +98,10 @@ export function consumeRun(
       schemaId = headers.schemaId
       if (isUuid(datasetId)) {
         resolution = resolver.peek(source.tenantId, datasetId, schemaId, nowMs)
-        if (resolution === undefined) return { next: i, missing: { datasetId, schemaId } }
+        if (resolution === undefined) {
+          if (seenAt !== '') source.lastReceivedAt = seenAt
+          return { next: i, missing: { datasetId, schemaId } }
+        }
       } else {
         resolution = null
       }
@@ -92,6 +113,22 @@ export function consumeRun(
     const value = record.value
     count.records += 1
     count.bytes += value === null ? 0 : value.length
+    if (i >= nextSample || count.samples.length === 0) {
+      count.samples.push(headers.receivedAt)
+      nextSample = Math.max(nextSample, i) + step
+    }
+    if (headers.receivedAt !== seenAt) {
+      seenAt = headers.receivedAt
+      aheadMs = seenAt > futureFrom ? Math.max(0, (receivedMs(seenAt) ?? 0) - atMs) : 0
+    }
+    if (aheadMs > FUTURE_MS) {
+      count.future += 1
+      count.aheadMs = Math.max(count.aheadMs, aheadMs)
+    }
+    if (headers.traceparent !== traceparent) {
+      traceparent = headers.traceparent
+      sampled = isSampled(traceparent)
+    }
 
     if (offset < (source.marks.get(into.datasetId) ?? 0)) {
       count.replayed += 1
@@ -100,7 +137,7 @@ export function consumeRun(
       continue
     }
     if (into.shed.has(source) || isFull(into, consumer.parkedBytes)) {
-      if (!into.shed.has(source)) into.shed.set(source, offset)
+      if (!into.shed.has(source)) shed(into, source, offset, receivedMs(headers.receivedAt))
       // Everything after what was forgotten is forgotten too: it is read again, in order, when the dataset is back.
       count.released += 1
       enter(buffer.tally, 'released', 1)
@@ -111,7 +148,8 @@ export function consumeRun(
     if (resolution === null || id === null || value === null) {
       const refusal =
         resolution === null ? unresolved(datasetId) : id === null ? BAD_KEY : (refuseUnread(value) as Refusal)
-      letter(buffer, into, source, resolution, record, headers, refusal, nowMs)
+      const segment = letter(buffer, into, source, resolution, record, headers, refusal, nowMs)
+      if (sampled) carry(segment, traceparent, offset, atMs)
       continue
     }
     const found = resolution as Resolution
@@ -120,7 +158,8 @@ export function consumeRun(
     if (refusal === null && !(consumer.busTrusted && found.named))
       refusal = judge(value, idText, found.binding, consumer.judgeLimits)
     if (refusal !== null) {
-      letter(buffer, into, source, resolution, record, headers, refusal, nowMs)
+      const segment = letter(buffer, into, source, resolution, record, headers, refusal, nowMs)
+      if (sampled) carry(segment, traceparent, offset, atMs)
       continue
     }
     const extra = found.binding.keepsExtra ? extraOf(value, found.binding) : null
@@ -149,9 +188,11 @@ export function consumeRun(
     row.traceparent = headers.traceparent
     row.extra = extra
     bufferRow(buffer, into, segment, row, offset, value)
+    if (sampled) carry(segment, traceparent, offset, atMs)
   }
   const last = records.at(-1)
   if (last !== undefined) source.position = Math.max(source.position, last.offset + 1)
+  if (seenAt !== '') source.lastReceivedAt = seenAt
   return { next: records.length }
 }
 
@@ -204,9 +245,10 @@ function letter(
   headers: HeaderReader,
   refusal: Refusal,
   nowMs: number,
-): void {
+): Segment {
   const segment = openFor(buffer, lane, source, resolution?.binding, record.offset, 0, nowMs)
   bufferLetter(buffer, lane, segment, deadLetter(lane, source, record, headers, refusal))
+  return segment
 }
 
 function deadLetter(
@@ -263,22 +305,33 @@ function nilLane(consumer: Consumer, source: Source): Lane {
 function countedOf(counts: Map<string, Counted>, datasetId: string): Counted {
   let counted = counts.get(datasetId)
   if (counted === undefined) {
-    counted = { datasetId, records: 0, bytes: 0, replayed: 0, released: 0 }
+    counted = { datasetId, records: 0, bytes: 0, replayed: 0, released: 0, future: 0, aheadMs: 0, samples: [] }
     counts.set(datasetId, counted)
   }
   return counted
 }
 
-/** Says once per dataset what a run has read. */
+/**
+ * Says once per dataset what was read since the last time, and empties the counts. Before every wait, so that at no
+ * instant something is buffered that was not counted as consumed.
+ */
 export function announceRun(buffer: IngestBuffer, source: Source, counts: Map<string, Counted>): void {
   const lanes = buffer.tenants.get(source.tenantId)?.lanes
   for (const count of counts.values()) {
     const lane = lanes?.get(count.datasetId)
     if (lane === undefined) continue
     const named = { tenant: lane.tenantSlug, dataset: lane.datasetSlug }
-    announce('worker.records.consumed', { ...named, records: count.records, bytes: count.bytes, freshness: [] })
-    if (count.replayed > 0) announce('worker.records.replayed', { ...named, records: count.replayed })
-    if (count.released > 0) announce('worker.records.released', { ...named, records: count.released })
+    const { records, bytes, replayed, released, future, aheadMs } = count
+    announce('worker.records.consumed', {
+      ...named,
+      records,
+      bytes,
+      freshness: freshnessOfRun(count.samples, records),
+    })
+    if (replayed > 0) announce('worker.records.replayed', { ...named, records: replayed })
+    if (released > 0) announce('worker.records.released', { ...named, records: released })
+    if (future > 0) announce('worker.records.future', { tenant: named.tenant, records: future, aheadMs })
     announce('worker.buffer.changed', { ...named, rows: lane.records })
   }
+  counts.clear()
 }

@@ -51,6 +51,9 @@ export function openDraft(taken: Take): Draft {
   return { taken, states, bases, letters, duplicates, known: 0, refused: 0 }
 }
 
+/** Whether a row with this state is written. */
+export const isWritten = (state: number | undefined): boolean => state === WRITE
+
 export const rowsOf = (draft: Draft): number => draft.states.length - draft.duplicates - draft.known - draft.refused
 
 /** The ids of the rows that are written. */

@@ -13,8 +13,10 @@ import { fetchBytes, FETCH_BYTES, roomFor } from './backpressure.ts'
 import { tenantBuffer } from './buffer.ts'
 import type { OwnedPartition } from './claims.ts'
 import { announceRun, consumeRun, type Consumer, type Counted } from './consume.ts'
+import { tellDefect } from './defect.ts'
 import { announceLost, remedyFor } from './lost.ts'
 import { backoffMs, isAway, pause } from './patience.ts'
+import { openPauses } from './pauses.ts'
 import type { AdoptTopic } from './places.ts'
 import type { FencedPartition } from './settle.ts'
 import { forgetSource, type Sources } from './shares.ts'
@@ -29,10 +31,14 @@ interface FetchParts {
   readonly adopt: AdoptTopic
   /** Ends the claim of a partition whose log was cut back; answers it as claimed anew from the offset, if it is still ours. */
   readonly startOver: (source: FencedPartition, offset: number) => Promise<OwnedPartition | undefined>
+  /** Not ours any more, and it was not given back. */
+  readonly onLost: (source: Source) => void
   readonly now: () => number
   readonly random: () => number
-  /** Told after every poll, so that what has become due is flushed. */
+  /** Told before every poll, so that what has become due is flushed. */
   readonly onPolled: () => void
+  /** Told whenever the loop has come on, also between two partitions that each had to wait for Postgres. */
+  readonly onTick: () => void
 }
 
 /** How long a poll waits for records: also the longest that a partition claimed meanwhile waits for its first. */
@@ -44,9 +50,15 @@ const HELD_BACK_MS = 20
 export async function fetchLoop(parts: FetchParts, signal: AbortSignal): Promise<void> {
   let failures = 0
   let turn = 0
+  const held = openPauses(parts.now)
+  signal.addEventListener('abort', () => held.end(), { once: true })
   while (!signal.aborted) {
-    const { positions, asked, heldBack } = positionsOf(parts, (turn += 1))
+    const { positions, asked, heldBack, releasing } = positionsOf(parts, (turn += 1))
+    parts.onTick()
     parts.onPolled()
+    held.mark('buffer_full', heldBack)
+    held.mark('release', releasing)
+    held.mark('bus_away', failures > 0)
     if (positions.length === 0) {
       await pause(heldBack ? HELD_BACK_MS : WAIT_MS / 2, signal)
       continue
@@ -56,10 +68,12 @@ export async function fetchLoop(parts: FetchParts, signal: AbortSignal): Promise
       const answer = await parts.reader.fetch(positions, { maxBytes: FETCH_BYTES, maxWaitMs, signal })
       if (failures > 0) announce('dependency.back', { dependency: 'kafka' })
       failures = 0
+      held.mark('bus_away', false)
       await takeUp(parts, asked, answer)
     } catch (error) {
       if (signal.aborted) return
       if (failures === 0) tellFailure(error)
+      held.mark('bus_away', true)
       await pause(backoffMs(failures, parts.random), signal)
       failures += 1
     }
@@ -73,11 +87,6 @@ function tellFailure(error: unknown): void {
   if (!(error instanceof BusUnreachable)) tellDefect('ingest.fetch', error)
 }
 
-function tellDefect(where: string, error: unknown): void {
-  const { message, stack } = error instanceof Error ? error : new Error(String(error))
-  announce('process.defect', { where, detail: message, stack })
-}
-
 /** Who was asked for, and from which offset. */
 interface Asked {
   readonly source: Source
@@ -88,7 +97,7 @@ interface Asked {
 function positionsOf(
   parts: FetchParts,
   turn: number,
-): { positions: SourcePosition[]; asked: Map<string, Asked>; heldBack: boolean } {
+): { positions: SourcePosition[]; asked: Map<string, Asked>; heldBack: boolean; releasing: boolean } {
   const { buffer } = parts.consumer
   const nowMs = parts.now()
   const asked = new Map<string, Asked>()
@@ -98,10 +107,12 @@ function positionsOf(
   const busy = sources.reduce((count, source) => count + (source.busy ? 1 : 0), 0)
   const positions: SourcePosition[] = []
   let heldBack = false
+  let releasing = false
   // Begins elsewhere each time: a broker fills its answer in the order asked.
   const start = sources.length === 0 ? 0 : turn % sources.length
   for (let i = 0; i < sources.length; i += 1) {
     const source = sources[(start + i) % sources.length] as Source
+    releasing ||= source.leaving
     if (source.leaving || source.gone || source.retiring || source.retryAtMs > nowMs) continue
     const held = tenantBuffer(buffer, source.tenantId).bytes + (promised.get(source.tenantId) ?? 0)
     const left = roomFor(held, { capacityBytes: parts.capacityBytes, usedBytes })
@@ -124,7 +135,7 @@ function positionsOf(
       maxBytes,
     })
   }
-  return { positions, asked, heldBack }
+  return { positions, asked, heldBack, releasing }
 }
 
 /**
@@ -150,7 +161,10 @@ async function consumePartition(parts: FetchParts, asked: Asked, partition: Fetc
   const { source } = asked
   const { resolver, buffer } = parts.consumer
   if (!isAsked(asked)) return
+  parts.onTick()
   source.highWatermark = partition.highWatermark
+  source.logStart = partition.logStart
+  source.logEnd = partition.highWatermark
   source.unknownSinceMs = undefined
   source.busy = records.length > 0
   const counts = new Map<string, Counted>()
@@ -158,12 +172,14 @@ async function consumePartition(parts: FetchParts, asked: Asked, partition: Fetc
   let next = 0
   try {
     if (records.length > 0) await resolver.loadTenant(source.tenantId)
+    parts.onTick()
     // After every wait: whoever moved the position meanwhile wants it read from there.
     while (next < records.length && isAsked({ source, offset })) {
       const run = consumeRun(parts.consumer, source, records, next, parts.now(), counts)
       next = run.next
       offset = source.position
       if (run.missing !== undefined) {
+        announceRun(buffer, source, counts)
         await resolver.load(source.tenantId, run.missing.datasetId, run.missing.schemaId, parts.now())
       }
     }
@@ -171,6 +187,7 @@ async function consumePartition(parts: FetchParts, asked: Asked, partition: Fetc
     if (next === records.length && isAsked({ source, offset })) {
       source.position = Math.max(source.position, partition.nextOffset)
     }
+    if (source.position >= partition.highWatermark) source.behindSinceMs = undefined
   } catch (error) {
     // Nobody can say now whose the record is, or what it is: it stays where it is, unread, and holds up its partition only.
     source.retryAtMs = parts.now() + backoffMs(isAway(error) ? 2 : 6, parts.random)
@@ -196,14 +213,15 @@ async function meetProblem(parts: FetchParts, source: Source, problem: FetchProb
     const remedy = await remedyFor(parts.admin, source, problem, nowMs - (source.unknownSinceMs ?? nowMs))
     if (remedy.kind === 'wait') return tellUnreadable(source, problem)
     if (remedy.kind === 'recreated') await parts.adopt(source.tenantId, remedy.topic)
-    if (!source.lost) announceLost(source, remedy)
+    if (!source.lost) announceLost(source, remedy, parts.consumer.resolver.tenantSlug(source.tenantId))
     if (remedy.kind === 'move') {
       source.position = remedy.position
       source.retryAtMs = 0
     } else if (remedy.kind === 'cut_back') {
       const again = await parts.startOver(source, remedy.position)
       forgetSource(parts.sources, parts.consumer.buffer, source)
-      if (again !== undefined) parts.sources.byKey.set(sourceKey(again), openSource(again))
+      if (again === undefined) parts.onLost(source)
+      else parts.sources.byKey.set(sourceKey(again), openSource(again))
     } else {
       source.lost = true
       // What was read of it is flushed first; then nobody claims it any more.

@@ -1,10 +1,11 @@
-import type { IngestBuffer } from './buffer.ts'
+import type { IngestBuffer, Lane } from './buffer.ts'
 import { untilAnswered } from './patience.ts'
 import type { FlushLake, FlushRecord } from './places.ts'
 import type { Source } from './sources.ts'
+import type { StoryParts } from './story.ts'
 
 /** Everything that a flush works with: tests put any of it in another's place. */
-export interface FlushParts {
+export interface FlushParts extends StoryParts {
   readonly buffer: IngestBuffer
   readonly lake: FlushLake
   readonly record: FlushRecord
@@ -16,7 +17,10 @@ export interface FlushParts {
     readonly parkedBytes: number
     readonly graceSeconds: number
   }
-  readonly now: () => number
+  /** Everything of the dataset acknowledged before it is queryable; undefined while nobody knows. */
+  readonly watermarkOf: (lane: Lane) => number | undefined
+  /** The flushing came round. */
+  readonly onTick: () => void
   readonly random: () => number
   /** Aborted when the worker has no more time: what is not committed then is left to its intent. */
   readonly signal: AbortSignal

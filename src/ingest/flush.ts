@@ -1,11 +1,12 @@
-import { uuidv7 } from '../event/index.ts'
-import { isLakeFault } from '../lake/index.ts'
+import { isLakeFault, type Table } from '../lake/index.ts'
 import { announce } from '../telemetry/index.ts'
 import { abandon, abandonRows, isLost, leftBehind, released, setAside } from './aside.ts'
 import { putBack, type Take } from './buffer.ts'
 import { commit } from './commit.ts'
+import { tellDefect } from './defect.ts'
 import { dropKnown, idsOf, openDraft, rowsOf, type Draft } from './draft.ts'
 import { patiently, type FlushParts } from './flush-parts.ts'
+import { openStory, type Story } from './story.ts'
 import { DatasetLeft, openTable, openWritten, writeDataset, type WriteContext, type Written } from './write.ts'
 
 /**
@@ -13,32 +14,35 @@ import { DatasetLeft, openTable, openWritten, writeDataset, type WriteContext, t
  * settled, buffered again or released. Never rejects.
  */
 export async function flush(parts: FlushParts, tenantId: string, takes: readonly Take[]): Promise<void> {
-  const startedAt = parts.now()
+  const story = openStory(parts, tenantId, takes)
+  await story.within(() => carryOut(parts, story, takes))
+}
+
+async function carryOut(parts: FlushParts, story: Story, takes: readonly Take[]): Promise<void> {
+  const { tenantId, flushId } = story
   const context: WriteContext = {
     lake: parts.lake,
-    flushId: uuidv7(),
+    flushId,
+    story,
     maxOpenFiles: parts.limits.maxOpenFiles,
     point: parts.point,
   }
   const pending = new Map<Take, Written | undefined>(takes.map((taken) => [taken, undefined]))
   const leave = (taken: Take, left: DatasetLeft): void => {
     pending.delete(taken)
-    setAside(parts, context.flushId, taken, left)
+    setAside(parts, story, taken, left)
   }
   try {
     const written = await write(parts, context, tenantId, pending, leave)
-    if (written !== undefined) await commit(parts, context, { tenantId, startedAt, ...written, pending, leave })
+    if (written !== undefined) await commit(parts, context, { tenantId, ...written, pending, leave })
   } catch (error) {
     for (const taken of pending.keys()) {
-      if (!parts.signal.aborted)
-        setAside(parts, context.flushId, taken, new DatasetLeft('lake', messageOf(error), error))
+      if (!parts.signal.aborted) setAside(parts, story, taken, new DatasetLeft('lake', messageOf(error), error))
       else released(taken, putBack(parts.buffer, taken))
     }
     if (!parts.signal.aborted) {
-      await abandon(parts, tenantId, context.flushId, pending.values())
-      if (!(error instanceof DatasetLeft) && !isLakeFault(error)) {
-        announce('process.defect', { where: 'ingest.flush', detail: messageOf(error), stack: (error as Error).stack })
-      }
+      await abandon(parts, tenantId, flushId, pending.values())
+      if (!(error instanceof DatasetLeft) && !isLakeFault(error)) tellDefect('ingest.flush', error)
     }
   }
 }
@@ -53,22 +57,23 @@ async function write(
   pending: Map<Take, Written | undefined>,
   leave: (taken: Take, left: DatasetLeft) => void,
 ): Promise<{ written: Written[]; orphans: string[] } | undefined> {
+  const { story } = context
   for (const taken of pending.keys()) {
-    const draft = openDraft(taken)
-    await askLedger(parts, tenantId, draft)
+    const draft = await story.step('dedup', () => dedup(parts, tenantId, taken), taken)
     try {
-      pending.set(taken, openWritten(draft, await patiently(parts, () => openTable(parts.lake, draft))))
+      const opening = (): Promise<Table | undefined> => patiently(parts, () => openTable(parts.lake, draft))
+      pending.set(taken, openWritten(draft, await story.step('open_table', opening, taken)))
     } catch (error) {
       if (!(error instanceof DatasetLeft)) throw error
       if (!isLost(parts, taken, error)) leave(taken, error)
-      else pending.set(taken, abandonRows(draft, error))
+      else pending.set(taken, abandonRows(story, draft, error))
     }
   }
   const locations = [...pending.values()].flatMap((written) => written?.table?.location ?? [])
   if (pending.size === 0) return undefined
   await parts.point('flush.drafted')
   const intent = { flushId: context.flushId, tenantId, worker: parts.worker(), locations }
-  await patiently(parts, () => parts.record.openIntent(intent))
+  await story.step('intent', () => patiently(parts, () => parts.record.openIntent(intent)))
   await parts.point('flush.intent_opened')
   const written: Written[] = []
   const orphans: string[] = []
@@ -80,16 +85,26 @@ async function write(
       if (!(error instanceof DatasetLeft)) throw error
       orphans.push(...(await leftBehind(parts, context.flushId, opened)))
       if (!isLost(parts, taken, error)) leave(taken, error)
-      else written.push(abandonRows(opened.draft, error))
+      else written.push(abandonRows(story, opened.draft, error))
     }
   }
   return { written, orphans }
 }
 
 /** Ids are looked up beforehand only where repeats are likely, so that the common flush pays one INSERT. */
-async function askLedger(parts: FlushParts, tenantId: string, draft: Draft): Promise<void> {
-  const { lane } = draft.taken
-  if (!lane.repeatsLikely || rowsOf(draft) === 0) return
-  const known = await patiently(parts, () => parts.record.knownIds(tenantId, lane.datasetNumber, idsOf(draft)))
+async function dedup(parts: FlushParts, tenantId: string, taken: Take): Promise<Draft> {
+  const draft = openDraft(taken)
+  const { lane } = taken
+  if (!lane.repeatsLikely || rowsOf(draft) === 0) return draft
+  const ids = idsOf(draft)
+  const from = parts.now()
+  const known = await patiently(parts, () => parts.record.knownIds(tenantId, lane.datasetNumber, ids))
+  announce('worker.ledger.asked', {
+    tenant: lane.tenantSlug,
+    ids: ids.length,
+    known: known.size,
+    tookMs: parts.now() - from,
+  })
   dropKnown(draft, known)
+  return draft
 }

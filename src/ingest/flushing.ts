@@ -4,7 +4,7 @@ import { roomFor } from './backpressure.ts'
 import { take, type Lane, type Take } from './buffer.ts'
 import { flush } from './flush.ts'
 import type { FlushParts } from './flush-parts.ts'
-import { planFlushes, type FlushTiming, type LaneState } from './plan.ts'
+import { planFlushes, type FlushTiming, type LaneState, type Trigger } from './plan.ts'
 import type { Source } from './sources.ts'
 
 export interface Flushing {
@@ -46,7 +46,7 @@ export function openFlushing(parts: FlushParts, options: FlushingOptions): Flush
           records: lane.records,
           firstAtMs: lane.firstAtMs,
           parkedUntilMs: lane.parked?.untilMs ?? 0,
-          urgent: hurried || holdsLeaving(lane),
+          urgent: hurried ? 'shutdown' : holdsLeaving(lane) ? 'release' : undefined,
         }
       }
     }
@@ -61,14 +61,17 @@ export function openFlushing(parts: FlushParts, options: FlushingOptions): Flush
     return tenants
   }
 
-  function start(tenantId: string, datasetIds: readonly string[]): void {
+  function start(
+    tenantId: string,
+    datasets: readonly { readonly datasetId: string; readonly trigger: Trigger }[],
+  ): void {
     const tenant = buffer.tenants.get(tenantId)
     const takes: Take[] = []
     let letterBytes = MAX_LETTER_BYTES
-    for (const datasetId of datasetIds) {
+    for (const { datasetId, trigger } of datasets) {
       const lane = tenant?.lanes.get(datasetId)
       if (lane === undefined) continue
-      const taken = take(buffer, lane, options.maxRows, letterBytes)
+      const taken = take(buffer, lane, options.maxRows, letterBytes, trigger)
       letterBytes -= taken.letterBytes
       takes.push(taken)
     }
@@ -81,6 +84,7 @@ export function openFlushing(parts: FlushParts, options: FlushingOptions): Flush
   }
 
   function tick(): void {
+    parts.onTick()
     if (running.size >= MAX_FLUSHES || parts.signal.aborted) return
     const planned = planFlushes({
       nowMs: parts.now(),
@@ -91,7 +95,7 @@ export function openFlushing(parts: FlushParts, options: FlushingOptions): Flush
       slots: MAX_FLUSHES - running.size,
       maxDatasets: MAX_DATASETS,
     })
-    for (const { tenantId, datasetIds } of planned) start(tenantId, datasetIds)
+    for (const { tenantId, datasets } of planned) start(tenantId, datasets)
   }
 
   return {

@@ -1,8 +1,13 @@
 import type { Admin, Reader } from '../bus/index.ts'
 import type { Bindings } from '../registry/index.ts'
+import { systemClock } from '../event/index.ts'
+import { announce } from '../telemetry/index.ts'
+import { openAllowance } from './allowance.ts'
 import { openBuffer, type IngestBuffer } from './buffer.ts'
 import type { Membership } from './claims.ts'
 import { openConsumer } from './consume.ts'
+import { tellDefect } from './defect.ts'
+import { endsLoop } from './ends.ts'
 import { fetchLoop } from './fetching.ts'
 import type { FlushParts } from './flush-parts.ts'
 import { openFlushing } from './flushing.ts'
@@ -10,8 +15,10 @@ import { memberLoop, openMember } from './member.ts'
 import { pause } from './patience.ts'
 import type { AdoptTopic, FlushLake, FlushRecord } from './places.ts'
 import { openResolver } from './resolve.ts'
-import { forgetAll, forgetSource, openSources, type Sources } from './shares.ts'
+import { forgetAll, forgetSource, openSources, tellMoves, type Sources } from './shares.ts'
+import type { Source } from './sources.ts'
 import type { Tally } from './tally.ts'
+import { openWindow, type Window } from './window.ts'
 
 export interface IngestLimits {
   readonly flushSeconds: number
@@ -26,6 +33,8 @@ export interface IngestLimits {
   readonly busTrusted: boolean
   readonly collectMaxEventBytes: number
   readonly collectMaxDepth: number
+  /** Flushes whose trace is kept although nothing that they carry is; as many failed ones again. */
+  readonly tracesPerSecond: number
 }
 
 export interface IngestParts {
@@ -52,8 +61,11 @@ interface IngestFacts {
   readonly members: number
   /** A share was claimed at least once. */
   readonly shared: boolean
-  /** Since the fetch loop came round. */
+  /** Since the fetch loop came round, and since the flushing did. */
   readonly sinceTickMs: number
+  readonly sinceFlushTickMs: number
+  /** Since the partitions to share were last looked at; undefined before the first time. */
+  readonly sinceSharedMs: number | undefined
 }
 
 export interface Ingest {
@@ -61,6 +73,7 @@ export interface Ingest {
   readonly tally: Readonly<Tally>
   readonly sources: Sources
   readonly buffer: IngestBuffer
+  readonly window: Window
   /**
    * Stops reading, flushes what is buffered within `drainMs`, gives everything back and leaves.
    * Answers whether everything was flushed: what was not is read again by its next owner.
@@ -80,6 +93,11 @@ export function startIngest(parts: IngestParts): Ingest {
   const parkedBytes = Math.max(1 << 20, Math.floor(limits.bufferBytes / 16))
   const [fetching, living, flushingEnd] = [new AbortController(), new AbortController(), new AbortController()]
   let tickedAtMs = now()
+  let flushTickedAtMs = now()
+  const resolver = openResolver(parts.bindings)
+  const window = openWindow({ buffer, sources: () => sources.byKey.values(), tenantSlug: resolver.tenantSlug })
+  const onLost = (lost: readonly Source[]): void =>
+    tellMoves(sources, { worker: member.worker, members: member.members, lost })
 
   const flushParts: FlushParts = {
     buffer,
@@ -95,8 +113,12 @@ export function startIngest(parts: IngestParts): Ingest {
     now,
     random,
     signal: flushingEnd.signal,
-    onFenced: (fenced) => fenced.forEach((source) => forgetSource(sources, buffer, source)),
-    onAway: () => {}, // the store announces it
+    keepFlush: openAllowance(limits.tracesPerSecond, now),
+    keepFailed: openAllowance(limits.tracesPerSecond, now),
+    watermarkOf: window.watermarkOf,
+    onTick: () => void (flushTickedAtMs = now()),
+    onFenced: (fenced) => onLost(fenced.filter((source) => forgetSource(sources, buffer, source))),
+    onAway: () => {}, // whoever watches Postgres announces it
     point: parts.point ?? (() => {}),
   }
   const flushing = openFlushing(flushParts, {
@@ -106,13 +128,13 @@ export function startIngest(parts: IngestParts): Ingest {
   })
   const consumer = openConsumer({
     buffer,
-    resolver: openResolver(parts.bindings),
+    resolver,
     busTrusted: limits.busTrusted,
     judgeLimits: { maxEventBytes: limits.collectMaxEventBytes, maxDepth: limits.collectMaxDepth },
     parkedBytes,
   })
   const membership = memberLoop(
-    { join: parts.join, sources, buffer, flushing: () => flushing, leaseSeconds: limits.leaseSeconds, random },
+    { join: parts.join, sources, buffer, flushing: () => flushing, leaseSeconds: limits.leaseSeconds, now, random },
     member,
     living.signal,
   )
@@ -127,17 +149,28 @@ export function startIngest(parts: IngestParts): Ingest {
       startOver: async (source, offset) => member.membership?.rewind(source, offset),
       now,
       random,
-      onPolled() {
-        tickedAtMs = now()
-        flushing.tick()
-      },
+      onLost: (source) => onLost([source]),
+      onTick: () => void (tickedAtMs = now()),
+      onPolled: () => flushing.tick(),
+    },
+    fetching.signal,
+  )
+  const looking = endsLoop(
+    {
+      admin: parts.admin,
+      sources: () => sources.byKey.values(),
+      clock: systemClock.now,
+      onDefect: (error) => tellDefect('ingest.ends', error),
+      onBehind: (source) => resolver.loadTenant(source.tenantId),
     },
     fetching.signal,
   )
   const ticking = setInterval(() => flushing.tick(), TICK_MS)
 
   async function stop(drainMs: number): Promise<boolean> {
-    const deadline = now() + drainMs
+    const startedAt = now()
+    const deadline = startedAt + drainMs
+    const partitions = sources.byKey.size
     fetching.abort()
     await reading
     flushing.hurry()
@@ -147,11 +180,14 @@ export function startIngest(parts: IngestParts): Ingest {
     }
     clearInterval(ticking)
     const drained = flushing.isDrained()
+    if (partitions > 0) announce('worker.share.drained', { cause: 'shutdown', partitions, tookMs: now() - startedAt })
     flushingEnd.abort(new Error('The worker stops.'))
     await Promise.race([flushing.idle(), pause(LEAVE_MS, AbortSignal.timeout(LEAVE_MS))])
     living.abort()
     await Promise.race([membership, pause(LEAVE_MS, AbortSignal.timeout(LEAVE_MS))])
-    forgetAll(sources, buffer)
+    const released = forgetAll(sources, buffer)
+    tellMoves(sources, { worker: member.worker, members: member.members, released })
+    await Promise.race([looking, pause(LEAVE_MS, AbortSignal.timeout(LEAVE_MS))])
     // Where Postgres does not answer, the lease ends by itself.
     await Promise.race([
       member.membership?.leave().catch(() => undefined),
@@ -168,10 +204,13 @@ export function startIngest(parts: IngestParts): Ingest {
       members: member.members,
       shared: member.shared,
       sinceTickMs: now() - tickedAtMs,
+      sinceFlushTickMs: now() - flushTickedAtMs,
+      sinceSharedMs: member.sharedAtMs === undefined ? undefined : now() - member.sharedAtMs,
     }),
     tally: buffer.tally,
     sources,
     buffer,
+    window,
     stop: (drainMs) => (stopping ??= stop(drainMs)),
   }
 }

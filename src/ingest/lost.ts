@@ -82,8 +82,9 @@ export async function remedyFor(
 }
 
 /** Says by name what was lost: never silently skipped. */
-export function announceLost(source: Source, remedy: Exclude<Remedy, { kind: 'wait' }>): void {
+export function announceLost(source: Source, remedy: Exclude<Remedy, { kind: 'wait' }>, tenant: string): void {
   announce('worker.source.lost', {
+    tenant,
     topic: source.topic,
     partition: source.partition,
     reason: remedy.kind === 'move' || remedy.kind === 'cut_back' ? 'records_missing' : remedy.kind,

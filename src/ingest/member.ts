@@ -1,9 +1,9 @@
-import { announce } from '../telemetry/index.ts'
 import type { IngestBuffer } from './buffer.ts'
 import type { Membership } from './claims.ts'
+import { tellDefect } from './defect.ts'
 import type { Flushing } from './flushing.ts'
 import { backoffMs, isAway, pause } from './patience.ts'
-import { forgetAll, gaveBack, readyToLeave, takeShare, type Sources } from './shares.ts'
+import { forgetAll, gaveBack, readyToLeave, takeShare, tellMoves, type Sources } from './shares.ts'
 
 interface MemberParts {
   /** Makes this process a member under a new name. */
@@ -12,6 +12,7 @@ interface MemberParts {
   readonly buffer: IngestBuffer
   readonly flushing: () => Flushing
   readonly leaseSeconds: number
+  readonly now: () => number
   readonly random: () => number
 }
 
@@ -22,10 +23,18 @@ interface Member {
   members: number
   /** A share was claimed at least once. */
   shared: boolean
+  /** When the partitions to share were last looked at; undefined before the first time. */
+  sharedAtMs: number | undefined
   membership: Membership | undefined
 }
 
-export const openMember = (): Member => ({ worker: '', members: 0, shared: false, membership: undefined })
+export const openMember = (): Member => ({
+  worker: '',
+  members: 0,
+  shared: false,
+  sharedAtMs: undefined,
+  membership: undefined,
+})
 
 const SHARE_MS = 1_000
 
@@ -58,7 +67,8 @@ async function live(parts: MemberParts, member: Member, membership: Membership, 
       const share = await membership.share()
       if (until.aborted) break
       member.members = share.members
-      const strays = takeShare(parts.sources, parts.buffer, membership.worker, share)
+      member.sharedAtMs = parts.now()
+      const strays = takeShare(parts.sources, parts.buffer, membership.worker, share, parts.now())
       if (strays.length > 0) await membership.giveBack(strays)
       member.shared = true
       parts.flushing().tick()
@@ -72,7 +82,8 @@ async function live(parts: MemberParts, member: Member, membership: Membership, 
   if (signal.aborted) return
   // The lease ran out: others may own everything by now.
   member.membership = undefined
-  forgetAll(parts.sources, parts.buffer)
+  const lost = forgetAll(parts.sources, parts.buffer)
+  tellMoves(parts.sources, { worker: membership.worker, members: member.members, lost })
 }
 
 async function giveBack(parts: MemberParts, member: Member, membership: Membership): Promise<void> {
@@ -80,7 +91,8 @@ async function giveBack(parts: MemberParts, member: Member, membership: Membersh
   if (ready.length === 0) return
   for (const source of ready) if (source.retiring) await membership.retire(source)
   await membership.giveBack(ready.filter((source) => !source.retiring))
-  gaveBack(parts.sources, parts.buffer, membership.worker, ready, member.members)
+  const { worker } = membership
+  gaveBack(parts.sources, parts.buffer, ready, { worker, members: member.members, nowMs: parts.now() })
 }
 
 /** Renews the lease three times in its length. Answers false when it had ended; while Postgres is away nobody knows. */
@@ -97,9 +109,7 @@ async function beat(parts: MemberParts, membership: Membership, until: AbortSign
   return true
 }
 
-/** Postgres being away is announced by the store; anything else is a defect. */
+/** Postgres being away is announced by whoever watches it; anything else is a defect. */
 function tell(where: string, error: unknown): void {
-  if (isAway(error)) return
-  const { message, stack } = error instanceof Error ? error : new Error(String(error))
-  announce('process.defect', { where, detail: message, stack })
+  if (!isAway(error)) tellDefect(where, error)
 }

@@ -40,7 +40,8 @@ export interface FlushRecord {
   }): Promise<void>
   /** The flush will never commit: its files are the sweeper's. Changes nothing where it was committed. */
   abandon(tenantId: string, flushId: string, locations: readonly string[]): Promise<void>
-  commit(commit: FlushCommit): Promise<CommitOutcome>
+  /** `onUnanswered` is told of each try after which the same commit is offered again. */
+  commit(commit: FlushCommit, onUnanswered?: (why: 'unknown' | 'error') => void): Promise<CommitOutcome>
   knownIds(tenantId: string, datasetNumber: number, ids: readonly string[]): Promise<ReadonlySet<string>>
 }
 
@@ -86,7 +87,7 @@ export function openFlushRecord(store: Store): FlushRecord {
   return {
     openIntent: (intent) => openIntent(store, intent),
     abandon: (tenantId, flushId, locations) => abandonIntent(store, { tenantId, flushId, locations }),
-    commit: (commit) => commitFlush(store, commit),
+    commit: (commit, onUnanswered) => commitFlush(store, commit, onUnanswered === undefined ? {} : { onUnanswered }),
     knownIds: (tenantId, datasetNumber, ids) => knownIds(store, tenantId, datasetNumber, ids),
   }
 }

@@ -1,4 +1,9 @@
+import type { Announcements } from '../telemetry/index.ts'
+
 /** Decisions about flushing, apart from every effect: what is due, how long to wait, whom to read. */
+
+/** What made a flush due. */
+export type Trigger = Announcements['worker.flush.committed']['trigger']
 
 export interface FlushTiming {
   readonly flushSeconds: number
@@ -24,13 +29,13 @@ export interface LaneState {
   /** Not before, because its table could not be used. */
   readonly parkedUntilMs: number
   /** Flushed whatever its age: its partition is given back, or the worker stops. */
-  readonly urgent: boolean
+  readonly urgent: 'release' | 'shutdown' | undefined
 }
 
 interface PlannedFlush {
   readonly tenantId: string
   /** Oldest first. */
-  readonly datasetIds: readonly string[]
+  readonly datasets: readonly { readonly datasetId: string; readonly trigger: Trigger }[]
 }
 
 export interface PlanInput {
@@ -58,22 +63,29 @@ export function planFlushes(input: PlanInput): readonly PlannedFlush[] {
     if (lane.parkedUntilMs <= input.nowMs && !input.busy.has(lane.tenantId)) lanes.push(lane)
   }
   const intervalMs = flushIntervalMs(input.timing, tenants.size)
-  const due = lanes.filter(
-    (lane) =>
-      lane.urgent ||
-      lane.records >= input.timing.flushRows ||
-      input.nowMs - lane.firstAtMs >= intervalMs ||
-      input.pressed.has(lane.tenantId),
-  )
-  due.sort((a, b) => a.firstAtMs - b.firstAtMs)
-  const planned = new Map<string, string[]>()
-  for (const lane of due) {
+  const due: { readonly lane: LaneState; readonly trigger: Trigger }[] = []
+  for (const lane of lanes) {
+    const trigger = triggerOf(lane, input, intervalMs)
+    if (trigger !== undefined) due.push({ lane, trigger })
+  }
+  due.sort((a, b) => a.lane.firstAtMs - b.lane.firstAtMs)
+  const planned = new Map<string, { datasetId: string; trigger: Trigger }[]>()
+  for (const { lane, trigger } of due) {
     const datasets = planned.get(lane.tenantId)
+    const one = { datasetId: lane.datasetId, trigger }
     if (datasets !== undefined) {
-      if (datasets.length < input.maxDatasets) datasets.push(lane.datasetId)
+      if (datasets.length < input.maxDatasets) datasets.push(one)
     } else if (planned.size < input.slots) {
-      planned.set(lane.tenantId, [lane.datasetId])
+      planned.set(lane.tenantId, [one])
     }
   }
-  return [...planned].map(([tenantId, datasetIds]) => ({ tenantId, datasetIds }))
+  return [...planned].map(([tenantId, datasets]) => ({ tenantId, datasets }))
+}
+
+/** Why the dataset is due, the most pressing reason first; undefined: it is not. */
+function triggerOf(lane: LaneState, input: PlanInput, intervalMs: number): Trigger | undefined {
+  if (lane.urgent !== undefined) return lane.urgent
+  if (lane.records >= input.timing.flushRows) return 'rows'
+  if (input.pressed.has(lane.tenantId)) return 'bytes'
+  return input.nowMs - lane.firstAtMs >= intervalMs ? 'age' : undefined
 }

@@ -1,4 +1,5 @@
 import type { Binding } from '../registry/index.ts'
+import type { Carried } from './contexts.ts'
 import { LINE_TAIL_BYTES, lineBytes, writeLine } from './line.ts'
 import type { DeadLetter } from './settle.ts'
 import type { Source } from './sources.ts'
@@ -38,6 +39,11 @@ export interface Segment {
   readonly firstAtMs: number
   /** Takes no more records. */
   sealed: boolean
+  /** Contexts of traces that are kept; undefined while there is none. */
+  contexts: Map<string, Carried> | undefined
+  contextsLeftOut: number
+  /** The oldest time of receipt among the first `rows` rows and `letters` letters: looked up when somebody asks. */
+  readonly age: { rows: number; letters: number; oldest: string }
 }
 
 /** A line chunk's most bytes, unless one event is larger: what the lake's writer is handed at once. */
@@ -72,6 +78,9 @@ export function openSegment(
     nextOffset: offset,
     firstAtMs: nowMs,
     sealed: false,
+    contexts: undefined,
+    contextsLeftOut: 0,
+    age: { rows: 0, letters: 0, oldest: '' },
   }
 }
 const EMPTY = Buffer.alloc(0)

@@ -134,6 +134,8 @@ interface CommitOptions {
   readonly signal?: AbortSignal
   /** Default 15 s. */
   readonly chaseMs?: number
+  /** Told of each try that left open what became of it (`unknown`), or was rolled back for a reason that passes (`error`). */
+  readonly onUnanswered?: (why: 'unknown' | 'error') => void
 }
 
 /**
@@ -160,6 +162,7 @@ export async function commitFlush(
       const isPartitionMissing =
         (error as { code?: string }).code === NO_PARTITION && /no partition/.test((error as Error).message)
       if (!isPartitionMissing && !isPassing(error)) throw error
+      options.onUnanswered?.(error instanceof CommitUnknown ? 'unknown' : 'error')
       if (options.signal?.aborted === true || performance.now() + pauseMs > untilMs) throw unknown(error)
       if (isPartitionMissing)
         await store.asSystem((sql) => sql.query('SELECT public.dead_letters_retain($1)', [KEEP_ALL_DAYS]))

@@ -1,6 +1,6 @@
 import { announce } from '../telemetry/index.ts'
 import { named } from './announce-flush.ts'
-import { dropQueue, type IngestBuffer } from './buffer.ts'
+import { dropQueue, forgetShed, type IngestBuffer } from './buffer.ts'
 import type { OwnedPartition, Share } from './claims.ts'
 import { openSource, sourceKey, type Source } from './sources.ts'
 
@@ -21,52 +21,75 @@ export function takeShare(
   buffer: IngestBuffer,
   worker: string,
   share: Share,
+  nowMs: number,
 ): readonly OwnedPartition[] {
+  const lost: Source[] = []
   for (const one of share.lost) {
     const source = sources.byKey.get(sourceKey(one))
-    if (source?.generation === one.generation) forgetSource(sources, buffer, source)
+    if (source?.generation === one.generation && forgetSource(sources, buffer, source)) lost.push(source)
   }
   for (const one of share.claimed) {
     const before = sources.byKey.get(sourceKey(one))
-    if (before !== undefined) forgetSource(sources, buffer, before)
+    if (before !== undefined && forgetSource(sources, buffer, before)) lost.push(before)
     sources.byKey.set(sourceKey(one), openSource(one))
   }
   // What is released may become ours again before it was given back: then it simply stays.
   const leaving = new Set(share.released.map(sourceKey))
-  for (const [key, source] of sources.byKey) source.leaving = leaving.has(key)
+  for (const [key, source] of sources.byKey) {
+    if (leaving.has(key) && !source.leaving) source.leavingSinceMs = nowMs
+    source.leaving = leaving.has(key)
+  }
   const strays = share.owned.filter((one) => sources.byKey.get(sourceKey(one))?.generation !== one.generation)
-  if (share.claimed.length === 0 && share.lost.length === 0) return strays
-  announce('worker.share.changed', {
-    lost: [],
-    worker,
-    owned: sources.byKey.size,
-    claimed: share.claimed.map(label),
-    released: share.lost.map(label),
-    members: share.members,
-  })
+  tellMoves(sources, { worker, members: share.members, claimed: share.claimed, lost })
   return strays
 }
 
 const label = (one: OwnedPartition | Source): string => `${one.topic}/${one.partition}`
 
-export function forgetAll(sources: Sources, buffer: IngestBuffer): void {
-  for (const source of [...sources.byKey.values()]) forgetSource(sources, buffer, source)
+/** Says which partitions came and went: those claimed less those released and lost are those that are read. */
+export function tellMoves(
+  sources: Sources,
+  of: {
+    readonly worker: string
+    readonly members: number
+    readonly claimed?: readonly OwnedPartition[]
+    readonly released?: readonly Source[]
+    readonly lost?: readonly Source[]
+  },
+): void {
+  const { worker, members, claimed = [], released = [], lost = [] } = of
+  if (claimed.length + released.length + lost.length === 0) return
+  announce('worker.share.changed', {
+    worker,
+    owned: sources.byKey.size,
+    claimed: claimed.map(label),
+    released: released.map(label),
+    lost: lost.map(label),
+    members,
+  })
+}
+
+/** Forgets everything; answers what it was. */
+export function forgetAll(sources: Sources, buffer: IngestBuffer): Source[] {
+  return [...sources.byKey.values()].filter((source) => forgetSource(sources, buffer, source))
 }
 
 /**
  * Another worker's, or ours only under a later claim: what is buffered of it is dropped (its owner
- * reads it again), what is in flight will be refused.
+ * reads it again), what is in flight will be refused. Answers whether it was being read.
  */
-export function forgetSource(sources: Sources, buffer: IngestBuffer, source: Source): void {
-  if (sources.byKey.get(sourceKey(source)) === source) sources.byKey.delete(sourceKey(source))
+export function forgetSource(sources: Sources, buffer: IngestBuffer, source: Source): boolean {
+  const isKnown = sources.byKey.get(sourceKey(source)) === source
+  if (isKnown) sources.byKey.delete(sourceKey(source))
   source.gone = true
   for (const lane of buffer.tenants.get(source.tenantId)?.lanes.values() ?? []) {
-    lane.shed.delete(source)
+    forgetShed(lane, source)
     const records = dropQueue(buffer, lane, source)
     if (records === 0) continue
     announce('worker.records.released', { ...named(lane), records })
     announce('worker.buffer.changed', { ...named(lane), rows: lane.records })
   }
+  return isKnown
 }
 
 /**
@@ -85,7 +108,7 @@ export function readyToLeave(
     for (const lane of buffer.tenants.get(source.tenantId)?.lanes.values() ?? []) {
       // Of a topic that is gone nobody can read anything again: it is kept until it is settled.
       if (lane.parked !== undefined && !source.retiring) {
-        lane.shed.delete(source)
+        forgetShed(lane, source)
         const records = dropQueue(buffer, lane, source)
         if (records > 0) announce('worker.records.released', { ...named(lane), records })
       }
@@ -96,21 +119,18 @@ export function readyToLeave(
   return ready
 }
 
-/** The sources were given back in Postgres. */
+/** The sources were given back in Postgres, having been flushed first. */
 export function gaveBack(
   sources: Sources,
   buffer: IngestBuffer,
-  worker: string,
   given: readonly Source[],
-  members: number,
+  of: { readonly worker: string; readonly members: number; readonly nowMs: number },
 ): void {
-  for (const source of given) forgetSource(sources, buffer, source)
-  announce('worker.share.changed', {
-    lost: [],
-    worker,
-    owned: sources.byKey.size,
-    claimed: [],
-    released: given.map(label),
-    members,
-  })
+  const { worker, members, nowMs } = of
+  const moved = given.filter(({ leaving }) => leaving)
+  const released = given.filter((source) => forgetSource(sources, buffer, source))
+  tellMoves(sources, { worker, members, released })
+  if (moved.length === 0) return
+  const tookMs = nowMs - Math.min(...moved.map(({ leavingSinceMs }) => leavingSinceMs))
+  announce('worker.share.drained', { cause: 'share_moved', partitions: moved.length, tookMs })
 }

@@ -16,6 +16,15 @@ export interface Source {
   position: number
   /** As of the last fetch: how much lies ahead. */
   highWatermark: number
+  /** Where the log begins, and where it ends, by what the bus said last, to a fetch or to a look; undefined: it has not been asked since the claim. */
+  logStart: number
+  logEnd: number | undefined
+  /** The last instant (epoch) of which it is known that everything appended before it has been read; undefined: none yet. */
+  atEndMs: number | undefined
+  /** Time of receipt of the last record read; '' before the first. */
+  lastReceivedAt: string
+  /** Since when (epoch) more is known to be on the bus than was read, while nothing else is known of its age. */
+  behindSinceMs: number | undefined
   /**
    * Per dataset id: records below are already known here (settled, buffered or in flight), so that
    * reading them again, whatever the reason, changes nothing.
@@ -23,6 +32,8 @@ export interface Source {
   readonly marks: Map<string, number>
   /** Not our share any more: no longer fetched, flushed, then given back. */
   leaving: boolean
+  /** Since when, on the monotonic clock. */
+  leavingSinceMs: number
   /** Not ours any more: whatever it still has buffered is dropped. */
   gone: boolean
   /** Answered with records at its last fetch: fetches are sized by how many do. */
@@ -52,8 +63,14 @@ export function openSource(owned: OwnedPartition): Source {
     flushes: owned.flushes,
     position: owned.nextOffset,
     highWatermark: owned.nextOffset,
+    logStart: 0,
+    logEnd: undefined,
+    atEndMs: undefined,
+    lastReceivedAt: '',
+    behindSinceMs: undefined,
     marks: new Map(owned.settled),
     leaving: false,
+    leavingSinceMs: 0,
     gone: false,
     busy: false,
     retryAtMs: 0,

@@ -12,9 +12,11 @@ import {
   type Group,
   type RowAt,
 } from './draft.ts'
+import { tellDefect } from './defect.ts'
 import type { Fault } from './park.ts'
 import { isAway } from './patience.ts'
 import type { FlushLake } from './places.ts'
+import type { Story } from './story.ts'
 
 /** One dataset's rows as files that no table names yet. */
 export interface Written {
@@ -41,6 +43,7 @@ export class DatasetLeft extends Error {
 export interface WriteContext {
   readonly lake: FlushLake
   readonly flushId: string
+  readonly story: Story
   readonly maxOpenFiles: number
   readonly point: (name: string) => void | Promise<void>
 }
@@ -118,7 +121,7 @@ async function writeGroup(context: WriteContext, written: Written, group: Group)
   const dayFieldId = table.schema.fields.find((field) => field.name === DAY_COLUMN)?.id
   if (dayFieldId === undefined)
     throw new DatasetLeft('table', `The table has no column "${DAY_COLUMN}" to partition by.`)
-  const { files, refused } = await context.lake.write({
+  const job = {
     tableLocation: table.location,
     schema: table.schema,
     shape: group.binding.shape,
@@ -126,7 +129,8 @@ async function writeGroup(context: WriteContext, written: Written, group: Group)
     fileTag: tagOf(context, nextAttempt(written)),
     lines,
     maxOpenFiles: context.maxOpenFiles,
-  })
+  }
+  const { files, refused } = await context.story.step('encode', () => context.lake.write(job), draft.taken)
   for (const file of files) written.locations.push(file.location)
   // Numbers of lines are as they were when the job began: all are looked up before any row changes.
   const rows = rowsAtLines(
@@ -150,7 +154,8 @@ function nextAttempt(written: Written): number {
 /** Stages the files on `table`: the first time, or again on a table that has moved. */
 export async function stageFiles(context: WriteContext, written: Written, table: Table): Promise<Written> {
   const attempt = nextAttempt(written)
-  const staged = await context.lake.stage(table, written.files, { fileTag: context.flushId, attempt })
+  const staging = (): Promise<Staged> => context.lake.stage(table, written.files, { fileTag: context.flushId, attempt })
+  const staged = await context.story.step('stage', staging, written.draft.taken)
   written.locations.push(...staged.written)
   await context.point('flush.staged')
   return { ...written, table, staged }
@@ -186,7 +191,11 @@ export async function asLeft(lake: FlushLake, error: unknown): Promise<DatasetLe
   if (isAway(error)) throw error
   const detail = error instanceof Error ? error.message : String(error)
   const isTables = isLakeFault(error, 'object_missing', 'table_unreadable', 'table_incompatible', 'schema_refused')
-  if (!isTables) return new DatasetLeft('lake', detail, error)
+  if (!isTables) {
+    // It is tried again as if the lake were away, for want of anything better; but nobody shall take it for that.
+    if (!isLakeFault(error)) tellDefect('ingest.write', error)
+    return new DatasetLeft('lake', detail, error)
+  }
   // A folder that was unmounted looks like a missing table: then the lake is at fault, and it passes.
   const answers = await lake.ping(1_000).then(
     () => true,

@@ -42,6 +42,9 @@ export interface Staged {
   readonly totalRows: number
   readonly totalFiles: number
   readonly totalBytes: number
+  /** Snapshots that the table retains, this one included, and the size of its metadata file. */
+  readonly snapshots: number
+  readonly metadataBytes: number
 }
 
 /** What a snapshot to come stands on. */
@@ -170,6 +173,8 @@ export async function stageSnapshot(
     totalRows: Number(change.summary['total-records']),
     totalFiles: Number(change.summary['total-data-files']),
     totalBytes: Number(change.summary['total-files-size']),
+    snapshots: next.snapshots?.length ?? 0,
+    metadataBytes: body.length,
   }
 }
 

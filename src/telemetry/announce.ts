@@ -151,6 +151,7 @@ export interface Announcements {
     members: number
   }
   'worker.source.lost': {
+    tenant: string
     topic: string
     partition: number
     reason: 'recreated' | 'records_missing' | 'deleted'
@@ -192,8 +193,11 @@ export interface Announcements {
     startedAtMs: number
     committedAtMs: number
     freshness: readonly FreshnessPoint[]
-    /** Everything of the dataset received before it is queryable, as far as this worker reads it. */
-    watermarkMs: number
+    /**
+     * Everything of the dataset that was acknowledged before it is queryable, as far as this worker reads it; undefined
+     * while it has not seen enough of the bus to say.
+     */
+    watermarkMs: number | undefined
     snapshots: number | undefined
     metadataBytes: number | undefined
     /** The flush's own place in its trace: the trace id is the flush id without hyphens. */

@@ -55,7 +55,7 @@ for (const point of POINTS) {
     })
     await until('the row', () => ingest.tally.appended === 1)
     const [failed] = log.of('worker.flush.failed')
-    assertTold(failed, place, /^lake_away$/)
+    assertTold(failed, place, /^internal$/)
     assert.equal(failed?.dataset, 'events')
     assert.equal(failed?.trace_id, failed?.flush_id?.replaceAll('-', ''))
     const [defect] = log.of('process.defect')

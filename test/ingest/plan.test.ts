@@ -10,7 +10,7 @@ const lane = (over: Partial<LaneState> = {}): LaneState => ({
   records: 1,
   firstAtMs: 0,
   parkedUntilMs: 0,
-  urgent: false,
+  urgent: undefined,
   ...over,
 })
 const plan = (lanes: readonly LaneState[], over: Partial<PlanInput> = {}) =>
@@ -27,7 +27,9 @@ const plan = (lanes: readonly LaneState[], over: Partial<PlanInput> = {}) =>
 
 test('a dataset is due thirty seconds after its first record, not before', () => {
   assert.deepEqual(plan([lane()], { nowMs: 29_999 }), [])
-  assert.deepEqual(plan([lane()], { nowMs: 30_000 }), [{ tenantId: 't', datasetIds: ['d'] }])
+  assert.deepEqual(plan([lane()], { nowMs: 30_000 }), [
+    { tenantId: 't', datasets: [{ datasetId: 'd', trigger: 'age' }] },
+  ])
 })
 
 test('a dataset is due at ten thousand rows, however young', () => {
@@ -36,22 +38,22 @@ test('a dataset is due at ten thousand rows, however young', () => {
 })
 
 test('what is urgent or pressed for memory is due at once; an empty dataset never is', () => {
-  assert.equal(plan([lane({ urgent: true })]).length, 1)
+  assert.equal(plan([lane({ urgent: 'release' })]).length, 1)
   assert.equal(plan([lane()], { pressed: new Set(['t']) }).length, 1)
-  assert.deepEqual(plan([lane({ records: 0, urgent: true })]), [])
+  assert.deepEqual(plan([lane({ records: 0, urgent: 'release' })]), [])
 })
 
 test('a parked dataset waits for its time, whatever else would make it due', () => {
-  assert.deepEqual(plan([lane({ parkedUntilMs: 5, urgent: true })], { nowMs: 4 }), [])
-  assert.equal(plan([lane({ parkedUntilMs: 5, urgent: true })], { nowMs: 5 }).length, 1)
+  assert.deepEqual(plan([lane({ parkedUntilMs: 5, urgent: 'release' })], { nowMs: 4 }), [])
+  assert.equal(plan([lane({ parkedUntilMs: 5, urgent: 'release' })], { nowMs: 5 }).length, 1)
 })
 
 test('datasets of one tenant share a flush, up to the most that one commit takes', () => {
-  const lanes = Array.from({ length: 70 }, (_, n) => lane({ datasetId: `d${n}`, urgent: true, firstAtMs: n }))
+  const lanes = Array.from({ length: 70 }, (_, n) => lane({ datasetId: `d${n}`, urgent: 'release', firstAtMs: n }))
   const [flush, ...more] = plan(lanes)
   assert.equal(more.length, 0)
   assert.deepEqual(
-    flush?.datasetIds,
+    flush?.datasets.map(({ datasetId }) => datasetId),
     Array.from({ length: 64 }, (_, n) => `d${n}`),
   )
 })
@@ -77,7 +79,7 @@ test('no plan names a busy tenant, a tenant twice, more tenants than there are s
       records: fc.nat(20_000),
       firstAtMs: fc.nat(100_000),
       parkedUntilMs: fc.nat(100_000),
-      urgent: fc.boolean(),
+      urgent: fc.constantFrom('release' as const, 'shutdown' as const, undefined),
     }),
   )
   fc.assert(
@@ -85,12 +87,12 @@ test('no plan names a busy tenant, a tenant twice, more tenants than there are s
       const planned = plan(all, { slots, busy: new Set(busy), nowMs })
       assert.ok(planned.length <= slots)
       assert.equal(new Set(planned.map((one) => one.tenantId)).size, planned.length)
-      for (const { tenantId, datasetIds } of planned) {
+      for (const { tenantId, datasets } of planned) {
         assert.ok(!busy.includes(tenantId))
-        for (const id of datasetIds) {
+        for (const { datasetId: id } of datasets) {
           const due = all.find((one) => one.datasetId === id && one.tenantId === tenantId)
           assert.ok(due !== undefined && due.records > 0 && due.parkedUntilMs <= nowMs)
-          assert.ok(due.urgent || due.records >= 10_000 || nowMs - due.firstAtMs >= 30_000)
+          assert.ok(due.urgent !== undefined || due.records >= 10_000 || nowMs - due.firstAtMs >= 30_000)
         }
       }
     }),

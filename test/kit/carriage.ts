@@ -78,6 +78,7 @@ const LIMITS: IngestLimits = {
   busTrusted: true,
   collectMaxEventBytes: 1 << 20,
   collectMaxDepth: 64,
+  tracesPerSecond: 20,
 }
 
 const DEFINITION = {

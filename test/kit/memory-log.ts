@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import {
+  BusRefused,
   BusUnreachable,
   type Admin,
   type FetchAnswer,
@@ -184,6 +185,7 @@ export function openMemoryLog(): MemoryLog {
       async offsets(of) {
         if (away) throw new BusUnreachable('away on purpose')
         return of.map(({ topic, partition }) => {
+          if (topics.get(topic) === undefined) throw new BusRefused(`The bus has no topic ${topic}.`)
           const log = logOf(topic, partition)
           return { topic, partition, earliest: log.start, latest: log.start + log.records.length }
         })

@@ -1,0 +1,78 @@
+import type { DeadLetterReason } from '../event/index.ts'
+import type { Announcements } from '../telemetry/index.ts'
+import type { Draft } from './draft.ts'
+
+type CarriedContext = Announcements['worker.flush.committed']['contexts'][number]
+
+/** A sampled context as a segment remembers it: when and where its first record was read. */
+export interface Carried {
+  readonly consumedAtMs: number
+  readonly firstOffset: number
+  records: number
+}
+
+/** Of a segment, and of a flush's dataset: what is beyond is counted and not told. A segment may be one of many in a flush. */
+const MOST_OF_SEGMENT = 256
+const MOST_OF_FLUSH = 256
+
+const HEADER_LENGTH = 55
+const ZERO = 48
+const NINE = 57
+
+/**
+ * Whether a `traceparent` says that its trace is kept: the lowest bit of its flags. Looks at one character, because it is
+ * asked for every context that the bus brings; the API wrote them, and who reads them later parses them whole.
+ */
+export function isSampled(traceparent: string): boolean {
+  if (traceparent.length !== HEADER_LENGTH) return false
+  const code = traceparent.charCodeAt(HEADER_LENGTH - 1)
+  // '0' to '9' are even and odd as their codes are; 'a' is ten, and odd as a code.
+  return ((code <= NINE && code >= ZERO ? code : code + 1) & 1) === 1
+}
+
+/** Notes a record of a sampled context. Called for sampled ones only. */
+export function carry(
+  segment: { contexts: Map<string, Carried> | undefined; contextsLeftOut: number },
+  traceparent: string,
+  offset: number,
+  atMs: number,
+): void {
+  segment.contexts ??= new Map()
+  const known = segment.contexts.get(traceparent)
+  if (known !== undefined) known.records += 1
+  else if (segment.contexts.size < MOST_OF_SEGMENT)
+    segment.contexts.set(traceparent, { consumedAtMs: atMs, firstOffset: offset, records: 1 })
+  else segment.contextsLeftOut += 1
+}
+
+/** The sampled contexts that a dataset's part of a flush carried, those with dead letters first; at most as many as are worth a span. */
+export function contextsOf(draft: Draft): { contexts: CarriedContext[]; leftOut: number } {
+  const found = new Map<string, CarriedContext & { records: number; deadLetters: number }>()
+  let leftOut = 0
+  for (const { contexts, contextsLeftOut, source } of draft.taken.segments) {
+    leftOut += contextsLeftOut
+    for (const [traceparent, { consumedAtMs, firstOffset, records }] of contexts ?? []) {
+      const known = found.get(traceparent)
+      if (known !== undefined) {
+        known.records += records
+        continue
+      }
+      const { topic, partition } = source
+      const blank = { deadLetters: 0, reason: undefined }
+      found.set(traceparent, { traceparent, records, ...blank, consumedAtMs, topic, partition, firstOffset })
+    }
+  }
+  if (found.size === 0) return { contexts: [], leftOut }
+  const reasons = new Map<string, DeadLetterReason>()
+  for (const { traceparent, reason } of draft.letters) {
+    const known = found.get(traceparent)
+    if (known === undefined) continue
+    known.deadLetters += 1
+    if (!reasons.has(traceparent)) reasons.set(traceparent, reason)
+  }
+  const all = [...found.values()].map((one) => ({ ...one, reason: reasons.get(one.traceparent) }))
+  const first = all.filter((one) => one.deadLetters > 0)
+  const rest = all.filter((one) => one.deadLetters === 0)
+  const contexts = [...first, ...rest].slice(0, MOST_OF_FLUSH)
+  return { contexts, leftOut: leftOut + all.length - contexts.length }
+}
