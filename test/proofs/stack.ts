@@ -91,6 +91,10 @@ export const PROOFS: readonly Proof[] = [
     promise: 'Grafana, Prometheus and what they look for fit each other',
     test: 'test/deploy/wiring.test.ts',
     name: 'Prometheus scrapes every process of Pulse at its port and path, and finds its rules and its Alertmanager',
-    mutation: { file: 'test/kit/deploy.ts', from: '  worker: [9100, 9101],', to: '  worker: [9101],' },
+    mutation: {
+      file: 'deploy/prometheus/prometheus.yml',
+      from: '          - worker:9100',
+      to: '          - worker:9101',
+    },
   },
 ]
