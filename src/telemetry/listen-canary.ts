@@ -10,8 +10,11 @@ export function listenCanary(metrics: Metrics): () => void {
   const roundtrip = metrics.histogram('pulse_canary_roundtrip_seconds')
   for (const outcome of CANARY_OUTCOMES) verified.inc({ outcome }, 0)
   for (const stage of CANARY_STAGES) roundtrip.zero({ stage })
-  const lastSuccess = metrics.gauge('pulse_canary_last_success_timestamp_seconds')
+  let lastSuccessMs: number | undefined
   const stops = [
+    metrics.read('pulse_canary_last_success_timestamp_seconds', () =>
+      lastSuccessMs === undefined ? [] : [[{}, lastSuccessMs / 1000]],
+    ),
     listen('canary.sent', ({ events, accepted }) => {
       sent.inc(accepted)
       refused.inc(events - accepted)
@@ -23,7 +26,7 @@ export function listenCanary(metrics: Metrics): () => void {
       roundtrip.observe({ stage: 'accepted' }, acceptedMs / 1000)
       roundtrip.observe({ stage: 'committed' }, committedMs / 1000)
       roundtrip.observe({ stage: 'previewed' }, previewedMs / 1000)
-      lastSuccess.set((startedAtMs + previewedMs) / 1000)
+      lastSuccessMs = startedAtMs + previewedMs
     }),
   ]
   return () => {

@@ -1,6 +1,16 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from '@prometheus-io/client'
-import { METRICS, metricsOf, type LabelOf, type MetricName, type NameOf, type Plane } from './catalog/catalog.ts'
+import { openBounds, type Bounds } from './bounds.ts'
+import {
+  METRICS,
+  metricsOf,
+  type LabelOf,
+  type LabelsOf,
+  type MetricName,
+  type NameOf,
+  type Plane,
+} from './catalog/catalog.ts'
 import { wantsOpenMetrics } from './negotiate.ts'
+import { fill, type Reader } from './readings.ts'
 
 interface Exposition {
   readonly contentType: string
@@ -9,9 +19,15 @@ interface Exposition {
 
 export interface Metrics {
   readonly plane: Plane
+  /** Which tenants and datasets have series of their own in this process. */
+  readonly bounds: Bounds
   counter<N extends NameOf<'counter'>>(name: N): Counter<LabelOf<N>>
-  gauge<N extends NameOf<'gauge'>>(name: N): Gauge<LabelOf<N>>
   histogram<N extends NameOf<'histogram'>>(name: N): Histogram<LabelOf<N>>
+  /**
+   * Has a gauge filled by `reader` at every scrape, until the returned function is called. Labels are raw slugs: the
+   * bound is applied inside, and what lands in `_other` is merged as the catalogue says.
+   */
+  read<N extends NameOf<'gauge'>>(name: N, reader: Reader<LabelsOf<N>>): () => void
   /** All series as text, in the format that the `Accept` header asks for. Never rejects for an odd header. */
   exposition(accept?: string): Promise<Exposition>
 }
@@ -29,7 +45,8 @@ const MISNAMED = [
  * The instruments of one plane, in a registry of their own. `processMetrics` adds the client's
  * process and event-loop series under their usual names.
  */
-export function openMetrics(options: { plane: Plane; processMetrics?: boolean }): Metrics {
+export function openMetrics(options: { plane: Plane; processMetrics?: boolean; bounds?: Bounds }): Metrics {
+  const bounds = options.bounds ?? openBounds()
   const registry = new Registry(Registry.OPENMETRICS_CONTENT_TYPE)
   const instruments = new Map<string, unknown>(
     metricsOf(options.plane).map((name) => [name, instrument(registry, name)]),
@@ -46,6 +63,12 @@ export function openMetrics(options: { plane: Plane; processMetrics?: boolean })
     return found as T
   }
 
+  const gauges = new Map(
+    metricsOf(options.plane)
+      .filter((name) => METRICS[name].kind === 'gauge')
+      .map((name) => [name, new Set<Reader>()] as const),
+  )
+
   // One rendering at a time, and scrapers of one format that come together share it: the client
   // renders by a registry-wide format and renames counters in place while it writes OpenMetrics.
   let last: Promise<unknown> = Promise.resolve()
@@ -56,6 +79,7 @@ export function openMetrics(options: { plane: Plane; processMetrics?: boolean })
     if (shared !== undefined) return shared
     const rendering = last.then(() => {
       underway.delete(openMetrics)
+      for (const [name, readers] of gauges) fill(of(name), name, METRICS[name], readers, bounds)
       return render(registry, openMetrics)
     })
     underway.set(openMetrics, rendering)
@@ -65,9 +89,15 @@ export function openMetrics(options: { plane: Plane; processMetrics?: boolean })
 
   return {
     plane: options.plane,
+    bounds,
     counter: (name) => of(name),
-    gauge: (name) => of(name),
     histogram: (name) => of(name),
+    read(name, reader) {
+      const readers = gauges.get(name)
+      if (readers === undefined) throw new Error(`${name} is not a gauge of the ${options.plane} plane`)
+      readers.add(reader as Reader)
+      return () => readers.delete(reader as Reader)
+    },
     exposition,
   }
 }

@@ -25,6 +25,12 @@ export type NameOf<K extends MetricEntry['kind']> = {
 }[MetricName]
 /** The labels of one metric. */
 export type LabelOf<N extends MetricName> = keyof (typeof METRICS)[N]['labels'] & string
+/** The label sets of one metric: of a closed list only what is on it. */
+export type LabelsOf<N extends MetricName> = {
+  readonly [
+    L in keyof (typeof METRICS)[N]['labels'] & string
+  ]: (typeof METRICS)[N]['labels'][L] extends readonly (infer V)[] ? V & string : string
+}
 
 /** The metrics of a plane, in the catalogue's order. */
 export function metricsOf(plane: Plane): MetricName[] {
