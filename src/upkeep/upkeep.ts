@@ -115,7 +115,7 @@ function tasksOf(
     },
     {
       name: 'canary',
-      everySeconds: 600,
+      everySeconds: 60,
       isForAll: false, // the owner of the tenant's first partition acts, the others find that they are not he
       act: never(() =>
         removeDays(

@@ -241,8 +241,9 @@ test('files that went are unreachable when the last snapshot that has them expir
     if (next() < 0.2) {
       const beforeDay = day - between(0, 2)
       const left = model.filter((file) => file.day >= beforeDay)
-      staged = await stageRemoval(bench.store, table, beforeDay, stage)
-      assert.equal(staged?.removedFiles ?? 0, model.length - left.length, `step ${step}, ${told}`)
+      const removal = await stageRemoval(bench.store, table, beforeDay, stage)
+      assert.equal(removal?.removedFiles ?? 0, model.length - left.length, `step ${step}, ${told}`)
+      staged = removal
       if (staged === undefined) continue
       model = left
       removals += 1
