@@ -17,7 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   event: ['problems'],
   telemetry: ['event', 'tenancy'],
   store: ['tenancy', 'problems'],
-  places: ['config', 'bus', 'lake', 'problems'],
+  // `telemetry`: whoever watches the places says when one goes away.
+  places: ['config', 'bus', 'lake', 'problems', 'telemetry'],
   pdm: ['event', 'problems', 'lake'],
   upkeep: ['store', 'lake', 'bus', 'event', 'tenancy', 'telemetry'],
   registry: ['pdm', 'event', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],

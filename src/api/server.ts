@@ -10,7 +10,7 @@ import { answerBrokenConnection } from './broken-connection.ts'
 import { answerOddRequests, requireHost } from './odd-requests.ts'
 import { parseJsonBody } from './json-body.ts'
 import { PROBLEM_TYPE, asProblem, problemText } from './problem-document.ts'
-import type { Readiness } from './readiness.ts'
+import type { Dependencies } from '../places/index.ts'
 import { addRequestContext, announceFinished, identify, newRequestId } from './request-context.ts'
 import { addCollectRoute } from './routes/collect.ts'
 import { addDatasetRoutes } from './routes/datasets.ts'
@@ -26,7 +26,7 @@ export interface ServerPlaces extends DatasetPlaces, TenantPlaces {
   readonly bindings: Bindings
   readonly collect: Collect
   readonly preview: Pick<Preview, 'read' | 'facts'>
-  readonly readiness: Pick<Readiness, 'verdicts'>
+  readonly readiness: Pick<Dependencies, 'verdicts'>
   readonly metrics: Telemetry['metrics']
   readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }
 }

@@ -8,7 +8,7 @@ import { openPreview } from '../preview/index.ts'
 import { ensureCanaryTenant, openBindings, openTopicKeeper } from '../registry/index.ts'
 import type { Store } from '../store/index.ts'
 import { announce, type Telemetry } from '../telemetry/index.ts'
-import { openReadiness } from './readiness.ts'
+import { watchDependencies } from '../places/index.ts'
 import { openServer } from './server.ts'
 
 /** The settings that the API needs, by name: tests give these few. */
@@ -56,7 +56,7 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
   const publisher = opened.use(bus.publisher())
   const preview = opened.use(openPreview({ store, objects, bindings }))
   const readiness = opened.use(
-    openReadiness({
+    watchDependencies({
       postgres: (timeoutMs) => store.ping(timeoutMs),
       kafka: (timeoutMs) => bus.ping(timeoutMs),
       minio: (timeoutMs) => objects.ping(timeoutMs),

@@ -1,1 +1,2 @@
 export { busSettings, neededPlaces, objectStoreOptions } from './places.ts'
+export { watchDependencies, type Dependencies, type Dependency, type DependencyFacts } from './dependencies.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Telemetry } from '../../telemetry/index.ts'
-import type { Readiness } from '../readiness.ts'
+import type { Dependencies } from '../../places/index.ts'
 
 const tags = ['health']
 const Checks = Type.Object({ postgres: Type.Boolean(), kafka: Type.Boolean(), minio: Type.Boolean() })
@@ -11,7 +11,7 @@ const ready = (status: string) => Type.Object({ status: Type.Literal(status), ch
 export function addHealthRoutes(
   app: FastifyInstance,
   places: {
-    readonly readiness: Pick<Readiness, 'verdicts'>
+    readonly readiness: Pick<Dependencies, 'verdicts'>
     readonly metrics: Telemetry['metrics']
     readonly isDraining: () => boolean
   },
