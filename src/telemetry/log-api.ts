@@ -13,7 +13,7 @@ type Finished = Announcements['api.request.finished']
 
 /**
  * Failures always; a collect that succeeds where it is sampled, which is by rate and so bounded; of the
- * others nothing at `info`, because a line costs as much as a third of the request.
+ * others nothing at `info`, because a line costs a sixth of the request, and its shipping more.
  */
 function requestLevel(said: Finished): LogLevel {
   const { route, status } = said

@@ -99,4 +99,10 @@ export function fieldsOf(said: object): Record<string, unknown> {
   return fields
 }
 
-const snakeCased = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+/** The names are few and the same for ever. */
+const snakes = new Map<string, string>()
+function snakeCased(name: string): string {
+  let snake = snakes.get(name)
+  if (snake === undefined) snakes.set(name, (snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)))
+  return snake
+}

@@ -42,7 +42,7 @@ export const PROOFS: readonly Proof[] = [
     name: 'secrets poured into every member of every announcement are in no line, and every line is written',
     mutation: {
       file: 'src/telemetry/redact.ts',
-      from: '  for (const [pattern, instead] of PATTERNS) clean = clean.replace(pattern, instead)',
+      from: '  if (SUSPECT.test(clean)) for (const [pattern, instead] of PATTERNS) clean = clean.replace(pattern, instead)',
       to: '',
     },
   },
