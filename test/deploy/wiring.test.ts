@@ -105,3 +105,35 @@ test('Prometheus scrapes every process of Pulse at its port and path, and finds 
     )
   }
 })
+
+/** As deploy/alloy/lines.alloy ships them (its own test holds that against a real line). */
+const LABELS = ['service_name', 'plane', 'env']
+const METADATA = ['trace_id', 'span_id', 'tenant', 'dataset', 'event', 'level']
+
+test('the links between metrics, traces and logs go by names that a log line has', async () => {
+  const datasources = new Map((await provisioned()).map((datasource) => [datasource.uid, datasource]))
+  const told = (uid: string): Record<string, unknown> =>
+    (datasources.get(uid)?.jsonData ?? {}) as Record<string, unknown>
+  const derived = (told('pulse-loki')['derivedFields'] ?? []) as {
+    matcherType: string
+    matcherRegex: string
+    datasourceUid?: string
+  }[]
+  for (const { matcherType, matcherRegex } of derived) {
+    assert.equal(matcherType, 'label', matcherRegex)
+    assert.ok([...LABELS, ...METADATA].includes(matcherRegex), matcherRegex)
+  }
+  assert.ok(derived.some((field) => field.matcherRegex === 'trace_id' && field.datasourceUid === 'pulse-tempo'))
+  const toLogs = told('pulse-tempo')['tracesToLogsV2'] as { datasourceUid: string; query: string }
+  assert.equal(toLogs.datasourceUid, 'pulse-loki')
+  assert.match(toLogs.query, /service_name=/)
+  assert.match(toLogs.query, /trace_id=/)
+  for (const [, name = ''] of toLogs.query.matchAll(/\b([a-z_]+)\s*=~?\s*"/g))
+    assert.ok([...LABELS, ...METADATA].includes(name), name)
+  assert.equal((told('pulse-tempo')['serviceMap'] as { datasourceUid: string }).datasourceUid, 'pulse-prometheus')
+  const exemplars = told('pulse-prometheus')['exemplarTraceIdDestinations'] as { name: string; datasourceUid: string }[]
+  assert.deepEqual(
+    exemplars.map(({ name, datasourceUid }) => [name, datasourceUid]),
+    [['trace_id', 'pulse-tempo']],
+  )
+})
