@@ -1,12 +1,9 @@
-import { announce } from '../telemetry/index.ts'
+import { announce, type CollectedCounts } from '../telemetry/index.ts'
 import type { Events } from './split.ts'
 import type { Verdict } from './verdict.ts'
 
 /** By dataset: what became of a request's events. */
-export type Collected = ReadonlyMap<
-  string,
-  { readonly accepted: number; readonly rejected: number; readonly failed: number; readonly bytes: number }
->
+export type Collected = ReadonlyMap<string, CollectedCounts>
 
 /** The dataset label of events whose dataset cannot be told. */
 const UNKNOWN = '_unknown'

@@ -1,4 +1,11 @@
-export { announce, listen, type AnnouncementName, type Announcements, type TracePoint } from './announce.ts'
+export {
+  announce,
+  listen,
+  type AnnouncementName,
+  type Announcements,
+  type CollectedCounts,
+  type TracePoint,
+} from './announce.ts'
 export { METRICS, type LabelOf, type MetricEntry, type MetricName, type NameOf } from './catalog/catalog.ts'
 export { openMetrics } from './metrics.ts'
 export { listenApi, UNMATCHED } from './listen-api.ts'

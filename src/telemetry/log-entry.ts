@@ -3,7 +3,7 @@ import type { AnnouncementName, Announcements } from './announce.ts'
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** What a line says of a failure, as `error` in it. */
-export interface LineError {
+interface LineError {
   /** A short, stable word: a problem's code, a fault's, a dead letter's reason. */
   readonly code: string
   /** The class of the exception, where there was one. */
@@ -36,7 +36,7 @@ export type LogEntries<P extends string> = {
   readonly [N in Extract<AnnouncementName, `${P}.${string}`>]: LogEntry<N>
 }
 
-export const rounded = (ms: number): number => Math.round(ms * 1000) / 1000
+const rounded = (ms: number): number => Math.round(ms * 1000) / 1000
 const counted =
   (one: string, many: string) =>
   (count: number): string =>

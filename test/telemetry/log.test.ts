@@ -106,7 +106,7 @@ test('what concerns a flush has its trace, also where only the flush is named', 
     tenant: 'acme',
     partitions: ['t/0'],
   })
-  assert.equal(lines()[0]?.['trace_id'], '0193a00000007000800000000000' + '00ff')
+  assert.equal(lines()[0]?.['trace_id'], '0193a0000000700080000000000000ff')
 })
 
 test('a collect that succeeds has a line where it is sampled, and where some of its events were refused', (t) => {
