@@ -1,8 +1,6 @@
 import type { DeadLetterReason } from '../event/index.ts'
-import type { Announcements } from '../telemetry/index.ts'
+import type { CarriedContext } from '../telemetry/index.ts'
 import type { Draft } from './draft.ts'
-
-type CarriedContext = Announcements['worker.flush.committed']['contexts'][number]
 
 /** A sampled context as a segment remembers it: when and where its first record was read. */
 export interface Carried {

@@ -1,8 +1,6 @@
-import type { Announcements } from '../telemetry/index.ts'
+import type { FreshnessPoint } from '../telemetry/index.ts'
 import type { Draft } from './draft.ts'
 import type { Segment } from './segment.ts'
-
-type FreshnessPoint = Announcements['worker.flush.committed']['freshness'][number]
 
 /** Times of receipt that are read of one dataset's part of a run, and of each segment of a flush: none is parsed for every event. */
 export const RUN_SAMPLES = 8

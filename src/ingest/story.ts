@@ -1,10 +1,8 @@
 import { mintTraceparent, systemClock, uuidv7 } from '../event/index.ts'
 import { runWith } from '../tenancy/index.ts'
-import type { Announcements, TracePoint } from '../telemetry/index.ts'
+import type { FlushStep, TracePoint } from '../telemetry/index.ts'
 import type { Allowance } from './allowance.ts'
 import type { Take } from './buffer.ts'
-
-type Step = Announcements['worker.flush.committed']['steps'][number]
 
 /** One flush as it is told afterwards: its place in its trace, when it began, and its steps. */
 export interface Story {
@@ -22,7 +20,7 @@ export interface Story {
   /** Notes how long something took, for one dataset or, without `taken`, for the whole flush. */
   step<T>(name: string, act: () => Promise<T>, taken?: Take): Promise<T>
   /** A dataset's own steps; with those of the whole flush for whoever asks first, so that they are told once. */
-  stepsOf(taken: Take): Step[]
+  stepsOf(taken: Take): FlushStep[]
   /** Runs what belongs to the flush: lines and calls within name its tenant and its trace. */
   within<T>(act: () => Promise<T>): Promise<T>
 }
@@ -55,7 +53,7 @@ export function openStory(parts: StoryParts, tenantId: string, takes: readonly T
     return span
   }
   const root = takes[0] === undefined ? { traceId, spanId: traceId.slice(16), sampled } : spanOf(takes[0])
-  const steps: { readonly taken: Take | undefined; readonly step: Step }[] = []
+  const steps: { readonly taken: Take | undefined; readonly step: FlushStep }[] = []
   let isShared = false
 
   return {

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { runner } from 'node-pg-migrate'
 import { Client } from 'pg'
 import { MigrateRefused, ensureRoles, secureDatabase, type RoleOptions } from './roles.ts'
+import type { Sql, TransactionOptions } from './transaction.ts'
 
 const FOLDER = join(import.meta.dirname, 'migrations')
 /** One lock for roles and migrations together: processes that start at once migrate one after the other. */
@@ -16,6 +17,29 @@ export async function migrationNames(): Promise<string[]> {
     .filter((file) => file.endsWith('.sql'))
     .map((file) => basename(file, '.sql'))
     .toSorted()
+}
+
+/**
+ * Which of them the database does not have. More than these is no fault: a newer Pulse may have migrated already. As any
+ * role of Pulse; throws what the store throws.
+ */
+export async function missingMigrations(
+  store: { asSystem<T>(act: (sql: Sql) => Promise<T>, options?: TransactionOptions): Promise<T> },
+  options?: TransactionOptions,
+): Promise<string[]> {
+  const names = await migrationNames()
+  try {
+    const ran = await store.asSystem(
+      (sql) => sql.query<{ name: string }>('SELECT name FROM public.pulse_migrations'),
+      options,
+    )
+    const there = new Set(ran.map(({ name }) => name))
+    return names.filter((name) => !there.has(name))
+  } catch (error) {
+    // Not for this role to see: whoever migrated was a Pulse from before it could, so that its last is missing at least.
+    if ((error as { code?: string }).code === '42501') return names.slice(-1)
+    throw error
+  }
 }
 
 /**

@@ -63,4 +63,6 @@ export async function secureDatabase(client: Client): Promise<void> {
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO pulse_app, pulse_reader', current_database());
   END $$`)
   await client.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC')
+  // Names of files: a worker is started once those of its version are there.
+  await client.query('GRANT SELECT ON public.pulse_migrations TO pulse_app')
 }

@@ -240,7 +240,12 @@ export interface Announcements {
   'worker.duplicates.dropped': { tenant: string; dataset: string; events: number }
   'worker.dead_letters.relayed': { tenant: string; events: number }
   'worker.dead_letters.unrelayed': { tenant: string; events: number; detail: string }
-  'upkeep.task.finished': { task: MaintenanceTask; outcome: 'ok' | 'failed' | 'others_turn'; tookMs: number }
+  /** `others_turn`: another worker does it for all. `away`: a place did not answer, which whoever watches it says. */
+  'upkeep.task.finished': {
+    task: MaintenanceTask
+    outcome: 'ok' | 'failed' | 'others_turn' | 'away'
+    tookMs: number
+  }
   /** Whole files taken out of a table by a delete snapshot. */
   'upkeep.rows.removed': {
     flushId: string

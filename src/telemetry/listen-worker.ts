@@ -26,12 +26,8 @@ interface PairSeries {
 export function listenWorker(metrics: Metrics, bounds: Bounds = metrics.bounds): () => void {
   const tenantOf = tenantSeries(metrics, bounds)
   const pairOf = pairSeries(metrics, bounds, tenantOf)
-  const buffered = new Map<string, { labels: { tenant: string; dataset: string }; rows: number }>()
 
   const stops = [
-    metrics.read('pulse_worker_buffer_rows', () =>
-      [...buffered.values()].map(({ labels, rows }) => [labels, rows] as const),
-    ),
     listen('worker.records.consumed', ({ tenant, dataset, records }) => pairOf(tenant, dataset).consumed.inc(records)),
     listen('worker.duplicates.dropped', ({ tenant, events }) => tenantOf(tenant).duplicates.inc(events)),
     listen('worker.events.dead_lettered', ({ tenant, reason, events }) =>
@@ -40,12 +36,6 @@ export function listenWorker(metrics: Metrics, bounds: Bounds = metrics.bounds):
     listen('worker.flush.failed', ({ tenant, dataset }) => pairOf(tenant, dataset).appendErrors.inc()),
     listen('worker.flush.committed', ({ tenant, dataset, tookMs }) => {
       pairOf(tenant, dataset).flushSeconds.observe(tookMs / 1000)
-    }),
-    listen('worker.buffer.changed', ({ tenant, dataset, rows }) => {
-      const key = `${tenant}/${dataset}`
-      pairOf(tenant, dataset)
-      if (rows === 0) buffered.delete(key)
-      else buffered.set(key, { labels: { tenant, dataset }, rows })
     }),
   ]
   return () => stops.forEach((stop) => stop())

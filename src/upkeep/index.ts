@@ -6,3 +6,4 @@ export { deleteSettledRecords, markSettled, pruneFlushes, retainDeadLetters, rot
 export { openRelay, relayDeadLetters } from './relay.ts'
 export { startUpkeep } from './upkeep.ts'
 export { addSources } from './sources.ts'
+export { countPartitions, ledgerFacts, type LedgerFacts } from './census.ts'

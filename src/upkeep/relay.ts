@@ -98,6 +98,12 @@ async function relayBatch(
   if (settled > 0) await markRelayed(store, source, letters.slice(0, settled), verdicts)
   const relayed = settled - refused
   if (relayed > 0) announce('worker.dead_letters.relayed', { tenant: slug, events: relayed })
+  const refusals = verdicts.slice(settled).filter((verdict) => verdict !== null)
+  const [first] = refusals
+  if (first !== undefined) {
+    const detail = `${first.code}: ${first.detail}`
+    announce('worker.dead_letters.unrelayed', { tenant: slug, events: refusals.length, detail })
+  }
   return { relayed, failed: verdicts.length - settled }
 }
 

@@ -4,7 +4,7 @@ import { systemClock } from '../event/index.ts'
 import type { ObjectStore } from '../lake/index.ts'
 import type { Store } from '../store/index.ts'
 import { CANARY_DATASET, CANARY_SLUG } from '../tenancy/index.ts'
-import { announce } from '../telemetry/index.ts'
+import { announce, type Announcements } from '../telemetry/index.ts'
 import { expireFiles } from './expire.ts'
 import { adoptPartitions } from './partitions.ts'
 import { openRelay } from './relay.ts'
@@ -12,6 +12,8 @@ import { removeDays } from './removal.ts'
 import { deleteSettledRecords, markSettled, pruneFlushes, retainDeadLetters, rotateLedger } from './retain.ts'
 import { sweep } from './sweep.ts'
 import { takeTurn } from './turns.ts'
+
+type MaintenanceTask = Announcements['upkeep.task.finished']['task']
 
 interface UpkeepOptions {
   readonly store: Store
@@ -33,10 +35,15 @@ interface UpkeepOptions {
 interface Upkeep extends AsyncDisposable {
   /** Resolves when every task has ended. */
   readonly done: Promise<void>
+  /**
+   * When each task last ended well (milliseconds since 1970), be it another worker's turn; when this began, for those that
+   * have not yet.
+   */
+  lastSuccess(): Iterable<readonly [MaintenanceTask, number]>
 }
 
 interface Task {
-  readonly name: string
+  readonly name: MaintenanceTask
   readonly everySeconds: number
   /** One worker does it for all. */
   readonly isForAll: boolean
@@ -57,11 +64,15 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   const stopping = new AbortController()
   const signal = options.signal === undefined ? stopping.signal : AbortSignal.any([options.signal, stopping.signal])
   const relay = openRelay(options.store, options.bus)
-  const done = Promise.all(tasksOf(options, relay).map((task) => repeat(options.store, task, signal))).then(() =>
+  const tasks = tasksOf(options, relay)
+  const last = new Map(tasks.map(({ name }) => [name, systemClock.now()]))
+  const succeeded = (task: Task): void => void last.set(task.name, systemClock.now())
+  const done = Promise.all(tasks.map((task) => repeat(options.store, task, signal, succeeded))).then(() =>
     relay[Symbol.asyncDispose](),
   )
   return {
     done,
+    lastSuccess: () => last.entries(),
     async [Symbol.asyncDispose]() {
       stopping.abort()
       await done
@@ -134,15 +145,22 @@ function tasksOf(
   ]
 }
 
-async function repeat(store: Store, task: Task, signal: AbortSignal): Promise<void> {
+async function repeat(store: Store, task: Task, signal: AbortSignal, succeeded: (task: Task) => void): Promise<void> {
   while (!signal.aborted) {
     let hasMore = false
+    const from = performance.now()
+    const finished = (outcome: Announcements['upkeep.task.finished']['outcome']): void =>
+      announce('upkeep.task.finished', { task: task.name, outcome, tookMs: performance.now() - from })
     try {
-      if (!task.isForAll || (await takeTurn(store, task.name, task.everySeconds * 0.9)))
-        hasMore = await task.act(signal)
+      const isOurTurn = !task.isForAll || (await takeTurn(store, task.name, task.everySeconds * 0.9))
+      if (isOurTurn) hasMore = await task.act(signal)
+      succeeded(task)
+      finished(isOurTurn ? 'ok' : 'others_turn')
     } catch (error) {
       // Postgres, bus or lake being away is announced by whoever watches them; anything else is told here.
-      if ((error as { code?: string }).code !== 'dependency_away' && !signal.aborted) {
+      const isAway = (error as { code?: string }).code === 'dependency_away'
+      if (!signal.aborted) finished(isAway ? 'away' : 'failed')
+      if (!isAway && !signal.aborted) {
         announce('process.defect', {
           where: `upkeep ${task.name}`,
           detail: (error as Error).message,

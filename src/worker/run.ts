@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
 import { openBus } from '../bus/index.ts'
 import { secretValues, type Settings } from '../config/index.ts'
+import { systemClock } from '../event/index.ts'
 import {
   openAdoptTopic,
   openFlushLake,
@@ -13,15 +14,18 @@ import {
   type Ingest,
   type IngestParts,
 } from '../ingest/index.ts'
-import { openDataFileWriter, openObjectStore } from '../lake/index.ts'
-import { busSettings, neededPlaces, objectStoreOptions } from '../places/index.ts'
+import { openDataFileWriter, openObjectStore, timedObjectStore } from '../lake/index.ts'
+import { busSettings, neededPlaces, objectStoreOptions, watchDependencies } from '../places/index.ts'
 import { openBindings } from '../registry/index.ts'
 import { openStore, openWaitingStore } from '../store/index.ts'
 import { announce, json, openServer, openTelemetry, text, type Answer } from '../telemetry/index.ts'
+import { currentContext } from '../tenancy/index.ts'
 import { startUpkeep } from '../upkeep/index.ts'
-import { watchPostgres } from './postgres-check.ts'
+import { openCensus } from './census.ts'
+import { readGauges } from './gauges.ts'
+import { partitionsPage } from './partitions-page.ts'
 import { ownTempDir } from './temp-dir.ts'
-import { healthz, livez, startupz, type Verdict, type WorkerFacts } from './verdicts.ts'
+import { healthz, livez, PING_MS, startupz, type Verdict, type WorkerFacts } from './verdicts.ts'
 
 export interface RunningWorker {
   readonly ports: { readonly metrics: number; readonly health: number }
@@ -62,8 +66,6 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
   let stopping = false
   // The probes answer before there is an ingest to ask.
   const carriage: { ingest?: Ingest } = {}
-  const postgresAway = (detail: string): void => announce('dependency.away', { dependency: 'postgres', detail })
-  const postgresBack = (): void => announce('dependency.back', { dependency: 'postgres' })
   const store = opened.use(
     await openWaitingStore(
       () =>
@@ -73,22 +75,12 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
           applicationName: 'pulse-worker',
           leaseSeconds: settings.leaseSeconds,
           openMs: 0,
-          onAway: postgresAway,
-          onBack: postgresBack,
         }),
       {
-        onBack: postgresBack,
         onRefused: ({ message }) => announce('process.defect', { where: 'store', detail: message }),
       },
     ),
   )
-  const postgres = opened.use(watchPostgres(store, now))
-  const facts = (): WorkerFacts => ({
-    ...(carriage.ingest?.facts() ?? EARLIER_FACTS),
-    stopping,
-    postgres: postgres.facts(),
-  })
-
   const metricsServer = opened.use(
     await openServer(settings.host, settings.workerMetricsPort, {
       '/metrics': async (request): Promise<Answer> => {
@@ -97,18 +89,39 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
       },
     }),
   )
+  // Before the probes' port is there, so that they have somebody to ask.
+  const bus = opened.use(await openBus(busSettings(settings, `pulse-${name}`)))
+  const objects = timedObjectStore(openObjectStore(objectStoreOptions(settings, 'worker')), systemClock.now, (call) => {
+    const trace = currentContext()?.trace
+    announce('lake.call.finished', { ...call, within: trace?.sampled === true ? trace : undefined })
+  })
+  const dependencies = opened.use(
+    watchDependencies(
+      {
+        postgres: (timeoutMs) => store.ping(timeoutMs),
+        kafka: (timeoutMs) => bus.ping(timeoutMs),
+        minio: (timeoutMs) => objects.ping(timeoutMs),
+      },
+      // Whether the bus is away says who reads from it.
+      { everyMs: 1_000, timeoutMs: PING_MS, silent: ['kafka'], now },
+    ),
+  )
+  const census = opened.use(openCensus(store))
+  const facts = (): WorkerFacts => ({
+    ...(carriage.ingest?.facts() ?? EARLIER_FACTS),
+    stopping,
+    missingMigrations: census.missingMigrations(),
+    postgres: dependencies.facts().postgres,
+  })
   const answered = (verdict: Verdict): Answer => text(verdict.ok ? 200 : 503, verdict.text)
   const healthServer = opened.use(
     await openServer(settings.host, settings.workerHealthPort, {
       '/healthz': () => answered(healthz(facts())),
       '/livez': () => answered(livez(facts())),
       '/startupz': () => answered(startupz(facts())),
-      '/partitions': () => json(partitionsOf(carriage.ingest)),
+      '/partitions': () => json(partitionsPage(carriage.ingest?.window.partitions() ?? [])),
     }),
   )
-
-  const bus = opened.use(await openBus(busSettings(settings, `pulse-${name}`)))
-  const objects = openObjectStore(objectStoreOptions(settings, 'worker'))
   const tempDir = await ownTempDir(join(settings.dataDir, 'tmp'))
   opened.defer(() => rm(tempDir, { recursive: true, force: true }))
   const writer = opened.use(await openDataFileWriter({ store: objects, tempDir, jobsAtOnce: 2 }))
@@ -134,6 +147,15 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
   })
   carriage.ingest = carrying
   const upkeep = startUpkeep({ store, bus, objects, settings, worker: () => carrying.facts().worker })
+  readGauges(telemetry.metrics, {
+    ingest: () => carriage.ingest,
+    bufferCapacityBytes: settings.bufferBytes,
+    partitions: census.partitions,
+    ledger: census.ledger,
+    dependencies: dependencies.facts,
+    lastSuccess: upkeep.lastSuccess,
+    clock: systemClock.now,
+  })
   announce('worker.started', { worker: name, metricsPort: metricsServer.port, healthPort: healthServer.port })
 
   const places = opened.move()
@@ -160,19 +182,4 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
     closed: closed.promise,
     stop,
   }
-}
-
-/** Per partition what no metric may carry a label for: where reading is, and how much lies ahead. */
-function partitionsOf(ingest: Ingest | undefined): unknown {
-  return [...(ingest?.sources.byKey.values() ?? [])].map((source) => ({
-    topic: source.topic,
-    topic_id: source.topicId,
-    partition: source.partition,
-    generation: source.generation,
-    position: source.position,
-    high_watermark: source.highWatermark,
-    lag: Math.max(0, source.highWatermark - source.position),
-    leaving: source.leaving,
-    lost: source.lost,
-  }))
 }
