@@ -3,7 +3,10 @@ export {
   listen,
   type AnnouncementName,
   type Announcements,
+  type CarriedContext,
   type CollectedCounts,
+  type FlushStep,
+  type FreshnessPoint,
   type TracePoint,
 } from './announce.ts'
 export { METRICS, type LabelOf, type MetricEntry, type MetricName, type NameOf } from './catalog/catalog.ts'
