@@ -44,7 +44,7 @@ export function requireTenant(bindings: Pick<Bindings, 'peekTenant' | 'tenant'>)
         tenantId: tenant.id,
         tenantSlug: tenant.slug,
         requestId: request.id,
-        traceId: request.trace.traceId,
+        trace: request.trace,
       }
       runWith(context, done)
     }

@@ -118,6 +118,9 @@ export interface Announcements {
   'preview.finished': {
     tenant: string
     dataset: string
+    startedAtMs: number
+    /** The request's place in its trace, where that is sampled: the phases are then spans. */
+    within?: TracePoint | undefined
     outcome: PreviewOutcome
     planMs: number
     fetchMs: number

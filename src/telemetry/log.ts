@@ -90,7 +90,7 @@ export function openLog(settings: LogSettings): Log {
 function context(scrubbed: (text: string) => string, own: Record<string, unknown>): Record<string, unknown> {
   const underway = currentContext()
   if (underway === undefined) return {}
-  const { traceId, trace } = underway
-  const place = own['trace_id'] === undefined ? { trace_id: trace?.traceId ?? traceId, span_id: trace?.spanId } : {}
+  const { trace } = underway
+  const place = own['trace_id'] === undefined ? { trace_id: trace?.traceId, span_id: trace?.spanId } : {}
   return redact({ tenant: underway.tenantSlug, request_id: underway.requestId, ...place }, scrubbed)
 }

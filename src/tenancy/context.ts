@@ -5,7 +5,6 @@ interface TenantContext {
   readonly tenantId: string
   readonly tenantSlug: string
   readonly requestId?: string
-  readonly traceId?: string
   /** The span that is underway: lines name it, and the places' spans become its children where it is sampled. */
   readonly trace?: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean }
 }
