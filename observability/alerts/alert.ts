@@ -1,20 +1,11 @@
+import type { MetricEntry } from '../../src/telemetry/index.ts'
 import type { Duration, Tempo } from '../tempo.ts'
 
 /** Who is to know: `page` wakes somebody, `ticket` waits for the morning, `none` is nobody's: it only explains others. */
 export type Grade = 'page' | 'ticket' | 'none'
 
 /** Dashboards by the slug of their uid, `pulse-<slug>`. */
-type Dashboard =
-  | 'home'
-  | 'api'
-  | 'collect'
-  | 'worker'
-  | 'lake'
-  | 'freshness'
-  | 'integrity'
-  | 'tenant'
-  | 'runtime'
-  | 'telemetry'
+type Dashboard = MetricEntry['dashboard']
 
 /** A bigger alert that, while it fires, says all that this one would. */
 export interface Explained {
