@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'node:test'
 import { json, openServer, text } from '../../src/telemetry/servers.ts'
+import { until } from '../kit/until.ts'
 
 test('a handful of paths is answered, with or without a slash or a query; anything else is told what there is', async () => {
   await using server = await openServer('127.0.0.1', 0, {
@@ -34,4 +39,73 @@ test('a port that is taken is named', async () => {
     openServer('127.0.0.1', server.port, {}),
     new RegExp(`Port ${server.port} on 127.0.0.1 is taken`),
   )
+})
+
+test('a path that ends in a star takes one segment more, and no other path is taken by it', async () => {
+  await using server = await openServer('127.0.0.1', 0, {
+    '/traces/*': (_, id) => text(200, id),
+    '/traces': () => text(200, 'all'),
+  })
+  const get = async (path: string) => {
+    const answer = await fetch(`http://127.0.0.1:${server.port}${path}`)
+    return `${answer.status} ${(await answer.text()).trim().slice(0, 20)}`
+  }
+  assert.equal(await get('/traces/0af7'), '200 0af7')
+  assert.equal(await get('/traces/0af7/?x=1'), '200 0af7')
+  assert.equal(await get('/traces'), '200 all')
+  for (const path of ['/traces/a/b', '/other/a', '/*', '/a']) assert.match(await get(path), /^404/, path)
+})
+
+test('a HEAD has the length of what a GET answers, and no body; the next request on its connection is answered', async () => {
+  await using server = await openServer('127.0.0.1', 0, { '/m': () => text(200, 'é'.repeat(50)) })
+  const socket = connect(server.port, '127.0.0.1')
+  const read: Buffer[] = []
+  socket.on('data', (chunk) => read.push(chunk))
+  socket.write('HEAD /m HTTP/1.1\r\nhost: x\r\n\r\nGET /m HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+  await once(socket, 'close')
+  const [head, get, body] = Buffer.concat(read).toString().split('\r\n\r\n')
+  assert.match(head ?? '', /^HTTP\/1\.1 200 OK\r\n[^]*content-length: 101/)
+  assert.match(get ?? '', /^HTTP\/1\.1 200 OK\r\n[^]*content-length: 101/)
+  assert.equal(Buffer.byteLength(body ?? ''), 101)
+})
+
+/** Descriptors and connections that this process has open. */
+const openFiles = (): number => readdirSync('/proc/self/fd').length
+
+test('a hundred scrapers at once are answered; those that never read are left after a bound, and nothing stays behind', async () => {
+  const [usual, large] = ['x'.repeat(1 << 20), 'x'.repeat(16 << 20)]
+  const routes = { '/metrics': () => text(200, usual), '/large': () => text(200, large) }
+  await using server = await openServer('127.0.0.1', 0, routes, { answerMs: 500 })
+  const scrape = async (): Promise<number> => {
+    const answer = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers: { connection: 'close' } })
+    return (await answer.text()).length
+  }
+  await scrape()
+  const before = openFiles()
+  const deaf = await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      const socket = connect(server.port, '127.0.0.1')
+      socket.on('error', () => undefined)
+      await once(socket, 'connect')
+      socket.pause()
+      socket.write('GET /large HTTP/1.1\r\nhost: x\r\n\r\n')
+      return socket
+    }),
+  )
+  const half = connect(server.port, '127.0.0.1')
+  half.on('error', () => undefined).resume()
+  half.write('GET /metr')
+  const lengths = await Promise.all(Array.from({ length: 100 }, scrape))
+  assert.deepEqual(new Set(lengths), new Set([usual.length + 1]))
+  await delay(800)
+  await Promise.all(
+    deaf.map(async (socket) => {
+      // What the kernel holds already is read; then the end shows.
+      const closed = once(socket, 'close')
+      socket.resume()
+      await closed
+      assert.ok(socket.bytesRead < large.length, 'the answer was cut')
+    }),
+  )
+  await until('all is closed', () => half.closed && openFiles() <= before)
 })
