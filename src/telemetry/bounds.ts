@@ -1,53 +1,183 @@
+import { openSlots } from './slots.ts'
+
 /**
- * The bound on the labels `tenant` and `dataset`: the first so many keep their names, everybody after
- * them is `_other`. Newcomers overflow and the admitted keep their series, so sums over all series
- * stay true. Slugs cannot begin with `_`, hence `_other` and `_unknown` never collide with a tenant's.
+ * The labels of tenants and datasets, bounded at the source: who has a place keeps its name, everybody else is `_other`,
+ * and every update lands in exactly one series, so that sums over all series stay true. Slugs cannot begin with `_`,
+ * hence `_other` and `_unknown` never collide with a tenant's. docs/decisions/0020 has the reasons.
  */
 export const OTHER = '_other'
 export const UNKNOWN = '_unknown'
 
-const LABEL = /^[a-z][a-z0-9_-]{0,62}$/
+const SLUG = /^[a-z][a-z0-9_-]{0,62}$/
+const PAIR = /^[a-z][a-z0-9_-]{0,62}\/(?:[a-z][a-z0-9_-]{0,62}|_unknown)$/
 
-interface Pair {
-  readonly tenant: string
-  readonly dataset: string
+/** A label value that the bound has let through: the compiler takes no other for a counter. */
+export type Admitted = string & { readonly admitted: never }
+/** One object per tenant for as long as it has its place: what was made for it can be kept by this object. */
+export interface TenantLabels {
+  readonly tenant: Admitted
 }
+export interface PairLabels extends TenantLabels {
+  readonly dataset: Admitted
+}
+
+export interface Limits {
+  readonly tenants: number
+  /** Datasets with series of their own. */
+  readonly pairs: number
+  /** Of those, with histograms of their own. */
+  readonly wide: number
+  /** Tenants that always have their place. */
+  readonly pinned: readonly string[]
+}
+
+/** What a deployment gets that sets nothing: a worker's scrape stays below 5,000 series (`pulse telemetry budget`). */
+export const DEFAULT_LIMITS: Limits = { tenants: 60, pairs: 100, wide: 40, pinned: [] }
 
 export interface Bounds {
-  /** The label for a tenant: its slug while it is admitted. */
-  tenant(slug: string): string
-  /** The labels for a dataset of a tenant, both named or both `_other`. */
-  pair(tenant: string, dataset: string): Pair
+  /** The labels of a tenant that something happened to, `weight` times. */
+  tenant(slug: string, weight?: number): TenantLabels
+  /** The labels of a tenant's dataset: itself, `_other` of its tenant, or `_other` altogether. */
+  pair(tenant: string, dataset: string, weight?: number): PairLabels
+  /** The same for histograms, of which fewer have a place. */
+  wide(tenant: string, dataset: string, weight?: number): PairLabels
+  /** The labels of a tenant, or of its dataset, that is only looked at: nothing has happened to it. */
+  tenantSeen(slug: string): TenantLabels
+  pairSeen(tenant: string, dataset: string): PairLabels
+  /** Gives places to who only has gauges, if all of them can have one. */
+  welcome(
+    seen: Iterable<readonly [labels: { readonly tenant?: string; readonly dataset?: string }, ...unknown[]]>,
+  ): void
+  /** Who has a place. */
+  tenants(): Iterable<TenantLabels>
+  /** Gives places anew where a period has passed; answers whose series are to go. */
+  settle(nowMs: number): Demoted
 }
 
-const OTHER_PAIR: Pair = { tenant: OTHER, dataset: OTHER }
+export interface Demoted {
+  readonly tenants: readonly TenantLabels[]
+  readonly pairs: readonly PairLabels[]
+  readonly wide: readonly PairLabels[]
+}
 
-/**
- * Keeps one worker's scrape small: 60 tenants and 100 pairs are about 1,500 series of a 10-bucket
- * histogram. What is not a slug (and not `_unknown`) is never admitted.
- */
-export function openBounds(limits: { tenants: number; pairs: number } = { tenants: 60, pairs: 100 }): Bounds {
-  const tenants = new Set<string>()
-  const pairs = new Set<string>()
+interface Heard {
+  readonly nowMs?: number
+  /** Called once for all labels that ever come to have series of their own, before they are given out. */
+  readonly onTenant?: (labels: TenantLabels) => void
+  readonly onPair?: (labels: PairLabels) => void
+  readonly onWide?: (labels: PairLabels) => void
+}
 
-  const tenant = (slug: string): string => {
-    if (slug === UNKNOWN || tenants.has(slug)) return slug
-    if (tenants.size >= limits.tenants || !LABEL.test(slug)) return OTHER
-    tenants.add(slug)
-    return slug
+/** Opens the bound. One tenant has at most a tenth of the places for datasets. */
+export function openBounds(limits: Limits = DEFAULT_LIMITS, heard: Heard = {}): Bounds {
+  const { nowMs = performance.now(), onTenant = ignore, onPair = ignore, onWide = ignore } = heard
+  const tenth = (places: number): number => Math.max(1, Math.floor(places / 10))
+  const pairOfKey = (key: string): PairLabels => {
+    const at = key.indexOf('/')
+    return pairLabels(key.slice(0, at), key.slice(at + 1))
+  }
+  // Of each tenant with a place the labels of what is beyond its datasets' bound.
+  const rests = new WeakMap<TenantLabels, { pair?: PairLabels; wide?: PairLabels }>()
+
+  const fixed = new Map([OTHER, UNKNOWN].map((tenant) => [tenant, tenantLabels(tenant)] as const))
+  const other = fixed.get(OTHER) ?? tenantLabels(OTHER)
+  const otherPair = pairLabels(OTHER, OTHER)
+  const unknownPair = pairLabels(UNKNOWN, UNKNOWN)
+  for (const labels of fixed.values()) onTenant(labels)
+  for (const labels of [otherPair, unknownPair]) {
+    onPair(labels)
+    onWide(labels)
   }
 
-  const pair = (tenantSlug: string, dataset: string): Pair => {
-    const label = tenant(tenantSlug)
-    if (label === OTHER) return OTHER_PAIR
-    // Slugs hold no slash, so the two together are one key.
-    const key = `${label}/${dataset}`
-    if (!pairs.has(key)) {
-      if (pairs.size >= limits.pairs || (dataset !== UNKNOWN && !LABEL.test(dataset))) return OTHER_PAIR
-      pairs.add(key)
+  const tenantPlaces = openSlots<TenantLabels>({
+    limit: limits.tenants,
+    pinned: limits.pinned,
+    nowMs,
+    isKey: (key) => SLUG.test(key),
+    labelsOf: tenantLabels,
+    onAdmitted: onTenant,
+  })
+  const placesFor = (limit: number, onAdmitted: (labels: PairLabels) => void) =>
+    openSlots<PairLabels>({
+      limit,
+      share: tenth(limit),
+      nowMs,
+      isKey: (key) => PAIR.test(key),
+      labelsOf: pairOfKey,
+      onAdmitted,
+    })
+  const pairPlaces = placesFor(limits.pairs, onPair)
+  const widePlaces = placesFor(limits.wide, onWide)
+
+  const tenant = (slug: string, weight = 0): TenantLabels =>
+    tenantPlaces.admit(slug, slug, weight) ?? fixed.get(slug) ?? other
+
+  const restOf = (labels: TenantLabels, kind: 'pair' | 'wide'): PairLabels => {
+    if (labels === other) return otherPair
+    const rest = rests.get(labels) ?? {}
+    rests.set(labels, rest)
+    if (rest[kind] === undefined) {
+      rest[kind] = pairLabels(labels.tenant, OTHER)
+      ;(kind === 'pair' ? onPair : onWide)(rest[kind])
     }
-    return { tenant: label, dataset }
+    return rest[kind]
   }
+  const pairOf = (labels: TenantLabels, dataset: string, weight: number | undefined): PairLabels => {
+    if (labels === other) return otherPair
+    if (labels.tenant === UNKNOWN) return unknownPair
+    const key = `${labels.tenant}/${dataset}`
+    const place = weight === undefined ? pairPlaces.find(key) : pairPlaces.admit(key, labels.tenant, weight)
+    return place ?? restOf(labels, 'pair')
+  }
+  const tenantSeen = (slug: string): TenantLabels => fixed.get(slug) ?? tenantPlaces.find(slug) ?? other
 
-  return { tenant, pair }
+  return {
+    tenant,
+    pair: (slug, dataset, weight = 0) => pairOf(tenant(slug, weight), dataset, weight),
+    wide(slug, dataset, weight = 0) {
+      const labels = tenant(slug)
+      const pair = pairOf(labels, dataset, 0)
+      if (pair === otherPair || pair === unknownPair) return pair
+      if (pair.dataset === OTHER) return restOf(labels, 'wide')
+      return widePlaces.admit(`${pair.tenant}/${pair.dataset}`, pair.tenant, weight) ?? restOf(labels, 'wide')
+    },
+    tenantSeen,
+    pairSeen: (slug, dataset) => pairOf(tenantSeen(slug), dataset, undefined),
+    welcome(seen) {
+      const slugs = new Set<string>()
+      const keys = new Map<string, string>()
+      for (const [{ tenant: slug = '' }] of tenantPlaces.free === 0 ? [] : seen) {
+        if (tenantPlaces.find(slug) === undefined && SLUG.test(slug)) slugs.add(slug)
+        if (slugs.size > tenantPlaces.free) return
+      }
+      for (const slug of slugs) tenantPlaces.welcome(slug, slug)
+      for (const [{ tenant: slug = '', dataset }] of pairPlaces.free === 0 ? [] : seen) {
+        if (dataset === undefined || tenantPlaces.find(slug) === undefined) continue
+        const key = `${slug}/${dataset}`
+        if (pairPlaces.find(key) === undefined && PAIR.test(key)) keys.set(key, slug)
+        if (keys.size > pairPlaces.free) return
+      }
+      for (const [key, slug] of keys) pairPlaces.welcome(key, slug)
+    },
+    *tenants() {
+      yield* fixed.values()
+      yield* tenantPlaces.taken
+    },
+    settle(atMs) {
+      const tenants = tenantPlaces.settle(atMs, () => true)
+      const hasPlace = (_key: string, owner: string): boolean => tenantPlaces.find(owner) !== undefined
+      const isHomeless = (key: string, owner: string): boolean => !hasPlace(key, owner)
+      const pairs = [...pairPlaces.drop(isHomeless), ...pairPlaces.settle(atMs, hasPlace)]
+      const wide = [
+        ...widePlaces.drop((key) => pairPlaces.find(key) === undefined),
+        ...widePlaces.settle(atMs, (key) => pairPlaces.find(key) !== undefined),
+      ]
+      return { tenants, pairs, wide }
+    },
+  }
 }
+
+const ignore = (): void => undefined
+const tenantLabels = (tenant: string): TenantLabels => Object.freeze({ tenant: tenant as Admitted })
+const pairLabels = (tenant: string, dataset: string): PairLabels =>
+  Object.freeze({ tenant: tenant as Admitted, dataset: dataset as Admitted })

@@ -1,36 +1,73 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from '@prometheus-io/client'
-import { openBounds, type Bounds } from './bounds.ts'
+import { systemClock } from '../event/index.ts'
+import { labelSets } from './born.ts'
 import {
-  METRICS,
-  metricsOf,
-  type LabelOf,
-  type LabelsOf,
-  type MetricName,
-  type NameOf,
-  type Plane,
-} from './catalog/catalog.ts'
+  DEFAULT_LIMITS,
+  openBounds,
+  OTHER,
+  type Admitted,
+  type Bounds,
+  type Limits,
+  type PairLabels,
+  type TenantLabels,
+} from './bounds.ts'
+import { METRICS, metricsOf, type LabelsOf, type MetricName, type NameOf, type Plane } from './catalog/catalog.ts'
+import type { MetricEntry } from './catalog/entry.ts'
 import { wantsOpenMetrics } from './negotiate.ts'
 import { fill, type Reader } from './readings.ts'
+import { contentTypeOf, render, type Given, type Instrument } from './render.ts'
+import { retire } from './retire.ts'
+import {
+  counterSeries,
+  countsOf,
+  histogramSeries,
+  histogramsOf,
+  type CounterSeries,
+  type HistogramSeries,
+  type Labels,
+} from './series.ts'
 
-interface Exposition {
+export interface Exposition {
   readonly contentType: string
   readonly body: string
+  /** The same as UTF-8: one copy, however many scrapers it is sent to. */
+  readonly bytes: Uint8Array
+}
+
+/** A metric's label sets as a series may have them: of tenants and datasets only what the bound has let through. */
+type SeriesLabels<N extends MetricName> = {
+  readonly [L in keyof LabelsOf<N>]: L extends 'tenant' | 'dataset' ? Admitted : LabelsOf<N>[L]
 }
 
 export interface Metrics {
   readonly plane: Plane
-  /** Which tenants and datasets have series of their own in this process. */
-  readonly bounds: Bounds
-  counter<N extends NameOf<'counter'>>(name: N): Counter<LabelOf<N>>
-  histogram<N extends NameOf<'histogram'>>(name: N): Histogram<LabelOf<N>>
+  /** One series of a counter, at zero from now on. To be kept: an increment by it costs an addition. */
+  counter<N extends NameOf<'counter'>>(name: N, labels: SeriesLabels<N>): CounterSeries
+  /** One label set of a histogram, likewise. */
+  histogram<N extends NameOf<'histogram'>>(name: N, labels: SeriesLabels<N>): HistogramSeries
+  /**
+   * What `make` makes of a tenant's labels, made once while the tenant has its place and once for all others together. Each
+   * call says that something happened to the tenant; `weight` (0) is by how much that counts for its place.
+   */
+  perTenant<T extends object>(make: (labels: TenantLabels) => T): (tenant: string, weight?: number) => T
+  /** The same for a tenant's dataset. */
+  perDataset<T extends object>(make: (labels: PairLabels) => T): (tenant: string, dataset: string, weight?: number) => T
+  /** The same for histograms, where fewer datasets have a place. */
+  perWideDataset<T extends object>(
+    make: (labels: PairLabels) => T,
+  ): (tenant: string, dataset: string, weight?: number) => T
   /**
    * Has a gauge filled by `reader` at every scrape, until the returned function is called. Labels are raw slugs: the
    * bound is applied inside, and what lands in `_other` is merged as the catalogue says.
    */
   read<N extends NameOf<'gauge'>>(name: N, reader: Reader<LabelsOf<N>>): () => void
+  /** What a metric's series had counted that went with their tenant: all series and this are what ever happened. */
+  retired(name: MetricName): number
   /** All series as text, in the format that the `Accept` header asks for. Never rejects for an odd header. */
   exposition(accept?: string): Promise<Exposition>
 }
+
+const SERIES = 'pulse_telemetry_series'
 
 /** The client's own series that `promtool check metrics` refuses by their names: gauges called `_total`, types as suffix. */
 const MISNAMED = [
@@ -42,83 +79,206 @@ const MISNAMED = [
 ]
 
 /**
- * The instruments of one plane, in a registry of their own. `processMetrics` adds the client's
- * process and event-loop series under their usual names.
+ * The instruments of one plane, in a registry of their own, with every closed label set at zero. `processMetrics` adds the
+ * client's process and event-loop series under their usual names.
  */
-export function openMetrics(options: { plane: Plane; processMetrics?: boolean; bounds?: Bounds }): Metrics {
-  const bounds = options.bounds ?? openBounds()
+export function openMetrics(options: {
+  plane: Plane
+  processMetrics?: boolean
+  limits?: Limits
+  /** Monotonic, in milliseconds; for the bound's periods. */
+  now?: () => number
+}): Metrics {
+  const { plane, limits = DEFAULT_LIMITS, now = () => performance.now() } = options
   const registry = new Registry(Registry.OPENMETRICS_CONTENT_TYPE)
-  const instruments = new Map<string, unknown>(
-    metricsOf(options.plane).map((name) => [name, instrument(registry, name)]),
+  const instruments = new Map(metricsOf(plane).map((name) => [name as string, instrument(registry, name)]))
+  const theirs = options.processMetrics === false ? [] : processMetrics(registry)
+  const readers = new Map(
+    [...instruments.values()].filter(({ kind }) => kind === 'gauge').map(({ name }) => [name, new Set<Reader>()]),
   )
-  if (options.processMetrics ?? true) {
-    // The client's own pace is a timer each 10 ms and one each 100 ms, which an idle process would feel.
-    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50, eventLoopUtilizationTimeout: 1000 })
-    for (const name of MISNAMED) registry.removeSingleMetric(name)
-  }
+  const retiredOf = new Map<string, number>()
 
-  const of = <T>(name: string): T => {
+  const of = (name: string): Instrument => {
     const found = instruments.get(name)
-    if (found === undefined) throw new Error(`${name} is not a metric of the ${options.plane} plane`)
-    return found as T
+    if (found === undefined) throw new Error(`${name} is not a metric of the ${plane} plane`)
+    return found
+  }
+  const overflows = (name: string, labels: Labels): CounterSeries | undefined => {
+    const label = labels['tenant'] === OTHER ? 'tenant' : labels['dataset'] === OTHER ? 'dataset' : undefined
+    if (label === undefined) return undefined
+    return counterSeries(of('pulse_telemetry_overflow_total').metric as Counter<string>, { metric: name, label })
+  }
+  const counter = (name: string, labels: Labels): CounterSeries => {
+    const series = counterSeries(of(name).metric as Counter<string>, labels)
+    const overflow = overflows(name, labels)
+    if (overflow === undefined) return series
+    return {
+      inc(by = 1) {
+        series.inc(by)
+        if (by > 0) overflow.inc()
+      },
+    }
+  }
+  const nowSeconds = (): number => systemClock.now() / 1000
+  const histogram = (name: string, labels: Labels): HistogramSeries => {
+    const { metric, edges } = of(name)
+    const series = histogramSeries(metric as Histogram<string>, labels, edges, nowSeconds)
+    const overflow = overflows(name, labels)
+    if (overflow === undefined) return series
+    return {
+      observe(value, weight, exemplar) {
+        series.observe(value, weight, exemplar)
+        overflow.inc()
+      },
+    }
+  }
+  const bear = (kinds: readonly Instrument['kind'][], known: Labels): void => {
+    for (const { name, kind } of instruments.values()) {
+      if (!kinds.includes(kind)) continue
+      for (const labels of labelSets(METRICS[name as MetricName], known))
+        if (kind === 'counter') counter(name, labels)
+        else histogram(name, labels)
+    }
+  }
+  bear(['counter', 'histogram'], {})
+  bear(['counter', 'histogram'], { plane })
+
+  const bounds = openBounds(limits, {
+    nowMs: now(),
+    onTenant: ({ tenant }) => bear(['counter', 'histogram'], { tenant }),
+    onPair: ({ tenant, dataset }) => bear(['counter'], { tenant, dataset }),
+    onWide: ({ tenant, dataset }) => bear(['histogram'], { tenant, dataset }),
+  })
+  const settle = (): void => {
+    const { tenants, pairs, wide } = bounds.settle(now())
+    for (const gone of [...tenants, ...pairs]) retire(instruments.values(), gone, retiredOf)
+    for (const gone of wide)
+      retire(
+        [...instruments.values()].filter(({ kind }) => kind === 'histogram'),
+        gone,
+        retiredOf,
+      )
   }
 
-  const gauges = new Map(
-    metricsOf(options.plane)
-      .filter((name) => METRICS[name].kind === 'gauge')
-      .map((name) => [name, new Set<Reader>()] as const),
-  )
+  const scrape = { seconds: 0, bytes: 0 }
+  const own: Readonly<Record<string, Reader>> = {
+    pulse_tenant_bucket_info: () => bucketsOf(bounds),
+    [SERIES]: () =>
+      [...instruments.values()].map((one) => {
+        // Of itself it has one series for every metric.
+        return [{ metric: one.name }, one.name === SERIES ? instruments.size : seriesOf(one)] as const
+      }),
+    pulse_telemetry_scrape_seconds: () => [[{}, scrape.seconds]],
+    pulse_telemetry_scrape_bytes: () => [[{}, scrape.bytes]],
+  }
+  for (const [name, reader] of Object.entries(own)) readers.get(name)?.add(reader)
 
-  // One rendering at a time, and scrapers of one format that come together share it: the client
-  // renders by a registry-wide format and renames counters in place while it writes OpenMetrics.
-  let last: Promise<unknown> = Promise.resolve()
+  const read = (name: string, asked: Iterable<Reader>): void =>
+    fill(of(name).metric as Gauge, name, METRICS[name as MetricName], asked, bounds)
+  const write = (given: readonly Given[], openMetrics: boolean, heldMs: number): Exposition => {
+    const began = performance.now()
+    settle()
+    for (const [name, asked] of readers) if (name !== SERIES) read(name, asked)
+    read(SERIES, readers.get(SERIES) ?? []) // last: it counts the others' series
+    const exposition = expositionOf(contentTypeOf(openMetrics), render(instruments.values(), given, openMetrics))
+    scrape.bytes = exposition.bytes.byteLength
+    scrape.seconds = (heldMs + performance.now() - began) / 1000
+    return exposition
+  }
+  // Scrapers of one format that come together share what is written for the first of them.
   const underway = new Map<boolean, Promise<Exposition>>()
   const exposition = (accept?: string): Promise<Exposition> => {
     const openMetrics = wantsOpenMetrics(accept)
     const shared = underway.get(openMetrics)
     if (shared !== undefined) return shared
-    const rendering = last.then(() => {
+    const began = performance.now()
+    const collected = Promise.all(theirs.map((metric) => metric.get()))
+    const heldMs = performance.now() - began
+    const writing = collected.then((given) => {
       underway.delete(openMetrics)
-      for (const [name, readers] of gauges) fill(of(name), name, METRICS[name], readers, bounds)
-      return render(registry, openMetrics)
+      return write(given, openMetrics, heldMs)
     })
-    underway.set(openMetrics, rendering)
-    last = rendering.catch(() => undefined)
-    return rendering
+    underway.set(openMetrics, writing)
+    return writing
   }
 
   return {
-    plane: options.plane,
-    bounds,
-    counter: (name) => of(name),
-    histogram: (name) => of(name),
-    read(name, reader) {
-      const readers = gauges.get(name)
-      if (readers === undefined) throw new Error(`${name} is not a gauge of the ${options.plane} plane`)
-      readers.add(reader as Reader)
-      return () => readers.delete(reader as Reader)
+    plane,
+    counter,
+    histogram,
+    perTenant(make) {
+      const made = kept(make)
+      return (tenant, weight) => made(bounds.tenant(tenant, weight))
     },
+    perDataset(make) {
+      const made = kept(make)
+      return (tenant, dataset, weight) => made(bounds.pair(tenant, dataset, weight))
+    },
+    perWideDataset(make) {
+      const made = kept(make)
+      return (tenant, dataset, weight) => made(bounds.wide(tenant, dataset, weight))
+    },
+    read(name, reader) {
+      const asked = readers.get(name)
+      if (asked === undefined) throw new Error(`${name} is not a gauge of the ${plane} plane`)
+      asked.add(reader as Reader)
+      return () => asked.delete(reader as Reader)
+    },
+    retired: (name) => retiredOf.get(name) ?? 0,
     exposition,
   }
 }
 
-function instrument(registry: Registry, name: MetricName): Counter<string> | Gauge<string> | Histogram<string> {
-  const entry = METRICS[name]
-  const config = { name, help: entry.help, labelNames: Object.keys(entry.labels), registers: [registry] }
-  if (entry.kind === 'counter') return new Counter(config)
-  if (entry.kind === 'gauge') return new Gauge(config)
-  return new Histogram({ ...config, buckets: [...entry.buckets] })
+/** Kept by the labels' own object: who loses its place loses what was made for it. */
+function kept<L extends object, T extends object>(make: (labels: L) => T): (labels: L) => T {
+  const all = new WeakMap<L, T>()
+  return (labels) => {
+    let made = all.get(labels)
+    if (made === undefined) all.set(labels, (made = make(labels)))
+    return made
+  }
 }
 
-async function render(registry: Registry, openMetrics: boolean): Promise<Exposition> {
-  const contentType = openMetrics ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE
-  const named = registry.getMetricsAsArray().map((metric) => ({ metric, name: metric.name }))
-  registry.setContentType(contentType)
-  try {
-    return { contentType, body: await registry.metrics() }
-  } finally {
-    // @prometheus-io/client 0.16.1 cuts `_total` off a counter's own name when it writes OpenMetrics,
-    // and the next text scrape would lose it (prometheus/client_js pull request 829).
-    for (const { metric, name } of named) metric.name = name
+function instrument(registry: Registry, name: MetricName): Instrument {
+  const { kind, help, labels, buckets, exemplars }: MetricEntry = METRICS[name]
+  const config = { name, help, labelNames: Object.keys(labels), registers: [registry] }
+  const edges = buckets ?? []
+  const metric =
+    kind === 'counter'
+      ? new Counter(config)
+      : kind === 'gauge'
+        ? new Gauge(config)
+        : new Histogram({ ...config, buckets: [...edges], enableExemplars: exemplars === true })
+  return { name, kind, help, edges, metric }
+}
+
+interface Collected {
+  get(): Promise<Given>
+}
+
+function processMetrics(registry: Registry): readonly Collected[] {
+  const ours = new Set(registry.getMetricsAsArray())
+  // The client's own pace is a timer each 10 ms and one each 100 ms, which an idle process would feel.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50, eventLoopUtilizationTimeout: 1000 })
+  for (const name of MISNAMED) registry.removeSingleMetric(name)
+  return registry.getMetricsAsArray().filter((metric) => !ours.has(metric)) as unknown as Collected[]
+}
+
+/** A bucket is its tenant's own name while it has series of its own: the bound and the bucket are one rule. */
+function* bucketsOf(bounds: Bounds): Generator<readonly [Labels, number]> {
+  for (const { tenant } of bounds.tenants()) yield [{ tenant, tenant_bucket: tenant }, 1]
+}
+
+const seriesOf = ({ kind, edges, metric }: Instrument): number =>
+  kind === 'histogram' ? histogramsOf(metric).size * (edges.length + 3) : countsOf(metric).size
+
+function expositionOf(contentType: string, body: string): Exposition {
+  let bytes: Uint8Array | undefined
+  return {
+    contentType,
+    body,
+    get bytes() {
+      return (bytes ??= Buffer.from(body))
+    },
   }
 }

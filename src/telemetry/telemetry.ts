@@ -1,6 +1,8 @@
 import type { Plane } from './catalog/catalog.ts'
+import { DEFAULT_LIMITS, type Limits } from './bounds.ts'
 import { listenApi } from './listen-api.ts'
 import { listenCanary } from './listen-canary.ts'
+import { listenProcess, type About } from './listen-process.ts'
 import { listenWorker } from './listen-worker.ts'
 import { openLog, type LogSettings } from './log.ts'
 import { openMetrics, type Metrics } from './metrics.ts'
@@ -23,22 +25,29 @@ export function openTelemetry(options: {
   /** Route templates to be born at zero (API only). */
   routes?: readonly string[]
   logTo?: LogSettings['to']
+  /** How many tenants and datasets have series of their own. */
+  limits?: Limits
+  about?: About
   /** Secrets that this process holds: no line shows them. */
   secrets?: readonly string[]
 }): Telemetry {
-  const metrics = openMetrics({ plane: options.plane })
+  const { plane, limits = DEFAULT_LIMITS, about = { commit: 'unknown', settings: {} } } = options
+  const metrics = openMetrics({ plane, limits })
+  const resource = resourceOf(plane)
   if (options.enabled === false) {
     return { metrics, flush: () => undefined, [Symbol.asyncDispose]: async () => undefined }
   }
   const stop =
-    options.plane === 'api'
+    plane === 'api'
       ? listenApi(metrics, options.routes)
-      : options.plane === 'canary'
+      : plane === 'canary'
         ? listenCanary(metrics)
         : listenWorker(metrics)
+  const ours = listenProcess(metrics, resource, about)
   const log = openLog({
     level: options.logLevel,
-    resource: resourceOf(options.plane),
+    resource,
+    onLine: (level) => ours.line(level),
     secrets: options.secrets ?? [],
     ...(options.logTo === undefined ? {} : { to: options.logTo }),
   })
@@ -47,6 +56,7 @@ export function openTelemetry(options: {
     flush: () => log.flush(),
     async [Symbol.asyncDispose]() {
       stop()
+      ours.stop()
       await log[Symbol.asyncDispose]()
     },
   }

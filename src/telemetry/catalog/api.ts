@@ -45,6 +45,7 @@ export const API_METRICS = {
     { route: 'route' },
     HTTP_SECONDS,
     'Time from the first byte of a request to the end of its answer.',
+    { exemplars: true },
   ),
   pulse_api_collect_events_total: counter(
     'api',
@@ -66,6 +67,7 @@ export const API_METRICS = {
     { outcome: PUBLISH_OUTCOMES },
     HTTP_SECONDS,
     "Wait of a collect request for the bus's acknowledgement.",
+    { exemplars: true },
   ),
   pulse_api_collect_clock_skew_seconds: histogram(
     'api',

@@ -36,6 +36,8 @@ export interface MetricEntry {
   readonly labels: Labels
   readonly buckets?: readonly number[]
   readonly merge?: Merge
+  /** Its buckets lead to traces, where the observation was of a sampled one. */
+  readonly exemplars?: true
 }
 
 type Planes = Plane | readonly Plane[]
@@ -61,4 +63,5 @@ export const histogram = <const L extends Labels>(
   labels: L,
   buckets: readonly number[],
   help: string,
-) => ({ kind: 'histogram', planes: planesOf(planes), dashboard, labels, buckets, help }) as const
+  more: { readonly exemplars?: true } = {},
+) => ({ kind: 'histogram', planes: planesOf(planes), dashboard, labels, buckets, help, ...more }) as const

@@ -59,6 +59,7 @@ export const WORKER_METRICS = {
     PAIR,
     FLUSH_SECONDS,
     'Time from the start of a flush to its commit.',
+    { exemplars: true },
   ),
   pulse_worker_buffer_rows: gauge('worker', 'worker', PAIR, 'Rows in memory that wait for their flush.'),
 
@@ -156,6 +157,7 @@ export const WORKER_METRICS = {
     { stage: ['consumed', 'committed'] },
     FRESHNESS_SECONDS,
     'Age of events, since the API received them, when they were read and when they were committed.',
+    { exemplars: true },
   ),
   pulse_worker_committed_watermark_timestamp_seconds: gauge(
     'worker',
