@@ -1,5 +1,5 @@
 import { openBus } from '../bus/index.ts'
-import { secretValues, type Settings } from '../config/index.ts'
+import { secretValues, settingsHash, type Settings } from '../config/index.ts'
 import { openObjectStore } from '../lake/index.ts'
 import { busSettings, neededPlaces, objectStoreOptions } from '../places/index.ts'
 import { openStore, openWaitingStore } from '../store/index.ts'
@@ -31,6 +31,8 @@ export async function runApi(settings: Settings): Promise<RunningProcess> {
       logLevel: settings.logLevel,
       enabled: settings.telemetry !== 'off',
       secrets: secretValues(settings),
+      limits: { tenants: settings.metricsTenants, datasets: settings.metricsDatasets, pinned: settings.metricsPinned },
+      about: { commit: settings.buildCommit, configHash: settingsHash(settings) },
       routes: ROUTE_TEMPLATES,
     }),
   )

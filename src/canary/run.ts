@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { reachable, secretValues, type Settings } from '../config/index.ts'
+import { reachable, secretValues, settingsHash, type Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import { openServer, openTelemetry, text, type Answer } from '../telemetry/index.ts'
 import { openDoor } from './door.ts'
@@ -31,13 +31,15 @@ export async function runCanary(settings: Settings): Promise<RunningCanary> {
       logLevel: settings.logLevel,
       enabled: settings.telemetry !== 'off',
       secrets: secretValues(settings),
+      limits: { tenants: settings.metricsTenants, datasets: settings.metricsDatasets, pinned: settings.metricsPinned },
+      about: { commit: settings.buildCommit, configHash: settingsHash(settings) },
     }),
   )
   const server = opened.use(
     await openServer(settings.host, settings.canaryPort, {
       '/metrics': async (request): Promise<Answer> => {
-        const { contentType, body } = await telemetry.metrics.exposition(request.headers.accept)
-        return { status: 200, contentType, body }
+        const { contentType, bytes } = await telemetry.metrics.exposition(request.headers.accept)
+        return { status: 200, contentType, body: bytes }
       },
       '/livez': () => text(200, 'live'),
     }),

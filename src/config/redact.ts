@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { SETTINGS, keyOf, type SettingName, type Settings } from './settings.ts'
 
 /** The settings as they may be printed: a database URL without its password, other secrets not at all. */
@@ -17,6 +18,12 @@ function redactSecret(value: string): string {
   if (url.password !== '') url.password = '***'
   url.search = '' // libpq takes a password there too
   return url.href
+}
+
+/** Twelve hex digits that change when a setting does, and tell nothing of any secret. */
+export function settingsHash(settings: Settings): string {
+  const shown = Object.entries(redact(settings)).sort(([a], [b]) => (a < b ? -1 : 1))
+  return createHash('sha256').update(JSON.stringify(shown)).digest('hex').slice(0, 12)
 }
 
 /** The secrets that these settings hold, so that a log can cut them wherever they turn up: of a URL its password. */

@@ -23,16 +23,14 @@ export interface PairLabels extends TenantLabels {
 
 export interface Limits {
   readonly tenants: number
-  /** Datasets with series of their own. */
-  readonly pairs: number
-  /** Of those, with histograms of their own. */
-  readonly wide: number
+  /** Datasets with series of their own; four in ten of them with histograms of their own. */
+  readonly datasets: number
   /** Tenants that always have their place. */
   readonly pinned: readonly string[]
 }
 
 /** What a deployment gets that sets nothing: a worker's scrape stays below 5,000 series (`pulse telemetry budget`). */
-export const DEFAULT_LIMITS: Limits = { tenants: 60, pairs: 100, wide: 40, pinned: [] }
+export const DEFAULT_LIMITS: Limits = { tenants: 60, datasets: 100, pinned: [] }
 
 export interface Bounds {
   /** The labels of a tenant that something happened to, `weight` times. */
@@ -106,8 +104,8 @@ export function openBounds(limits: Limits = DEFAULT_LIMITS, heard: Heard = {}): 
       labelsOf: pairOfKey,
       onAdmitted,
     })
-  const pairPlaces = placesFor(limits.pairs, onPair)
-  const widePlaces = placesFor(limits.wide, onWide)
+  const pairPlaces = placesFor(limits.datasets, onPair)
+  const widePlaces = placesFor(wideOf(limits.datasets), onWide)
 
   const tenant = (slug: string, weight = 0): TenantLabels =>
     tenantPlaces.admit(slug, slug, weight) ?? fixed.get(slug) ?? other
@@ -176,6 +174,9 @@ export function openBounds(limits: Limits = DEFAULT_LIMITS, heard: Heard = {}): 
     },
   }
 }
+
+/** A histogram is a dozen series and more: fewer datasets have their own. */
+export const wideOf = (datasets: number): number => Math.max(1, Math.floor(datasets * 0.4))
 
 const ignore = (): void => undefined
 const tenantLabels = (tenant: string): TenantLabels => Object.freeze({ tenant: tenant as Admitted })

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { listen } from './announce.ts'
 import { DEPENDENCIES, LOG_LEVELS, QUERIES, SPAN_OUTCOMES } from './catalog/process.ts'
 import type { Metrics } from './metrics.ts'
@@ -8,8 +7,8 @@ import { each } from './series.ts'
 /** What runs in this process, for `pulse_build_info` and `pulse_config_info`. */
 export interface About {
   readonly commit: string
-  /** The settings as they may be shown: only a hash of them is exported. */
-  readonly settings: Readonly<Record<string, unknown>>
+  /** A hash of the settings, secrets left out. */
+  readonly configHash: string
 }
 
 interface ProcessMetrics {
@@ -28,10 +27,9 @@ export function listenProcess(metrics: Metrics, resource: Resource, about: About
   const spans = each(SPAN_OUTCOMES, (outcome) => metrics.counter('pulse_telemetry_spans_total', { outcome }))
   const checks = each(DEPENDENCIES, (dependency) => metrics.histogram('pulse_dependency_check_seconds', { dependency }))
   const build = { version: resource.version, commit: about.commit, node: process.versions.node, plane }
-  const hash = hashOf(about.settings)
   const stops = [
     metrics.read('pulse_build_info', () => [[build, 1]]),
-    metrics.read('pulse_config_info', () => [[{ hash }, 1]]),
+    metrics.read('pulse_config_info', () => [[{ hash: about.configHash }, 1]]),
     listen('dependency.checked', ({ dependency, tookMs }) => checks[dependency].observe(tookMs / 1000)),
     listen('telemetry.spans.lost', ({ reason, spans: lost }) => spans[reason].inc(lost)),
     listen('log.lines.dropped', ({ lines: lost }) => dropped.inc(lost)),
@@ -47,10 +45,4 @@ export function listenProcess(metrics: Metrics, resource: Resource, about: About
       for (const stop of stops) stop()
     },
   }
-}
-
-/** The same settings have the same hash, in whatever order they come. */
-function hashOf(settings: About['settings']): string {
-  const sorted = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1))
-  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 12)
 }

@@ -14,6 +14,8 @@ export interface Telemetry extends AsyncDisposable {
   flush(): void
 }
 
+const UNKNOWN_BUILD: About = { commit: 'unknown', configHash: 'unknown' }
+
 /**
  * The whole window of one plane: metrics and log, listening until disposed. With `enabled: false`
  * (`PULSE_TELEMETRY=off`, for benchmarks) nobody listens: the endpoint answers, its series stay at zero.
@@ -31,7 +33,7 @@ export function openTelemetry(options: {
   /** Secrets that this process holds: no line shows them. */
   secrets?: readonly string[]
 }): Telemetry {
-  const { plane, limits = DEFAULT_LIMITS, about = { commit: 'unknown', settings: {} } } = options
+  const { plane, limits = DEFAULT_LIMITS, about = UNKNOWN_BUILD } = options
   const metrics = openMetrics({ plane, limits })
   const resource = resourceOf(plane)
   if (options.enabled === false) {

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
 import { openBus } from '../bus/index.ts'
-import { secretValues, type Settings } from '../config/index.ts'
+import { secretValues, settingsHash, type Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import {
   openAdoptTopic,
@@ -60,6 +60,8 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
       logLevel: settings.logLevel,
       enabled: settings.telemetry !== 'off',
       secrets: secretValues(settings),
+      limits: { tenants: settings.metricsTenants, datasets: settings.metricsDatasets, pinned: settings.metricsPinned },
+      about: { commit: settings.buildCommit, configHash: settingsHash(settings) },
     }),
   )
 
@@ -84,8 +86,8 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
   const metricsServer = opened.use(
     await openServer(settings.host, settings.workerMetricsPort, {
       '/metrics': async (request): Promise<Answer> => {
-        const { contentType, body } = await telemetry.metrics.exposition(request.headers.accept)
-        return { status: 200, contentType, body }
+        const { contentType, bytes } = await telemetry.metrics.exposition(request.headers.accept)
+        return { status: 200, contentType, body: bytes }
       },
     }),
   )

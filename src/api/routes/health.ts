@@ -45,8 +45,8 @@ export function addHealthRoutes(
     '/metrics/',
     { schema: { tags, summary: 'Prometheus metrics', response: { 200: Type.String() } } },
     async (request, reply) => {
-      const { contentType, body } = await places.metrics.exposition(request.headers.accept)
-      return reply.header('content-type', contentType).header('cache-control', 'no-store').send(body)
+      const { contentType, bytes } = await places.metrics.exposition(request.headers.accept)
+      return reply.header('content-type', contentType).header('cache-control', 'no-store').send(bytes)
     },
   )
 }
