@@ -15,5 +15,5 @@ export { canonicalUuid, deriveId, isUuid, uuidBytes, uuidText, uuidv7 } from './
 export { isZero, keptByDouble, wholeOf } from './literal.ts'
 export { DEAD_LETTER_REASONS, RECORD_HEADERS, dlqTopic, rawTopic, type DeadLetterReason } from './record.ts'
 export { countMembers, inspect } from './scan.ts'
-export { mintTraceparent, parseTraceparent, type Traceparent } from './trace.ts'
+export { mintSpanId, mintTraceparent, parseTraceparent, traceparentOf, type Traceparent } from './trace.ts'
 export { pointerOf, type Path } from './walk.ts'

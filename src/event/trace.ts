@@ -15,7 +15,8 @@ const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(
 const NO_TRACE = '0'.repeat(32)
 const NO_SPAN = '0'.repeat(16)
 
-const asTraceparent = (traceId: string, spanId: string, sampled: boolean): Traceparent => ({
+/** The position that these ids name. */
+export const traceparentOf = (traceId: string, spanId: string, sampled: boolean): Traceparent => ({
   traceId,
   spanId,
   sampled,
@@ -27,10 +28,15 @@ const hex = (bytes: number): string => withRandom(bytes, (pool, at) => pool.toSt
 /** A new trace, or with `traceId` a new position in that trace. All-zero ids have odds of 2^-64 and are drawn again. */
 export function mintTraceparent(sampled = false, traceId?: string): Traceparent {
   let trace = traceId ?? hex(16)
-  let span = hex(8)
   while (trace === NO_TRACE) trace = hex(16)
+  return traceparentOf(trace, mintSpanId(), sampled)
+}
+
+/** 16 hex digits, not all zero. */
+export function mintSpanId(): string {
+  let span = hex(8)
   while (span === NO_SPAN) span = hex(8)
-  return asTraceparent(trace, span, sampled)
+  return span
 }
 
 /** Reads a `traceparent` header; undefined where it is absent or not usable (section 3.2.2 and 4.3 of the specification). */
@@ -48,5 +54,5 @@ export function parseTraceparent(header: string | undefined): Traceparent | unde
   ]
   if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined
   if (traceId === NO_TRACE || spanId === NO_SPAN) return undefined
-  return asTraceparent(traceId, spanId, (Number.parseInt(flags, 16) & 1) === 1)
+  return traceparentOf(traceId, spanId, (Number.parseInt(flags, 16) & 1) === 1)
 }

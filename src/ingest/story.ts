@@ -1,7 +1,6 @@
 import { mintTraceparent, systemClock, uuidv7 } from '../event/index.ts'
 import { runWith } from '../tenancy/index.ts'
-import type { FlushStep, TracePoint } from '../telemetry/index.ts'
-import type { Allowance } from './allowance.ts'
+import type { Allowance, FlushStep, TracePoint } from '../telemetry/index.ts'
 import type { Take } from './buffer.ts'
 
 /** One flush as it is told afterwards: its place in its trace, when it began, and its steps. */
@@ -18,7 +17,7 @@ export interface Story {
   /** The same of a part that failed: kept by a rate of its own. */
   failedSpanOf(taken: Take): TracePoint
   /** Notes how long something took, for one dataset or, without `taken`, for the whole flush. */
-  step<T>(name: string, act: () => Promise<T>, taken?: Take): Promise<T>
+  step<T>(name: FlushStep['name'], act: () => Promise<T>, taken?: Take): Promise<T>
   /** A dataset's own steps; with those of the whole flush for whoever asks first, so that they are told once. */
   stepsOf(taken: Take): FlushStep[]
   /** Runs what belongs to the flush: lines and calls within name its tenant and its trace. */

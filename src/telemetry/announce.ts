@@ -44,9 +44,9 @@ export interface CarriedContext {
   readonly partition: number
   readonly firstOffset: number
 }
-/** One step inside a flush (`dedup`, `encode`, `stage`, `commit`, …) for its trace. */
+/** One step inside a flush, for its trace. */
 export interface FlushStep {
-  readonly name: string
+  readonly name: 'dedup' | 'open_table' | 'intent' | 'encode' | 'stage' | 'commit'
   readonly startedAtMs: number
   readonly tookMs: number
 }
