@@ -6,7 +6,7 @@ export type Outcome = 'exactly_once' | 'missing' | 'duplicated' | 'corrupted' | 
 type Outcomes = Record<Outcome, number>
 
 /** A round as it was sent. `sentMs` is on the monotonic clock, `startedAtMs` the same instant on the wall's. */
-export interface SentRound {
+interface SentRound {
   readonly round: number
   readonly startedAtMs: number
   readonly sentMs: number

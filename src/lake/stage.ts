@@ -61,7 +61,7 @@ export interface Footing {
 }
 
 /** How a snapshot differs from its parent. */
-export interface Change {
+interface Change {
   /** New manifests, in the list's order. */
   readonly manifests: readonly (readonly ManifestEntry[])[]
   /** Manifests of the parent that stay as they are. */
@@ -208,7 +208,7 @@ function grown(
 }
 
 /** A snapshot's totals before a change, by the keys of its summary. */
-export interface Totals {
+interface Totals {
   readonly rows: number
   readonly files: number
   readonly bytes: number

@@ -4,7 +4,6 @@ import { counter, gauge, histogram } from './entry.ts'
 export const CANARY_OUTCOMES = ['exactly_once', 'missing', 'duplicated', 'corrupted', 'late'] as const
 export type CanaryOutcome = (typeof CANARY_OUTCOMES)[number]
 export const CANARY_STAGES = ['accepted', 'committed', 'previewed'] as const
-export type CanaryStage = (typeof CANARY_STAGES)[number]
 
 /** The canary: a client of its own that sends events in at the public door and reads them back. */
 export const CANARY_METRICS = {
