@@ -1,3 +1,4 @@
+import { CommitUnknown } from '../store/index.ts'
 import { announce } from '../telemetry/index.ts'
 import { isAway } from './patience.ts'
 import { patiently, type FlushParts } from './flush-parts.ts'
@@ -48,7 +49,7 @@ export function attemptCommit(
       return outcome
     } catch (error) {
       // The last of its tries was told by itself; what never got so far is told here.
-      if (!isTold || !isAway(error)) tell('error', took())
+      if (!isTold || !isAway(error)) tell(error instanceof CommitUnknown ? 'unknown' : 'error', took())
       throw error
     }
   })
