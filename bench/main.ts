@@ -32,7 +32,7 @@ const ceilings: Record<string, Record<string, number>> = {}
 
 const pidsOf = (system: System): Record<string, number> =>
   Object.fromEntries(
-    (['api', 'worker', 'bus', 'postgres'] as const).flatMap((name) => {
+    (['api', 'worker', 'canary', 'bus', 'postgres'] as const).flatMap((name) => {
       const pid = system.pid(name)
       return pid === undefined ? [] : [[name, pid] as const]
     }),
