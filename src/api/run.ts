@@ -31,6 +31,7 @@ export async function runApi(settings: Settings): Promise<RunningProcess> {
       logLevel: settings.logLevel,
       enabled: settings.telemetry !== 'off',
       secrets: secretValues(settings),
+      otlpEndpoint: settings.otlpEndpoint,
       limits: { tenants: settings.metricsTenants, datasets: settings.metricsDatasets, pinned: settings.metricsPinned },
       about: { commit: settings.buildCommit, configHash: settingsHash(settings) },
       routes: ROUTE_TEMPLATES,

@@ -31,6 +31,7 @@ export async function runCanary(settings: Settings): Promise<RunningCanary> {
       logLevel: settings.logLevel,
       enabled: settings.telemetry !== 'off',
       secrets: secretValues(settings),
+      otlpEndpoint: settings.otlpEndpoint,
       limits: { tenants: settings.metricsTenants, datasets: settings.metricsDatasets, pinned: settings.metricsPinned },
       about: { commit: settings.buildCommit, configHash: settingsHash(settings) },
     }),

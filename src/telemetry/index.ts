@@ -9,7 +9,7 @@ export {
   type FreshnessPoint,
   type TracePoint,
 } from './announce.ts'
-export { METRICS, type LabelOf, type MetricEntry, type MetricName, type NameOf } from './catalog/catalog.ts'
+export { METRICS, DASHBOARDS, type Dashboard, type LabelOf, type MetricEntry, type MetricName, type NameOf } from './catalog/catalog.ts'
 export { openMetrics } from './metrics.ts'
 export { listenApi, UNMATCHED } from './listen-api.ts'
 export { listenWorker } from './listen-worker.ts'
@@ -18,4 +18,6 @@ export { openLog, type LogSettings } from './log.ts'
 export { resourceOf } from './resource.ts'
 export { json, openServer, text, type Answer } from './servers.ts'
 export { openAllowance, type Allowance } from './traces/allowance.ts'
+export { NO_SAMPLING, openSampler, type Sampler } from './traces/sampler.ts'
+export type { FinishedSpan } from './traces/span.ts'
 export { openTelemetry, type Telemetry } from './telemetry.ts'

@@ -60,6 +60,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
       logLevel: settings.logLevel,
       enabled: settings.telemetry !== 'off',
       secrets: secretValues(settings),
+      otlpEndpoint: settings.otlpEndpoint,
       limits: { tenants: settings.metricsTenants, datasets: settings.metricsDatasets, pinned: settings.metricsPinned },
       about: { commit: settings.buildCommit, configHash: settingsHash(settings) },
     }),
