@@ -3,6 +3,8 @@ import { join, resolve } from 'node:path'
 import { generated } from '../observability/generate.ts'
 import { settingsDocument } from '../src/config/index.ts'
 import { LOG, METRICS, type AnnouncementName, type MetricEntry } from '../src/telemetry/index.ts'
+import { allProofs } from '../test/proofs/all.ts'
+import type { Proof } from '../test/proofs/proof.ts'
 
 /** Everything in git that is derived from source: rendered here, compared by a test, written by `npm run check -- --write`. */
 interface Generated {
@@ -19,6 +21,7 @@ export async function generateAll(): Promise<readonly Generated[]> {
     { path: 'docs/reference/settings.md', text: settingsDocument() },
     { path: 'docs/reference/metrics.md', text: metricsDocument() },
     { path: 'docs/reference/announcements.md', text: announcementsDocument(await read('src/telemetry/announce.ts')) },
+    { path: 'docs/reference/proofs.md', text: proofsDocument(await allProofs()) },
     { path: 'docs/decisions/README.md', text: await decisionsDocument() },
     ...generated(),
   ]
@@ -104,6 +107,27 @@ async function decisionsDocument(): Promise<string> {
     '',
     'One page each: what was the question, what we chose, what it costs, what would change our mind.',
     '',
+    ...rows,
+    '',
+  ].join('\n')
+}
+
+function proofsDocument(proofs: readonly Proof[]): string {
+  const rows = proofs.map(
+    ({ number, promise, test, name, mutation }) =>
+      `| ${number} | ${promise} | [${test.slice('test/'.length)}](../../${test}): ${name.replaceAll('|', '\\|')} | \`${mutation.file}\` |`,
+  )
+  return [
+    '# Proofs',
+    '',
+    NOTICE,
+    '',
+    'What the window promises, and the test that keeps each promise. Every one names a line of source that, changed, turns its test red:',
+    '`npm run prove` changes each once, in a copy, and fails where that goes unnoticed (`-- --real` also those under `test/real`, which need',
+    'Prometheus and Alertmanager; `-- --only 8,9` some of them).',
+    '',
+    '| | promise | test | line changed in |',
+    '| --- | --- | --- | --- |',
     ...rows,
     '',
   ].join('\n')

@@ -3,7 +3,7 @@
  * test red (`npm run prove` changes each once, in a copy). A promise without such a line is not proved.
  */
 export interface Proof {
-  /** 1 to 30, as numbered in docs/concepts/window.md. */
+  /** 1 to 30, as numbered in docs/reference/proofs.md. */
   readonly number: number
   readonly promise: string
   /** Path of the test file. */
