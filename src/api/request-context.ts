@@ -2,13 +2,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { mintTraceparent, systemClock, uuidv7, type Traceparent } from '../event/index.ts'
 import type { Collect } from '../collect/index.ts'
 import type { KnownTenant } from '../registry/index.ts'
-import { UNMATCHED, announce } from '../telemetry/index.ts'
+import { UNMATCHED, announce, type TracePoint } from '../telemetry/index.ts'
 import { isSlug } from '../tenancy/index.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** This request's position in its trace; its id is in the answer, the log lines and the records. */
     trace: Traceparent
+    /** The position that the caller sent: its parent where the caller is trusted, else linked. */
+    caller: TracePoint | undefined
+    isTrusted: boolean
     /** Whom the request acts for, where the route asks for a tenant. */
     tenant: KnownTenant | undefined
     /** What became of a collect request's events, by dataset. */
@@ -33,6 +36,8 @@ export function identify(request: FastifyRequest, reply: FastifyReply): void {
 /** Ids on every answer, and one announcement for every answer. */
 export function addRequestContext(app: FastifyInstance): void {
   app.decorateRequest('trace')
+  app.decorateRequest('caller', undefined)
+  app.decorateRequest('isTrusted', false)
   app.decorateRequest('tenant', undefined)
   app.decorateRequest('collected', undefined)
   app.decorateRequest('bodyBytes', undefined)
@@ -59,6 +64,8 @@ export function announceFinished(request: FastifyRequest, reply: FastifyReply): 
     traceId: request.trace.traceId,
     spanId: request.trace.spanId,
     sampled: request.trace.sampled,
+    caller: request.caller,
+    trusted: request.isTrusted,
     startedAtMs: systemClock.now() - reply.elapsedTime,
     code: reply.problemCode,
     dataset: datasetOf(request),

@@ -5,10 +5,11 @@ import type { Collect } from '../collect/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Bindings, DatasetPlaces, TenantPlaces } from '../registry/index.ts'
 import type { Preview } from '../preview/index.ts'
-import { UNMATCHED, announce, type Telemetry } from '../telemetry/index.ts'
+import { UNMATCHED, announce, type Sampler, type Telemetry } from '../telemetry/index.ts'
 import { answerBrokenConnection } from './broken-connection.ts'
 import { answerOddRequests, requireHost } from './odd-requests.ts'
 import { parseJsonBody } from './json-body.ts'
+import { keepFailed, placing } from './place-in-trace.ts'
 import { PROBLEM_TYPE, asProblem, problemText } from './problem-document.ts'
 import type { Dependencies } from '../places/index.ts'
 import { addRequestContext, announceFinished, identify, newRequestId } from './request-context.ts'
@@ -28,6 +29,7 @@ export interface ServerPlaces extends DatasetPlaces, TenantPlaces {
   readonly preview: Pick<Preview, 'read' | 'facts'>
   readonly readiness: Pick<Dependencies, 'verdicts'>
   readonly metrics: Telemetry['metrics']
+  readonly sampler: Sampler
   readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }
 }
 
@@ -66,7 +68,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
     frameworkErrors: (error, request, reply) => {
       // No hook runs for a URL that cannot be routed.
       identify(request, reply)
-      sendProblem(error, request, reply)
+      sendProblem(error, request, reply, places.sampler)
       announceFinished(request, reply)
     },
   })
@@ -97,7 +99,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
       }),
     )
   })
-  app.setErrorHandler(sendProblem)
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, places.sampler))
   addUnmatched(app)
   addBodyRequirement(app)
   await app.register(swagger, {
@@ -119,7 +121,10 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   })
 
   addHealthRoutes(app, { ...places, isDraining: () => isDraining })
-  addTenantRoutes(app, places)
+  await app.register(async (open) => {
+    open.addHook('onRequest', placing(places.sampler))
+    addTenantRoutes(open, places)
+  })
   await app.register(async (tenants) => {
     tenants.addHook(
       'onRoute',
@@ -127,7 +132,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
     )
     addCollectRoute(tenants, places)
     await tenants.register(async (resolved) => {
-      resolved.addHook('onRequest', requireTenant(places.bindings))
+      resolved.addHook('onRequest', requireTenant(places.bindings, places.sampler))
       addEntityRoutes(resolved, places.store)
       addDatasetRoutes(resolved, places)
     })
@@ -138,8 +143,9 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
 }
 
 /** Every error leaves here, as a problem document. */
-function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, sampler: Sampler): FastifyReply {
   const problem = asProblem(error)
+  if (problem.status >= 500) keepFailed(request, reply, sampler)
   if (problem.code === 'internal') {
     announce('process.defect', {
       where: `${request.method} ${request.routeOptions.url ?? UNMATCHED}`,

@@ -7,7 +7,7 @@ import type { ObjectStore } from '../lake/index.ts'
 import { openPreview } from '../preview/index.ts'
 import { ensureCanaryTenant, openBindings, openTopicKeeper } from '../registry/index.ts'
 import type { Store } from '../store/index.ts'
-import { announce, type Telemetry } from '../telemetry/index.ts'
+import { NO_SAMPLING, announce, openSampler, type Telemetry } from '../telemetry/index.ts'
 import { watchDependencies } from '../places/index.ts'
 import { openServer } from './server.ts'
 
@@ -26,6 +26,9 @@ export type ApiSettings = Pick<
   | 'collectMaxDepth'
   | 'collectMaxPendingBytes'
   | 'collectBodyTimeoutMs'
+  | 'telemetry'
+  | 'tracesPerSecond'
+  | 'trustedTraces'
 >
 
 export interface ApiPlaces {
@@ -85,6 +88,10 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
     preview,
     readiness,
     metrics,
+    sampler:
+      settings.telemetry === 'off'
+        ? NO_SAMPLING
+        : openSampler({ perSecond: settings.tracesPerSecond, trusted: settings.trustedTraces }),
     limits,
     collect: openCollect({ bindings, publisher, limits, clock: systemClock, onTopicMissing: topics.remake }),
     owner: `api-${process.pid}`,

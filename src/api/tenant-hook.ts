@@ -2,7 +2,9 @@ import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import { canonicalUuid, isUuid } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Bindings, KnownTenant } from '../registry/index.ts'
+import type { Sampler } from '../telemetry/index.ts'
 import { runWith } from '../tenancy/index.ts'
+import { placeInTrace } from './place-in-trace.ts'
 
 /** The tenant id that a request names. Throws `tenant_required`, `tenant_malformed`. */
 export function tenantIdOf(request: FastifyRequest): string {
@@ -30,16 +32,20 @@ export function admit(tenant: KnownTenant | undefined): KnownTenant {
 
 /**
  * An onRequest hook: finds the tenant before a body is read. What follows runs in the tenant's context,
- * so that a log line from anywhere below names tenant, request and trace.
+ * so that a log line from anywhere below names tenant, request and trace, and the places' spans are its children.
  */
-export function requireTenant(bindings: Pick<Bindings, 'peekTenant' | 'tenant'>): onRequestHookHandler {
+export function requireTenant(
+  bindings: Pick<Bindings, 'peekTenant' | 'tenant'>,
+  sampler: Sampler,
+): onRequestHookHandler {
   const find = async (request: FastifyRequest): Promise<KnownTenant> => {
     const id = tenantIdOf(request)
     return admit(bindings.peekTenant(id) ?? (await bindings.tenant(id)))
   }
-  return (request, _reply, done) => {
+  return (request, reply, done) => {
     const go = (tenant: KnownTenant): void => {
       request.tenant = tenant
+      placeInTrace(request, reply, sampler)
       const context = {
         tenantId: tenant.id,
         tenantSlug: tenant.slug,

@@ -4,19 +4,21 @@ import type { PreparedHeaders, Publisher } from '../bus/index.ts'
 import {
   canonicalUuid,
   isUuid,
+  mintTraceparent,
   onOneLine,
   rawTopic,
   rfc3339Micros,
   systemClock,
   type Clock,
   type EventLimits,
+  type Traceparent,
 } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 import { isSlug } from '../tenancy/index.ts'
 import { answerOf, type CollectAnswer } from './answer.ts'
 import { judgeDraft, readAt, unknownDataset, type CollectBinding, type Draft } from './examine.ts'
 import { lookUp, type CollectBindings } from './lookup.ts'
-import { publish, recordHeaders, type Outgoing } from './publish.ts'
+import { publish, recordHeaders, type Outgoing, type Took } from './publish.ts'
 import { mediaTypeOf, splitEvents, type Events } from './split.ts'
 import { tally, type Collected } from './tally.ts'
 import { unpack } from './unpack.ts'
@@ -38,12 +40,16 @@ interface CollectRequest {
   readonly idempotencyKey?: string | undefined
   /** As sent, still packed. */
   readonly body: Buffer
-  readonly traceparent: string
-  readonly traceId: string
+  /** Where the request stands in its trace. */
+  readonly trace: Traceparent
+  /** Publishing has failed: whether the trace is kept after all. */
+  readonly keepFailed?: () => boolean
 }
 
-/** `collected` is for the request's log line. */
-export type Collect = (request: CollectRequest) => Promise<CollectAnswer & { readonly collected: Collected }>
+/** `collected` is for the request's log line, `took` for whoever wants to know where its time went. */
+export type Collect = (
+  request: CollectRequest,
+) => Promise<CollectAnswer & { readonly collected: Collected; readonly took: Took }>
 
 interface CollectPlaces {
   readonly bindings: CollectBindings
@@ -65,6 +71,8 @@ interface Journey {
   readonly body: Buffer
   readonly events: Events
   readonly receivedAt: string
+  /** Where the records say they come from: the send span of a sampled request, else the request itself. */
+  readonly sendSpan: Traceparent
   readonly verdicts: Verdict[]
   /** The slug of each event that could be read. */
   readonly slugs: (string | undefined)[]
@@ -91,6 +99,7 @@ export function openCollect({
         retryAfterSeconds: 1,
       })
     }
+    const fromMs = clock.now()
     const idempotencyKey = keyOf(request.idempotencyKey)
     const mediaType = mediaTypeOf(request.contentType)
     const unpacked = unpack(request.body, request.contentEncoding, limits.maxBodyBytes)
@@ -100,7 +109,8 @@ export function openCollect({
       request,
       body,
       events,
-      receivedAt: rfc3339Micros(clock.now()),
+      receivedAt: rfc3339Micros(fromMs),
+      sendSpan: request.trace.sampled ? mintTraceparent(true, request.trace.traceId) : request.trace,
       verdicts: [],
       slugs: [],
       outgoing: [],
@@ -108,10 +118,10 @@ export function openCollect({
     }
     const missed = await examine(journey, idempotencyKey)
     if (missed.length > 0) await examineMissed(journey, missed)
-    const { topicKnown } = await publish(publisher, journey.outgoing, journey.verdicts)
+    const { topicKnown, took } = await publish(publisher, journey, fromMs, clock)
     if (!topicKnown) onTopicMissing?.(request.tenantId)
     const collected = tally(journey)
-    return Object.assign(answerOf(journey.verdicts, events.alone), { collected })
+    return Object.assign(answerOf(journey.verdicts, events.alone), { collected, took })
   }
 
   /** Reads every event and judges those whose dataset is known at once. Answers the others. */
@@ -157,7 +167,7 @@ export function openCollect({
 }
 
 function learn(
-  { known, request, receivedAt }: Journey,
+  { known, sendSpan, receivedAt }: Journey,
   slug: string,
   binding: CollectBinding | undefined,
 ): { binding: CollectBinding; headers: PreparedHeaders } | undefined {
@@ -165,7 +175,7 @@ function learn(
   const { datasetId, schemaId } = binding
   const learnt = {
     binding,
-    headers: recordHeaders({ datasetId, schemaId, receivedAt, traceparent: request.traceparent }),
+    headers: recordHeaders({ datasetId, schemaId, receivedAt, traceparent: sendSpan.header }),
   }
   known.set(slug, learnt)
   return learnt

@@ -1,5 +1,6 @@
 import type { OutgoingRecord, PreparedHeaders, Publisher, PublishVerdict } from '../bus/index.ts'
-import { RECORD_HEADERS } from '../event/index.ts'
+import { RECORD_HEADERS, mintTraceparent, type Clock, type Traceparent } from '../event/index.ts'
+import { announce } from '../telemetry/index.ts'
 import { accepted, failed, rejected, type Verdict } from './verdict.ts'
 
 const HEADER_NAMES = {
@@ -44,20 +45,75 @@ export interface Outgoing {
   readonly record: OutgoingRecord
 }
 
+/** Until the events were judged, and until the bus had answered for them. */
+export interface Took {
+  readonly validateMs: number
+  readonly publishMs: number
+}
+
+interface Sent {
+  readonly outgoing: readonly Outgoing[]
+  readonly verdicts: Verdict[]
+  readonly sendSpan: Traceparent
+  readonly request: {
+    readonly tenantSlug: string
+    readonly trace: Traceparent
+    readonly keepFailed?: () => boolean
+  }
+}
+
 /**
- * Publishes and writes each event's verdict into its place. Answers whether the bus knew the topic. The bus never makes
- * this reject; a defect of ours may.
+ * Publishes, writes each event's verdict into its place, and says once how it went. Answers whether the bus knew the
+ * topic, and what took how long since `fromMs`, when the request's bytes were complete. The bus never makes this
+ * reject; a defect of ours may.
  */
 export async function publish(
   publisher: Publisher,
-  outgoing: readonly Outgoing[],
-  verdicts: Verdict[],
-): Promise<{ readonly topicKnown: boolean }> {
-  if (outgoing.length === 0) return { topicKnown: true }
+  sent: Sent,
+  fromMs: number,
+  clock: Clock,
+): Promise<{ readonly topicKnown: boolean; readonly took: Took }> {
+  const { outgoing, verdicts } = sent
+  const startedAtMs = clock.now()
+  const validateMs = Math.max(0, startedAtMs - fromMs)
+  const first = outgoing[0]
+  if (first === undefined) return { topicKnown: true, took: { validateMs, publishMs: 0 } }
   const outcomes = await publisher.publish(outgoing.map(({ record }) => record))
-  for (const [index, { at, eventId }] of outgoing.entries()) verdicts[at] = verdictOf(eventId, outcomes[index])
-  return { topicKnown: !outcomes.some((outcome) => outcome?.code === 'unknown_topic') }
+  const publishMs = Math.max(0, clock.now() - startedAtMs)
+  let bytes = 0
+  let failure: PublishVerdict = null
+  for (const [index, { at, eventId, record }] of outgoing.entries()) {
+    const outcome = outcomes[index]
+    bytes += record.value.length
+    verdicts[at] = verdictOf(eventId, outcome)
+    // A record that is too large is the client's, and the bus has answered.
+    if (failure === null && outcome !== null && outcome?.code !== 'too_large') failure = outcome ?? SILENCE
+  }
+  announce('collect.published', {
+    tenant: sent.request.tenantSlug,
+    topic: first.record.topic,
+    records: outgoing.length,
+    bytes,
+    outcome: failure === null ? 'ok' : failure.code === 'timeout' ? 'timeout' : 'error',
+    startedAtMs,
+    tookMs: publishMs,
+    span: failure === null ? sent.sendSpan : keptAfterAll(sent),
+    parentSpanId: sent.request.trace.spanId,
+    validatedFromMs: fromMs,
+    validateMs,
+    detail: failure === null ? undefined : `${failure.code}: ${failure.detail}`,
+  })
+  return {
+    topicKnown: !outcomes.some((outcome) => outcome?.code === 'unknown_topic'),
+    took: { validateMs, publishMs },
+  }
 }
+
+const SILENCE: PublishVerdict = { code: 'refused', detail: 'The bus gave no verdict.' }
+
+/** Of a request that was not sampled, nothing that it sent says so; its own spans are kept. */
+const keptAfterAll = ({ sendSpan, request }: Sent): Traceparent =>
+  sendSpan.sampled || request.keepFailed?.() !== true ? sendSpan : mintTraceparent(true, sendSpan.traceId)
 
 function verdictOf(eventId: string, outcome: PublishVerdict | undefined): Verdict {
   if (outcome === null) return accepted(eventId)

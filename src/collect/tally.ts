@@ -15,7 +15,7 @@ export function tally({
   slugs,
   verdicts,
 }: {
-  readonly request: { readonly tenantSlug: string; readonly traceId: string }
+  readonly request: { readonly tenantSlug: string; readonly trace: { readonly traceId: string } }
   readonly events: Events
   readonly slugs: readonly (string | undefined)[]
   readonly verdicts: readonly Verdict[]
@@ -40,7 +40,7 @@ export function tally({
       dataset,
       ...counts,
       reasons: {},
-      traceId: request.traceId,
+      traceId: request.trace.traceId,
     })
   return sums
 }

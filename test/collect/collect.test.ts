@@ -24,7 +24,7 @@ test('an accepted event is on the bus in the client’s own bytes, with its id a
   assert.equal(record.value.toString(), body.trim())
   const headers = Object.fromEntries(record.headers.entries.map(([name, value]) => [name.toString(), value.toString()]))
   assert.deepEqual(Object.keys(headers), ['pulse-dataset', 'pulse-schema', 'pulse-received-at', 'traceparent'])
-  assert.equal(headers['traceparent'], TRACE.traceparent)
+  assert.equal(headers['traceparent'], TRACE.header)
   assert.match(String(headers['pulse-received-at']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
 })
 

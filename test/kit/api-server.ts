@@ -44,6 +44,9 @@ const TEST_SETTINGS: ApiSettings = {
   collectMaxDepth: 64,
   collectMaxPendingBytes: 128 * 1024 * 1024,
   collectBodyTimeoutMs: 30_000,
+  telemetry: 'on',
+  tracesPerSecond: 20,
+  trustedTraces: ['pulse-canary'],
 }
 
 /** The API over a real Postgres, a lake in a temporary folder and a bus in memory; all of it goes with `owner`. */

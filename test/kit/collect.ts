@@ -6,6 +6,7 @@ import {
   type Verdict,
 } from '../../src/collect/index.ts'
 import type { OutgoingRecord, Publisher, PublishVerdict } from '../../src/bus/index.ts'
+import { traceparentOf } from '../../src/event/index.ts'
 import { compileValidator, compose, SYSTEM_CLASSES } from '../../src/pdm/index.ts'
 import { Problem } from '../../src/problems/index.ts'
 
@@ -39,10 +40,7 @@ export interface Answer {
 }
 
 export const TENANT = '018f4c6e-0000-7000-8000-00000000000a'
-export const TRACE = {
-  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
-  traceId: '0af7651916cd43dd8448eb211c80319c',
-}
+export const TRACE = traceparentOf('0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331', false)
 const LIMITS: CollectLimits = {
   maxBodyBytes: 16 << 20,
   maxEventBytes: 1 << 20,
@@ -109,7 +107,7 @@ export function collectInto(
         contentEncoding: sent.contentEncoding,
         idempotencyKey: sent.idempotencyKey,
         body: Buffer.from(sent.body),
-        ...TRACE,
+        trace: TRACE,
       }
       try {
         return shown(

@@ -3,10 +3,13 @@ import { readBody, type Collect } from '../../collect/index.ts'
 import type { Bindings } from '../../registry/index.ts'
 import { CollectDocument, CollectRequest } from '../schemas/collect.ts'
 import { problems } from '../schemas/wire.ts'
+import type { Sampler } from '../../telemetry/index.ts'
+import { keepFailed, placeInTrace } from '../place-in-trace.ts'
 import { admit, tenantIdOf } from '../tenant-hook.ts'
 
 interface CollectRoutePlaces {
   readonly collect: Collect
+  readonly sampler: Sampler
   readonly bindings: Pick<Bindings, 'peekTenant' | 'tenant'>
   readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }
 }
@@ -16,12 +19,13 @@ interface CollectRoutePlaces {
  * event is parsed once and its bytes carried on to the bus.
  */
 export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces): void {
-  const { collect, bindings, limits } = places
+  const { collect, bindings, limits, sampler } = places
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const tenantId = tenantIdOf(request)
     const tenant = admit(bindings.peekTenant(tenantId) ?? (await bindings.tenant(tenantId)))
     request.tenant = tenant
+    placeInTrace(request, reply, sampler)
     const { headers } = request
     const answer = await collect({
       tenantId,
@@ -30,10 +34,11 @@ export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces
       contentEncoding: headers['content-encoding'],
       idempotencyKey: headers['idempotency-key'] as string | undefined,
       body: await readBody(request.raw, limits),
-      traceparent: request.trace.header,
-      traceId: request.trace.traceId,
+      trace: request.trace,
+      keepFailed: () => keepFailed(request, reply, sampler),
     })
     request.collected = answer.collected
+    if (request.trace.sampled) void reply.header('server-timing', timing(answer.took))
     if (answer.kind === 'problem') throw answer.problem
     return reply.code(answer.status).header('content-type', 'application/json; charset=utf-8').send(answer.body)
   }
@@ -55,3 +60,7 @@ export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces
     },
   )
 }
+
+/** Where the time went, for browsers and `curl -i`: https://www.w3.org/TR/server-timing/. */
+const timing = ({ validateMs, publishMs }: Awaited<ReturnType<Collect>>['took']): string =>
+  `validate;dur=${validateMs.toFixed(3)}, publish;dur=${publishMs.toFixed(3)}`
