@@ -4,10 +4,18 @@ import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { loadSettings } from '../../src/config/index.ts'
+import { refuseTakenPorts } from '../../src/start/ports.ts'
+import { freePort } from '../../src/store/index.ts'
 import { ownFolder } from '../kit/folder.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const FREE = { PULSE_API_PORT: '0', PULSE_WORKER_METRICS_PORT: '0', PULSE_WORKER_HEALTH_PORT: '0' }
+const FREE = {
+  PULSE_API_PORT: '0',
+  PULSE_WORKER_METRICS_PORT: '0',
+  PULSE_WORKER_HEALTH_PORT: '0',
+  PULSE_CANARY_PORT: '0',
+}
 
 /** What a start that cannot be says, as one sentence (the line before it names the folder), and its exit code. */
 function refusal(
@@ -35,6 +43,17 @@ test('a taken port is named with its setting', async (t) => {
   assert.deepEqual(said, [
     `Port ${port} is taken by another program: stop that program, or set PULSE_API_PORT to a free port (0 = any).`,
   ])
+})
+
+test('so is one that two settings name; the canary asks for none while it does not run', async (t) => {
+  const port = String(await freePort())
+  const env = { PULSE_DATA_DIR: join(await ownFolder(t), 'data'), PULSE_API_PORT: port, PULSE_CANARY_PORT: port }
+  assert.deepEqual(refusal(env).said, [
+    `PULSE_API_PORT and PULSE_CANARY_PORT are both ${port}: give one of them another port (0 = any).`,
+  ])
+  await refuseTakenPorts(
+    loadSettings({ ...env, PULSE_CANARY_SECONDS: '0', PULSE_WORKER_METRICS_PORT: '0', PULSE_WORKER_HEALTH_PORT: '0' }),
+  )
 })
 
 test('a folder that cannot be written is named with PULSE_DATA_DIR', async (t) => {

@@ -9,7 +9,7 @@ import { identify } from '../../src/store/index.ts'
 import { end, pulse, type Command } from '../kit/start.ts'
 import { until } from '../kit/until.ts'
 
-const NAMES = ['postgres', 'bus', 'api', 'worker'] as const
+const NAMES = ['postgres', 'bus', 'api', 'worker', 'canary'] as const
 
 // One life of one data folder, in order: each test goes on where the one before left it.
 describe('pulse start', { timeout: 120_000 }, () => {
@@ -22,7 +22,7 @@ describe('pulse start', { timeout: 120_000 }, () => {
 
   const begin = async (): Promise<number> => {
     const from = performance.now()
-    const started = pulse('start', { PULSE_DATA_DIR: dataDir })
+    const started = pulse('start', { PULSE_DATA_DIR: dataDir, PULSE_CANARY_SECONDS: '30' })
     running = started
     all.push(started)
     await until(
@@ -102,7 +102,7 @@ describe('pulse start', { timeout: 120_000 }, () => {
   }
 
   test('a second start on the same folder is one sentence and exit code 1', async () => {
-    const second = pulse('start', { PULSE_DATA_DIR: dataDir })
+    const second = pulse('start', { PULSE_DATA_DIR: dataDir, PULSE_CANARY_SECONDS: '30' })
     all.push(second)
     assert.equal(await second.exit, 1)
     assert.match(second.output(), /Pulse already runs on .* \(process \d+\): stop that one, or set PULSE_DATA_DIR/)
