@@ -18,6 +18,8 @@ interface PostgresProxy {
   readonly cuts: number
   /** While true, new connections are closed at once and the present ones are cut. */
   away(is: boolean): void
+  /** While true, everything is taken and nothing answered, as by a host that vanished: new connections, and words on the present ones. */
+  swallow(is: boolean): void
 }
 
 const COMMIT_SENT = Buffer.from('COMMIT\0')
@@ -33,6 +35,7 @@ export async function openProxy(owner: Owner, url: string): Promise<PostgresProx
   let next: Cut = 'nothing'
   let cuts = 0
   let isAway = false
+  let isHole = false
   const server = createServer((client) => {
     if (isAway) return void client.destroy()
     const upstream = connect(Number(target.port), target.hostname)
@@ -49,6 +52,7 @@ export async function openProxy(owner: Owner, url: string): Promise<PostgresProx
       end()
     }
     client.on('data', (chunk) => {
+      if (isHole) return
       if (next !== 'nothing' && chunk.includes(COMMIT_SENT)) {
         if (next === 'request') return cut()
         isWaiting = true
@@ -56,6 +60,7 @@ export async function openProxy(owner: Owner, url: string): Promise<PostgresProx
       upstream.write(chunk)
     })
     upstream.on('data', (chunk) => {
+      if (isHole) return
       if (isWaiting && chunk.includes(COMMIT_SENT)) return cut()
       if (!isWaiting) client.write(chunk)
     })
@@ -72,6 +77,11 @@ export async function openProxy(owner: Owner, url: string): Promise<PostgresProx
     cutNext: (what) => void (next = what),
     get cuts() {
       return cuts
+    },
+    swallow(is) {
+      // What was swallowed is missing in every conversation that went on meanwhile.
+      if (!is) for (const client of clients) client.destroy()
+      isHole = is
     },
     away(is) {
       isAway = is
