@@ -9,6 +9,7 @@ import { fillLedger } from './ledger.ts'
 import { cpuPerEvent, load, runOn } from './measure.ts'
 import { cpuMsOf, peakMiBOf, pin, pssMiBOf, rssMiBOf } from './proc.ts'
 import { type Figure, mib, ms, rate, table, us } from './report.ts'
+import { measureTelemetry } from './telemetry.ts'
 
 /**
  * `npm run bench`: what Pulse does on this machine, beside what the parts alone can do, measured in
@@ -18,7 +19,7 @@ import { type Figure, mib, ms, rate, table, us } from './report.ts'
  */
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'ceilings,collect,batch,drain,ledger,freshness,idle' },
+    only: { type: 'string', default: 'ceilings,collect,batch,drain,ledger,freshness,idle,telemetry' },
     seconds: { type: 'string', default: '8' },
     events: { type: 'string', default: '1000000' },
     ids: { type: 'string', default: '50000000' },
@@ -267,4 +268,5 @@ if (wanted.has('collect') || wanted.has('batch') || wanted.has('drain') || wante
 }
 if (wanted.has('freshness')) await measureFreshness()
 if (wanted.has('idle')) await measureIdle()
+if (wanted.has('telemetry')) figures.push(...(await measureTelemetry(Math.ceil(seconds / 2))))
 process.stdout.write(`${table(figures)}\n`)
