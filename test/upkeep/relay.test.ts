@@ -5,6 +5,7 @@ import { dlqTopic } from '../../src/event/index.ts'
 import { commitFlush, type DeadLetter } from '../../src/ingest/settle.ts'
 import { openRelay, relayDeadLetters } from '../../src/upkeep/index.ts'
 import { flushOf, letterOf, openGround, type Ground, type GroundDataset } from '../kit/ground.ts'
+import { listen } from '../../src/telemetry/index.ts'
 import { openMemoryBus } from '../kit/memory-bus.ts'
 import { chance } from '../kit/seed.ts'
 
@@ -105,8 +106,17 @@ test('a topic that takes nothing is left alone for a while, and stops nobody els
   await bury(ground, broken, worker, [0, 1])
   await bury(ground, sound, worker, [0, 1])
   await bus.admin.deleteTopics([dlqTopic(broken.tenantId)])
+  const unrelayed: string[] = []
+  t.after(
+    listen(
+      'worker.dead_letters.unrelayed',
+      ({ tenant, events, detail }) => void unrelayed.push(`${tenant} ${events} ${detail}`),
+    ),
+  )
   await using relay = openRelay(ground.store, bus)
   assert.equal(await relay.turn(worker.member.worker), 2)
+  assert.equal(unrelayed.length, 1)
+  assert.match(unrelayed[0] ?? '', /^t\d+ 2 unknown_topic: ./)
   const calls = bus.calls.length
   assert.equal(await relay.turn(worker.member.worker), 0)
   assert.equal(bus.calls.length, calls, 'not even tried again at once')

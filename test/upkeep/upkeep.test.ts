@@ -47,6 +47,13 @@ test('every task is done without anybody asking, a fault in one is told and stop
       throw new Error('the lake cannot be listed')
     },
   } as unknown as ObjectStore
+  const finished = new Map<string, string>()
+  t.after(
+    listen('upkeep.task.finished', ({ task, outcome, tookMs }) => {
+      assert.ok(tookMs >= 0)
+      finished.set(task, `${finished.get(task) ?? ''} ${outcome}`.trim())
+    }),
+  )
   const defects: string[] = []
   t.after(listen('process.defect', (said) => void defects.push(`${said.where}: ${said.detail}`)))
 
@@ -57,6 +64,14 @@ test('every task is done without anybody asking, a fault in one is told and stop
   await until('the marks are set', async () => (await ground.admin.query('SELECT FROM settled_marks')).length === 1)
   await until('the fault is told', () => defects.length === 1)
   assert.deepEqual(defects, ['upkeep sweep: the lake cannot be listed'])
+  const names = ['canary', 'expire', 'forget', 'mark', 'partitions', 'relay', 'retain', 'sweep']
+  await until('every task has ended once', () => finished.size === names.length)
+  assert.deepEqual([...finished.keys()].sort(), names)
+  for (const [task, outcomes] of finished) assert.match(outcomes, task === 'sweep' ? /^failed/ : /^ok/, task)
+  const last = new Map(upkeep.lastSuccess())
+  assert.deepEqual([...last.keys()].sort(), names)
+  for (const [task, ms] of last)
+    if (task !== 'sweep') assert.ok(ms > (last.get('sweep') ?? 0), `${task} after the start`)
   const stoppedAt = performance.now()
   await upkeep[Symbol.asyncDispose]()
   await upkeep.done
@@ -72,10 +87,17 @@ test('two workers that keep up at once do the common tasks once an interval', as
   const removed: string[] = []
   const objects = { remove: async (location: string) => void removed.push(location) } as unknown as ObjectStore
   const stopping = new AbortController()
+  const outcomes: string[] = []
+  t.after(listen('upkeep.task.finished', ({ task, outcome }) => void (task === 'expire' && outcomes.push(outcome))))
   const both = ['a', 'b'].map((worker) =>
     startUpkeep({ store: ground.store, bus: openMemoryBus(), objects, settings, worker, signal: stopping.signal }),
   )
-  await until('all are removed', () => removed.length >= 50)
+  await until('all are removed', () => removed.length >= 50 && outcomes.length === 2)
+  assert.deepEqual(outcomes.toSorted(), ['ok', 'others_turn'])
+  for (const upkeep of both) {
+    const last = new Map(upkeep.lastSuccess())
+    assert.ok((last.get('expire') ?? 0) >= (last.get('mark') ?? 0) - 1_000, "another's turn counts for all")
+  }
   stopping.abort()
   await Promise.all(both.map((upkeep) => upkeep.done))
   assert.equal(removed.length, 50)
