@@ -1,23 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { announce, openTelemetry } from '../../src/telemetry/index.ts'
+import { said } from '../kit/announcements.ts'
 
+const about = { commit: 'abc', configHash: '0' }
 const settings = { plane: 'worker', logLevel: 'info' } as const
-const consumed = { tenant: 'acme', dataset: 'clicks', records: 2, bytes: 20 }
+const consumed = said('worker.records.consumed', { tenant: 'acme', dataset: 'clicks', records: 2 })
 
 test('the window listens until it is closed', async () => {
   const lines: string[] = []
-  const telemetry = openTelemetry({ ...settings, logTo: { write: (line) => lines.push(line) } })
+  const telemetry = openTelemetry({ ...settings, about, logTo: { write: (line) => lines.push(line) } })
   announce('worker.records.consumed', consumed)
   announce('dependency.back', { dependency: 'kafka' })
+  const open = await telemetry.metrics.exposition()
+  assert.match(open.body, /^pulse_build_info\{version="[^"]+",commit="abc",node="[^"]+",plane="worker"\} 1$/m)
   await telemetry[Symbol.asyncDispose]()
   announce('worker.records.consumed', consumed)
   announce('dependency.back', { dependency: 'kafka' })
   assert.equal(lines.length, 1)
-  assert.match(
-    (await telemetry.metrics.exposition()).body,
-    /events_consumed_total\{tenant="acme",dataset="clicks"\} 2\n/,
-  )
+  const { body } = await telemetry.metrics.exposition()
+  assert.match(body, /^pulse_worker_events_consumed_total\{tenant="acme",dataset="clicks"\} 2$/m)
+  assert.match(body, /^pulse_log_lines_total\{level="info",plane="worker"\} 1$/m)
 })
 
 test('switched off, the endpoint answers and nobody listens', async () => {

@@ -142,7 +142,7 @@ export const WORKER_METRICS = {
     'worker',
     'integrity',
     {},
-    'consumed - (appended + duplicates + dlq + replayed + released + buffer + inflight). Has to be 0 at every instant.',
+    'Consumed - (appended + duplicates + dlq + replayed + released + buffer + inflight). Has to be 0 at every instant.',
   ),
   pulse_worker_rows_removed_total: counter(
     'worker',
