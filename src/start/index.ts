@@ -1,3 +1,9 @@
+import type { settingsBeside as SettingsBeside } from './alone.ts'
+import type { runDemo as RunDemo } from './demo.ts'
+import type { migrateCommand as MigrateCommand } from './migrate.ts'
+import type { readLiveRunFile as ReadLiveRunFile, readRunFile as ReadRunFile } from './run-file.ts'
+import type { start as Start } from './start.ts'
+
 export { serveBus } from './bus.ts'
 export { StartRefused, sentenceOf } from './refused.ts'
 export { serveRole, type Role, type Running } from './role.ts'
@@ -8,19 +14,12 @@ export type { RunFile, RunningProcess } from './run-file.ts'
  * has no use for a Postgres driver (6 MiB), and the supervisor none for DuckDB.
  */
 
-type Of<M, N extends keyof M> = M[N] extends (...given: infer G) => Promise<infer A>
-  ? (...given: G) => Promise<A>
-  : never
-
-export const start: Of<typeof import('./start.ts'), 'start'> = async (...given) =>
-  (await import('./start.ts')).start(...given)
-export const migrateCommand: Of<typeof import('./migrate.ts'), 'migrateCommand'> = async (...given) =>
+export const start: typeof Start = async (...given) => (await import('./start.ts')).start(...given)
+export const migrateCommand: typeof MigrateCommand = async (...given) =>
   (await import('./migrate.ts')).migrateCommand(...given)
-export const settingsBeside: Of<typeof import('./alone.ts'), 'settingsBeside'> = async (...given) =>
+export const settingsBeside: typeof SettingsBeside = async (...given) =>
   (await import('./alone.ts')).settingsBeside(...given)
-export const readRunFile: Of<typeof import('./run-file.ts'), 'readRunFile'> = async (...given) =>
-  (await import('./run-file.ts')).readRunFile(...given)
-export const readLiveRunFile: Of<typeof import('./run-file.ts'), 'readLiveRunFile'> = async (...given) =>
+export const readRunFile: typeof ReadRunFile = async (...given) => (await import('./run-file.ts')).readRunFile(...given)
+export const readLiveRunFile: typeof ReadLiveRunFile = async (...given) =>
   (await import('./run-file.ts')).readLiveRunFile(...given)
-export const runDemo: Of<typeof import('./demo.ts'), 'runDemo'> = async (...given) =>
-  (await import('./demo.ts')).runDemo(...given)
+export const runDemo: typeof RunDemo = async (...given) => (await import('./demo.ts')).runDemo(...given)
