@@ -7,7 +7,8 @@ import { METRICS, type MetricEntry, type MetricName, type NameOf } from '../src/
 type Value<Rule> = Rule extends readonly (infer V extends string)[] ? V : string
 type Match<Rule> = Value<Rule> | readonly Value<Rule>[] | { readonly not: Value<Rule> | readonly Value<Rule>[] }
 type LabelsOf<N extends MetricName> = (typeof METRICS)[N]['labels']
-type Where<N extends MetricName> = { readonly [L in keyof LabelsOf<N>]?: Match<LabelsOf<N>[L]> } & {
+/** What of a metric is asked for, by label. */
+export type Where<N extends MetricName> = { readonly [L in keyof LabelsOf<N>]?: Match<LabelsOf<N>[L]> } & {
   readonly job?: Job | readonly Job[]
 }
 
@@ -38,6 +39,14 @@ export const series = <N extends NameOf<'counter'> | NameOf<'gauge'>>(name: N, w
 /** How many observations of a histogram there were. */
 export const observations = <N extends NameOf<'histogram'>>(name: N, where: Where<N> = {} as Where<N>) =>
   `${name}_count${matchers(where)}`
+
+/** A histogram's buckets, all of them. */
+export const buckets = <N extends NameOf<'histogram'>>(name: N, where: Where<N> = {} as Where<N>) =>
+  `${name}_bucket${matchers(where)}`
+
+/** What a histogram's observations come to together. */
+export const amount = <N extends NameOf<'histogram'>>(name: N, where: Where<N> = {} as Where<N>) =>
+  `${name}_sum${matchers(where)}`
 
 /**
  * How many observations were at most `edge`, which has to be a bucket's edge: throws otherwise. Prometheus 3 writes a whole edge as

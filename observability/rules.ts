@@ -59,11 +59,14 @@ function alertingRule(alert: Alert, { tempo, grafana }: RuleOptions): object {
 /** Where the section of the runbook is, below the repository's root. */
 export const runbookOf = ({ name }: Pick<Alert, 'name'>): string => `docs/operate/runbook.md#${name.toLowerCase()}`
 
+/** The dashboards' variables that labels fill; a bucket is a tenant's name, or `_other`. */
+const VARIABLES = { tenant: 'tenant', tenant_bucket: 'tenant', dataset: 'dataset' } as const
+
 /** Grafana's address of the dashboard, with the variables that the alert's labels fill. */
 function dashboardOf({ dashboard, carries }: Alert, grafana: string): string {
-  const variables = ['tenant', 'dataset']
-    .filter((label) => carries.includes(label))
-    .map((label) => `var-${label}={{ $labels.${label} }}`)
+  const variables = Object.entries(VARIABLES)
+    .filter(([label]) => carries.includes(label))
+    .map(([label, variable]) => `var-${variable}={{ $labels.${label} }}`)
   return `${grafana}/d/pulse-${dashboard}${variables.length === 0 ? '' : `?${variables.join('&')}`}`
 }
 

@@ -27,8 +27,8 @@ export interface Slo {
 export const FRESH_SECONDS = 60
 
 /** Routes as Fastify writes them. */
-const COLLECT = '/v1/collect'
-const PREVIEW = '/v1/datasets/:dataset/preview'
+export const COLLECT = '/v1/collect'
+export const PREVIEW = '/v1/datasets/:dataset/preview'
 
 const rate = (selector: string, window: string): string => `sum(rate(${selector}[${window}]))`
 /** Zero where no such series exists yet: a status that was never answered. */

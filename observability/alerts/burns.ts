@@ -1,6 +1,7 @@
 import { ERRORS, EVENTS, TIERS, trim, type Tier } from '../burn.ts'
 import { SLOS, type Slo } from '../slos.ts'
 import { SHARE, type Alert, type Explained } from './alert.ts'
+import { AFTER } from './explained.ts'
 
 /** Where a burn is looked at. */
 const DASHBOARD: Readonly<Record<string, Alert['dashboard']>> = {
@@ -13,12 +14,12 @@ const DASHBOARD: Readonly<Record<string, Alert['dashboard']>> = {
 
 /** What fails at the door is paged as that: collect's availability burns first and stops last of them. */
 const DOOR: Explained = { by: 'PulseCollectAvailabilityBurn', where: { grade: 'page' }, only: { grade: 'page' } }
-const AFTER: Explained = { by: 'PulseAftermath', only: { grade: 'page' } }
+const PAGES_AFTER: Explained = { ...AFTER, only: { grade: 'page' } }
 const EXPLAINED: Readonly<Record<string, readonly Explained[]>> = {
   'collect-latency': [DOOR],
-  preview: [DOOR, AFTER],
-  freshness: [AFTER],
-  integrity: [{ by: 'PulseCanaryLost', only: { grade: 'page' } }, AFTER],
+  preview: [DOOR, PAGES_AFTER],
+  freshness: [PAGES_AFTER],
+  integrity: [{ by: 'PulseCanaryLost', only: { grade: 'page' } }, PAGES_AFTER],
 }
 
 function burn(slo: Slo, { factor, long, short, wait, grade }: Tier): Alert {

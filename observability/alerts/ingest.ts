@@ -108,7 +108,8 @@ export const INGEST_ALERTS: readonly Alert[] = [
     summary: 'A loop of a worker does not come round',
     description: `The {{ $labels.loop }} loop of {{ $labels.instance }} last came round ${TIME} ago, while the process answers.`,
     dashboard: 'worker',
-    explained: [NO_POSTGRES],
+    // A bus that is away holds the consume loop for as long as a connection takes to fail.
+    explained: [NO_POSTGRES, { by: 'PulseDependencyDown', where: { dependency: 'kafka' }, only: { loop: 'consume' } }],
   },
   {
     name: 'PulseDatasetStalled',

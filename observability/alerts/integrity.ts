@@ -1,6 +1,6 @@
 import { series } from '../query.ts'
 import { NUMBER, SHARE, type Alert } from './alert.ts'
-import { LATE, NO_API, NO_BUS, NO_LAKE, NO_POSTGRES, NO_WORKER } from './explained.ts'
+import { AFTER, LATE, NO_BUS } from './explained.ts'
 
 const wrong = (window: string): string =>
   `sum by (outcome) (increase(${series('pulse_canary_verified_total', { outcome: ['duplicated', 'corrupted'] })}[${window}])) > 0`
@@ -42,7 +42,7 @@ export const INTEGRITY_ALERTS: readonly Alert[] = [
     summary: 'The canary sends nothing, or reads nothing back',
     description: `${NUMBER} canary events were sent or judged in the last 15 min. Until that changes nobody checks that accepted events become rows.`,
     dashboard: 'integrity',
-    explained: [NO_API, NO_WORKER, NO_POSTGRES, NO_BUS, NO_LAKE],
+    explained: [AFTER],
   },
   {
     name: 'PulseOffsetGap',

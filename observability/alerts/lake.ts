@@ -23,17 +23,17 @@ const UPKEEP: readonly (readonly [Task, Duration])[] = [
 export const LAKE_ALERTS: readonly Alert[] = [
   {
     name: 'PulseAppendErrors',
-    // Three and no success between them: in a row.
+    // Three and no success after them: in a row.
     expr: ({ window }) =>
       [
-        `${grown(series('pulse_worker_iceberg_append_errors_total'), window('10m'))} >= 3`,
+        `${grown(series('pulse_worker_iceberg_append_errors_total'), window('20m'))} >= 3`,
         `unless ${grown(series('pulse_worker_events_appended_total'), window('10m'))} > 0`,
       ].join('\n'),
     wait: '5m',
     grade: 'ticket',
     carries: ['tenant', 'dataset'],
     summary: 'Nothing can be appended to {{ $labels.tenant }}/{{ $labels.dataset }}',
-    description: `${NUMBER} attempts of the last 10 min to append to {{ $labels.tenant }}/{{ $labels.dataset }} failed and none succeeded. Its events wait; when they wait too long, that pages.`,
+    description: `${NUMBER} attempts of the last 20 min to append to {{ $labels.tenant }}/{{ $labels.dataset }} failed, and none has succeeded for 10. Its events wait; when they wait too long, that pages.`,
     dashboard: 'lake',
     explained: [NO_POSTGRES, { by: 'PulseDependencyDown', where: { dependency: 'minio' } }],
   },

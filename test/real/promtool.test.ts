@@ -56,9 +56,11 @@ const quietTests = ({ at, quiet = [] }: AlertCase): object[] =>
   })
 
 function dashboardFor(slug: string, labels: Readonly<Record<string, string>>): string {
-  const variables = ['tenant', 'dataset']
-    .filter((label) => label in labels)
-    .map((label) => `var-${label}=${labels[label]}`)
+  const tenant = labels['tenant'] ?? labels['tenant_bucket']
+  const variables = [
+    ...(tenant === undefined ? [] : [`var-tenant=${tenant}`]),
+    ...(labels['dataset'] === undefined ? [] : [`var-dataset=${labels['dataset']}`]),
+  ]
   return `http://localhost:3000/d/pulse-${slug}${variables.length === 0 ? '' : `?${variables.join('&')}`}`
 }
 
@@ -125,6 +127,19 @@ for (const [position, each] of cases.entries()) {
         ? `fires ${firingIn(each).join(', ')}`
         : `does not fire ${each.quiet?.join(', ')}`
   test(`${each.scenario}: ${what}`, () => assert.equal(verdictOn(position), 'SUCCESS'))
+}
+
+/** Claims that are easily lost, and the scenario that holds each. */
+const CLAIMS: readonly (readonly [claim: string, scenario: string])[] = [
+  ['a dead fleet of workers is told', 'every worker is dead, and only the API still knows of the partitions'],
+  [
+    'a second API process does not break the buckets',
+    'pulse_worker_events_consumed: by tenant and by bucket, also when several processes name the bucket',
+  ],
+  ['what came back after an outage was not lost', 'events that were missing during an outage have come back, late'],
+]
+for (const [claim, scenario] of CLAIMS) {
+  test(claim, () => assert.equal(verdictOn(cases.findIndex((each) => each.scenario === scenario)), 'SUCCESS'))
 }
 
 test('promtool finds nothing wrong with the rules and the configuration of deploy', async () => {

@@ -35,7 +35,7 @@ export const LAKE_CASES: readonly AlertCase[] = [
           labels: { grade: 'ticket', tenant: 'acme', dataset: 'orders' },
           summary: 'Nothing can be appended to acme/orders',
           description:
-            '10 attempts of the last 10 min to append to acme/orders failed and none succeeded. Its events wait; when they wait too long, that pages.',
+            '10 attempts of the last 20 min to append to acme/orders failed, and none has succeeded for 10. Its events wait; when they wait too long, that pages.',
         },
       ],
     },
