@@ -75,6 +75,18 @@ export async function main(argv: readonly string[]): Promise<void> {
     .command('demo')
     .description('carry 1,707 real earthquakes through a running Pulse')
     .action(() => ending(async () => (await import('./demo-command.ts')).demoCommand(write)))
+  pulse
+    .command('telemetry')
+    .description('what can be seen of Pulse')
+    .command('budget')
+    .description('the most series, lines and bytes that a scrape of each plane can have with these settings')
+    .action(() =>
+      ending(async () => {
+        const { metricsTenants, metricsDatasets, metricsPinned } = loadedOrExit().settings
+        const { budgetCommand } = await import('./telemetry/index.ts')
+        return budgetCommand({ tenants: metricsTenants, datasets: metricsDatasets, pinned: metricsPinned }, write)
+      }),
+    )
   await pulse.parseAsync([...argv])
 }
 

@@ -9,7 +9,16 @@ export {
   type FreshnessPoint,
   type TracePoint,
 } from './announce.ts'
-export { METRICS, DASHBOARDS, type Dashboard, type LabelOf, type MetricEntry, type MetricName, type NameOf } from './catalog/catalog.ts'
+export { budgetCommand } from './budget.ts'
+export {
+  METRICS,
+  DASHBOARDS,
+  type Dashboard,
+  type LabelOf,
+  type MetricEntry,
+  type MetricName,
+  type NameOf,
+} from './catalog/catalog.ts'
 export { openMetrics } from './metrics.ts'
 export { listenApi, UNMATCHED } from './listen-api.ts'
 export { listenWorker } from './listen-worker.ts'

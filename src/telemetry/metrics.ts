@@ -135,13 +135,13 @@ export function openMetrics(options: {
   const bear = (kinds: readonly Instrument['kind'][], known: Labels): void => {
     for (const { name, kind } of instruments.values()) {
       if (!kinds.includes(kind)) continue
-      for (const labels of labelSets(METRICS[name as MetricName], known))
+      const entry: MetricEntry = METRICS[name as MetricName]
+      for (const labels of labelSets(entry, 'plane' in entry.labels ? { ...known, plane } : known))
         if (kind === 'counter') counter(name, labels)
         else histogram(name, labels)
     }
   }
   bear(['counter', 'histogram'], {})
-  bear(['counter', 'histogram'], { plane })
 
   const bounds = openBounds(limits, {
     nowMs: now(),

@@ -4,7 +4,7 @@ import type { MetricEntry, Plane } from './entry.ts'
 import { PROCESS_METRICS } from './process.ts'
 import { WORKER_METRICS } from './worker.ts'
 
-export type { MetricEntry, Plane } from './entry.ts'
+export { DASHBOARDS, type Dashboard, type MetricEntry, type Plane } from './entry.ts'
 
 /**
  * Every metric that Pulse exports, once: name, kind, planes, labels, help, buckets, dashboard. Instruments,
