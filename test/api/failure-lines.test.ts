@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { openServer, type ServerPlaces } from '../../src/api/server.ts'
 import { Problem } from '../../src/problems/index.ts'
-import { LOG, openLog, openMetrics, resourceOf } from '../../src/telemetry/index.ts'
+import { LOG, NO_SAMPLING, openLog, openMetrics, resourceOf } from '../../src/telemetry/index.ts'
 import { askerOf, type Answer } from '../kit/api-server.ts'
 import { until } from '../kit/until.ts'
 
@@ -19,6 +19,7 @@ const places = {
   bindings: { peekTenant: () => TENANT, tenant: async () => TENANT, forget: () => undefined },
   collect: () => collecting(),
   readiness: { verdicts: () => ({ postgres: false, kafka: true, minio: true }), facts: () => ({}) },
+  sampler: NO_SAMPLING,
   metrics: openMetrics({ plane: 'api', processMetrics: false }),
   limits: { maxBodyBytes: 1024, bodyTimeoutMs: 1_000 },
 } as unknown as ServerPlaces

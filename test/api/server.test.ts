@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, test } from 'node:test'
 import { openServer, type ServerPlaces } from '../../src/api/server.ts'
+import { parseTraceparent } from '../../src/event/index.ts'
 import { Problem } from '../../src/problems/index.ts'
 import { CommitUnknown } from '../../src/store/index.ts'
 import { currentContext } from '../../src/tenancy/index.ts'
-import { listen, openMetrics, type Announcements } from '../../src/telemetry/index.ts'
+import { NO_SAMPLING, listen, openMetrics, type Announcements } from '../../src/telemetry/index.ts'
 import { askerOf } from '../kit/api-server.ts'
 import { until } from '../kit/until.ts'
 
@@ -19,6 +20,7 @@ const places = {
   collect: async () => act(),
   preview: { read: () => act(), facts: () => act() },
   readiness: { verdicts: () => ({ postgres: true, kafka: true, minio: true }) },
+  sampler: NO_SAMPLING,
   metrics: openMetrics({ plane: 'api', processMetrics: false }),
   limits: { maxBodyBytes: 1024, bodyTimeoutMs: 1_000 },
 } as unknown as ServerPlaces
@@ -115,7 +117,7 @@ test("what runs below a tenant's route knows tenant, request and trace", async (
       tenantId: tenant,
       tenantSlug: 'acme',
       requestId: answer.headers.get('x-request-id'),
-      traceId: answer.headers.get('traceparent')?.split('-')[1],
+      trace: parseTraceparent(answer.headers.get('traceparent') ?? undefined),
     })
   }
 })
