@@ -2,7 +2,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { generated } from '../observability/generate.ts'
 import { settingsDocument } from '../src/config/index.ts'
-import { LOG, METRICS, type AnnouncementName, type MetricEntry } from '../src/telemetry/index.ts'
+import { LOG, type AnnouncementName } from '../src/telemetry/index.ts'
+import { metricsDocument } from './metrics-page.ts'
 import { allProofs } from '../test/proofs/all.ts'
 import type { Proof } from '../test/proofs/proof.ts'
 
@@ -19,7 +20,7 @@ const read = (path: string): Promise<string> => readFile(join(root, path), 'utf8
 export async function generateAll(): Promise<readonly Generated[]> {
   return [
     { path: 'docs/reference/settings.md', text: settingsDocument() },
-    { path: 'docs/reference/metrics.md', text: metricsDocument() },
+    { path: 'docs/reference/metrics.md', text: metricsDocument(NOTICE) },
     { path: 'docs/reference/announcements.md', text: announcementsDocument(await read('src/telemetry/announce.ts')) },
     { path: 'docs/reference/proofs.md', text: proofsDocument(await allProofs()) },
     { path: 'docs/decisions/README.md', text: await decisionsDocument() },
@@ -28,31 +29,6 @@ export async function generateAll(): Promise<readonly Generated[]> {
 }
 
 const NOTICE = '<!-- Generated from source by `npm run check -- --write`. Edit the source, not this page. -->'
-
-function metricsDocument(): string {
-  const rows = Object.entries<MetricEntry>(METRICS).map(([name, entry]) => {
-    const labels = Object.entries(entry.labels).map(([label, rule]) =>
-      typeof rule === 'string' ? `\`${label}\`` : `\`${label}\` (${rule.map((value) => `\`${value}\``).join(', ')})`,
-    )
-    const buckets = entry.buckets === undefined ? '' : ` Edges: ${entry.buckets.join(', ')}.`
-    return `| \`${name}\` | ${entry.kind} | ${labels.join(', ')} | ${entry.planes.join(', ')} | ${entry.help}${buckets} |`
-  })
-  return [
-    '# Metrics',
-    '',
-    NOTICE,
-    '',
-    'The API serves them at `/metrics/` (`/metrics` redirects there), the worker at `:9100/metrics`. Text and OpenMetrics are negotiated by',
-    'the `Accept` header. `tenant` and `dataset` are slugs: `_unknown` where a record cannot be resolved, and `_other` once a process has',
-    "admitted 60 tenants or 100 datasets, so that a scrape stays small and sums over all series stay true. `route` is a route's template,",
-    '`_unmatched` where none matched. Beside these each process exports the usual `process_*` and `nodejs_*` series.',
-    '',
-    '| name | kind | labels | plane | meaning |',
-    '| --- | --- | --- | --- | --- |',
-    ...rows,
-    '',
-  ].join('\n')
-}
 
 /** The members of each announcement, read from the source that the compiler checks. */
 export function announcementMembers(source: string): Map<string, string[]> {
