@@ -100,7 +100,12 @@ export const SETTINGS = {
 
   PULSE_API_PORT: given('Ports', port, '8000', 'The API.'),
   PULSE_WORKER_METRICS_PORT: given('Ports', port, '9100', "The worker's `/metrics`."),
-  PULSE_WORKER_HEALTH_PORT: given('Ports', port, '9101', "The worker's `/healthz`, `/livez`, `/startupz`."),
+  PULSE_WORKER_HEALTH_PORT: given(
+    'Ports',
+    port,
+    '9101',
+    "The worker's `/healthz`, `/livez`, `/startupz`, `/partitions`, `/traces/{trace_id}`.",
+  ),
   PULSE_BUS_PORT: given('Ports', port, '0', 'The embedded bus.'),
   PULSE_POSTGRES_PORT: given('Ports', port, '0', 'The embedded PostgreSQL.'),
 
@@ -253,7 +258,12 @@ export const SETTINGS = {
     'Files that no snapshot reaches any more are deleted after this long, so that readers can finish.',
   ),
 
-  PULSE_TELEMETRY: given('Telemetry', oneOf('on', 'off'), 'on', '`off` for benchmarks: no metrics, no log lines.'),
+  PULSE_TELEMETRY: given(
+    'Telemetry',
+    oneOf('on', 'off'),
+    'on',
+    '`off` for benchmarks: no metrics, no log lines, no traces.',
+  ),
   PULSE_LOG_LEVEL: given(
     'Telemetry',
     oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace'),
@@ -263,7 +273,7 @@ export const SETTINGS = {
   PULSE_OTLP_ENDPOINT: optional(
     'Telemetry',
     otlpEndpoint,
-    'Where spans are sent, over OTLP gRPC. Not set: none are sent; ids, logs and records carry trace ids all the same.',
+    'Where spans are sent, over OTLP gRPC; `OTEL_…` variables are not read. Not set: none are sent; ids, logs and records carry trace ids all the same.',
   ),
   PULSE_TRACES_PER_SECOND: given(
     'Telemetry',

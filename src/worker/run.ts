@@ -18,7 +18,7 @@ import { openDataFileWriter, openObjectStore, timedObjectStore } from '../lake/i
 import { busSettings, neededPlaces, objectStoreOptions, watchDependencies } from '../places/index.ts'
 import { openBindings } from '../registry/index.ts'
 import { openStore, openWaitingStore } from '../store/index.ts'
-import { announce, json, openServer, openTelemetry, text, type Answer } from '../telemetry/index.ts'
+import { announce, json, openServer, openTelemetry, text, tracePage, type Answer } from '../telemetry/index.ts'
 import { currentContext } from '../tenancy/index.ts'
 import { startUpkeep } from '../upkeep/index.ts'
 import { openCensus } from './census.ts'
@@ -122,6 +122,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
       '/healthz': () => answered(healthz(facts())),
       '/livez': () => answered(livez(facts())),
       '/startupz': () => answered(startupz(facts())),
+      '/traces/*': (_request, traceId) => tracePage(telemetry.traces, traceId),
       '/partitions': () => json(partitionsPage(carriage.ingest?.window.partitions() ?? [])),
     }),
   )

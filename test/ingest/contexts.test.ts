@@ -33,26 +33,26 @@ test('of a context its first record is remembered, and how many there were; beyo
   carry(segment, 'a', 7, 1_000)
   carry(segment, 'a', 8, 2_000)
   assert.deepEqual(segment.contexts?.get('a'), { consumedAtMs: 1_000, firstOffset: 7, records: 2 })
-  for (let n = 0; n < 1_000; n += 1) carry(segment, `c${n}`, n, n)
-  assert.equal(segment.contexts?.size, 256)
-  assert.equal(segment.contextsLeftOut, 1_000 - 255)
+  for (let n = 0; n < 4_000; n += 1) carry(segment, `c${n}`, n, n)
+  assert.equal(segment.contexts?.size, 1_024)
+  assert.equal(segment.contextsLeftOut, 4_000 - 1_023)
 })
 
 test('a context in several segments is told once; those with dead letters come first and displace the others', () => {
   const [one, two] = [openSegment(source, undefined, 0, 0), openSegment(source, undefined, 300, 0)]
-  for (let n = 0; n < 256; n += 1) carry(one, `a${n}`, n, n)
-  for (let n = 128; n < 384; n += 1) carry(two, `a${n}`, 300 + n, n)
+  for (let n = 0; n < 1_024; n += 1) carry(one, `a${n}`, n, n)
+  for (let n = 512; n < 1_536; n += 1) carry(two, `a${n}`, 2_000 + n, n)
   const letters = [
-    { traceparent: 'a380', reason: 'invalid' },
-    { traceparent: 'a380', reason: 'malformed' },
+    { traceparent: 'a1500', reason: 'invalid' },
+    { traceparent: 'a1500', reason: 'malformed' },
     { traceparent: 'unsampled', reason: 'invalid' },
   ] as DeadLetter[]
   const { contexts, leftOut } = contextsOf({ taken: { segments: [one, two] }, letters } as unknown as Draft)
-  assert.equal(contexts.length, 256)
-  assert.equal(leftOut, 384 - 256)
+  assert.equal(contexts.length, 1_024)
+  assert.equal(leftOut, 1_536 - 1_024)
   const [first, second] = contexts
-  assert.deepEqual([first?.traceparent, first?.deadLetters, first?.reason], ['a380', 2, 'invalid'])
+  assert.deepEqual([first?.traceparent, first?.deadLetters, first?.reason], ['a1500', 2, 'invalid'])
   assert.equal(second?.traceparent, 'a0')
-  const shared = contexts.find(({ traceparent }) => traceparent === 'a200')
-  assert.deepEqual([shared?.records, shared?.firstOffset, shared?.consumedAtMs, shared?.partition], [2, 200, 200, 3])
+  const shared = contexts.find(({ traceparent }) => traceparent === 'a600')
+  assert.deepEqual([shared?.records, shared?.firstOffset, shared?.consumedAtMs, shared?.partition], [2, 600, 600, 3])
 })
