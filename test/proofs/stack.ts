@@ -20,7 +20,7 @@ export const PROOFS: readonly Proof[] = [
     name: 'each way a stage fails has its line: unknown, unconvertible, lake away, table gone, commit unanswered',
     mutation: {
       file: 'src/telemetry/log.ts',
-      from: "  const place = own['trace_id'] === undefined ? { trace_id: trace?.traceId ?? traceId, span_id: trace?.spanId } : {}",
+      from: "  const place = own['trace_id'] === undefined ? { trace_id: trace?.traceId, span_id: trace?.spanId } : {}",
       to: '  const place = {}',
     },
   },
