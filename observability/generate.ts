@@ -1,4 +1,6 @@
 import { alertmanagerConfig } from './alertmanager.ts'
+import { dashboardJson } from './dashboards/all.ts'
+import { provisioning } from './dashboards/provisioning.ts'
 import { prometheusConfig } from './prometheus.ts'
 import { ruleFilesOf } from './rules.ts'
 
@@ -23,5 +25,7 @@ function ruleFiles(): readonly GeneratedFile[] {
 }
 
 function dashboardFiles(): readonly GeneratedFile[] {
-  return []
+  const below = (folder: string, files: Readonly<Record<string, string>>): GeneratedFile[] =>
+    Object.entries(files).map(([name, text]) => ({ path: `deploy/grafana/${folder}/${name}`, text }))
+  return [...below('dashboards', dashboardJson()), ...below('provisioning', provisioning())]
 }
