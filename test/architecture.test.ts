@@ -17,8 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   event: ['problems'],
   telemetry: ['event', 'tenancy'],
   store: ['tenancy', 'problems'],
-  // `telemetry`: whoever watches the places says when one goes away.
-  places: ['config', 'bus', 'lake', 'problems', 'telemetry'],
+  // `telemetry`: whoever watches the places says when one goes away; `event`, `tenancy`: what they did, when and in which trace.
+  places: ['config', 'bus', 'lake', 'problems', 'telemetry', 'event', 'tenancy'],
   pdm: ['event', 'problems', 'lake'],
   upkeep: ['store', 'lake', 'bus', 'event', 'tenancy', 'telemetry'],
   registry: ['pdm', 'event', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],

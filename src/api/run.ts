@@ -1,7 +1,8 @@
 import { openBus } from '../bus/index.ts'
 import { secretValues, settingsHash, type Settings } from '../config/index.ts'
-import { openObjectStore } from '../lake/index.ts'
-import { busSettings, neededPlaces, objectStoreOptions } from '../places/index.ts'
+import { systemClock } from '../event/index.ts'
+import { openObjectStore, timedObjectStore } from '../lake/index.ts'
+import { busSettings, neededPlaces, objectStoreOptions, tellLakeCall, tellTransaction } from '../places/index.ts'
 import { openStore, openWaitingStore } from '../store/index.ts'
 import { announce, openTelemetry } from '../telemetry/index.ts'
 import { ROUTE_TEMPLATES } from './route-table.ts'
@@ -48,12 +49,13 @@ export async function runApi(settings: Settings): Promise<RunningProcess> {
           acquireMs: ACQUIRE_MS,
           timeoutMs: STORE_TIMEOUT_MS,
           openMs: 0,
+          onFinished: tellTransaction,
         }),
       { onRefused: ({ message }) => announce('process.defect', { where: 'store', detail: message }) },
     ),
   )
   const bus = opened.use(await openBus(busSettings(settings, 'pulse-api')))
-  const objects = openObjectStore(objectStoreOptions(settings, 'api'))
+  const objects = timedObjectStore(openObjectStore(objectStoreOptions(settings, 'api')), systemClock.now, tellLakeCall)
   const { port, close } = await startApi({ settings, store, bus, objects, metrics: telemetry.metrics })
 
   const places = opened.move()

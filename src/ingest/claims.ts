@@ -67,24 +67,27 @@ export async function openMembership(
 ): Promise<Membership> {
   const { worker, leaseSeconds } = options
   const owned = new Map<string, OwnedPartition>()
-  await store.asSystem((sql) => join(sql, worker, leaseSeconds))
+  await store.asSystem((sql) => join(sql, worker, leaseSeconds), { name: 'claim' })
 
   const leave = async (): Promise<void> => {
     owned.clear()
-    await store.asSystem(async (sql) => {
-      await sql.query('UPDATE public.source_partitions SET owner = NULL WHERE owner = $1', [worker])
-      await sql.query('DELETE FROM public.worker_members WHERE worker = $1', [worker])
-    })
+    await store.asSystem(
+      async (sql) => {
+        await sql.query('UPDATE public.source_partitions SET owner = NULL WHERE owner = $1', [worker])
+        await sql.query('DELETE FROM public.worker_members WHERE worker = $1', [worker])
+      },
+      { name: 'claim' },
+    )
   }
   return {
     worker,
-    heartbeat: () => store.asSystem((sql) => beat(sql, worker, leaseSeconds)),
+    heartbeat: () => store.asSystem((sql) => beat(sql, worker, leaseSeconds), { name: 'heartbeat' }),
     async share() {
-      const seen = await store.asSystem((sql) => look(sql, worker))
+      const seen = await store.asSystem((sql) => look(sql, worker), { name: 'claim' })
       const isMember = seen.members.includes(worker)
       // A claim whose answer was lost: nobody reads those, so they are freed and claimed anew.
       const strays = [...seen.mine].filter(([key]) => !owned.has(key)).map(([, of]) => of)
-      if (strays.length > 0) await store.asSystem((sql) => free(sql, worker, strays))
+      if (strays.length > 0) await store.asSystem((sql) => free(sql, worker, strays), { name: 'claim' })
       const lost = [...owned.values()].filter(
         (of) => !isMember || seen.mine.get(keyOf(of))?.generation !== of.generation,
       )
@@ -92,29 +95,32 @@ export async function openMembership(
       if (!isMember) return { claimed: [], released: [], lost, owned: [], members: seen.members.length }
       const isOurs = (of: SourcePartition): boolean => ownerOf(keyOf(of), seen.members) === worker
       const wanted = seen.free.filter(isOurs)
-      const claimed = wanted.length === 0 ? [] : await store.asSystem((sql) => claim(sql, worker, wanted))
+      const claimed =
+        wanted.length === 0 ? [] : await store.asSystem((sql) => claim(sql, worker, wanted), { name: 'claim' })
       for (const of of claimed) owned.set(keyOf(of), of)
       const all = [...owned.values()]
       return { claimed, released: all.filter((of) => !isOurs(of)), lost, owned: all, members: seen.members.length }
     },
     async giveBack(partitions) {
       if (partitions.length === 0) return
-      await store.asSystem((sql) => free(sql, worker, partitions))
+      await store.asSystem((sql) => free(sql, worker, partitions), { name: 'claim' })
       for (const of of partitions) if (owned.get(keyOf(of))?.generation === of.generation) owned.delete(keyOf(of))
     },
     async rewind(partition, nextOffset) {
-      const again = await store.asSystem((sql) => rewind(sql, worker, partition, nextOffset))
+      const again = await store.asSystem((sql) => rewind(sql, worker, partition, nextOffset), { name: 'claim' })
       if (again === undefined) owned.delete(keyOf(partition))
       else owned.set(keyOf(partition), again)
       return again
     },
     async retire({ topicId, partition, generation }) {
-      await store.asSystem((sql) =>
-        sql.query(
-          `UPDATE public.source_partitions SET owner = NULL, retired_at = clock_timestamp()
+      await store.asSystem(
+        (sql) =>
+          sql.query(
+            `UPDATE public.source_partitions SET owner = NULL, retired_at = clock_timestamp()
            WHERE topic_id = $1 AND partition = $2 AND owner = $3 AND generation = $4`,
-          [topicId, partition, worker, generation],
-        ),
+            [topicId, partition, worker, generation],
+          ),
+        { name: 'claim' },
       )
       owned.delete(keyOf({ topicId, partition }))
     },

@@ -59,9 +59,11 @@ export async function knownIds(
 ): Promise<Set<string>> {
   if (ids.length === 0) return new Set()
   const packed = packIds(ids, ids.length)
-  const rows = await store.callAsTenant<{ id: string }>(tenantId, 'SELECT id FROM public.ledger_known($1, $2) AS id', [
-    datasetNumber,
-    packed,
-  ])
+  const rows = await store.callAsTenant<{ id: string }>(
+    tenantId,
+    'SELECT id FROM public.ledger_known($1, $2) AS id',
+    [datasetNumber, packed],
+    { name: 'ledger' },
+  )
   return new Set(rows.map((row) => row.id))
 }

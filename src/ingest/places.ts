@@ -51,7 +51,7 @@ export type AdoptTopic = (tenantId: string, topic: TopicInfo) => Promise<void>
 export const openAdoptTopic =
   (store: Store): AdoptTopic =>
   async (tenantId, topic) => {
-    await store.asSystem((sql) => addSources(sql, tenantId, topic))
+    await store.asSystem((sql) => addSources(sql, tenantId, topic), { name: 'topic' })
   }
 
 interface LakeOptions {
@@ -68,7 +68,8 @@ export function openFlushLake(
 ): FlushLake {
   const { keepSnapshots, keepMs, now } = options
   return {
-    pointer: (tenantId, namespace, table) => store.asTenant(tenantId, (sql) => pointerOf(sql, namespace, table)),
+    pointer: (tenantId, namespace, table) =>
+      store.asTenant(tenantId, (sql) => pointerOf(sql, namespace, table), { name: 'catalog' }),
     load: (metadataLocation) => loadTable(objects, metadataLocation),
     write: (job) => writer.writeOrRefuse(job),
     stage: (table, files, { fileTag, attempt }) =>

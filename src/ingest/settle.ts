@@ -155,7 +155,9 @@ export async function commitFlush(
   const untilMs = performance.now() + (options.chaseMs ?? CHASE_MS)
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     try {
-      const [row] = await store.callAsTenant<{ verdict: CommitOutcome }>(commit.tenantId, CALL, values)
+      const [row] = await store.callAsTenant<{ verdict: CommitOutcome }>(commit.tenantId, CALL, values, {
+        name: 'commit',
+      })
       if (row === undefined) throw new Error('commit_flush answered nothing.')
       return row.verdict
     } catch (error) {
@@ -165,7 +167,9 @@ export async function commitFlush(
       options.onUnanswered?.(error instanceof CommitUnknown ? 'unknown' : 'error')
       if (options.signal?.aborted === true || performance.now() + pauseMs > untilMs) throw unknown(error)
       if (isPartitionMissing)
-        await store.asSystem((sql) => sql.query('SELECT public.dead_letters_retain($1)', [KEEP_ALL_DAYS]))
+        await store.asSystem((sql) => sql.query('SELECT public.dead_letters_retain($1)', [KEEP_ALL_DAYS]), {
+          name: 'dead_letters',
+        })
       await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: options.signal }).catch(() => {})
     }
   }

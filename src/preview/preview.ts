@@ -55,7 +55,7 @@ export function openPreview(settings: PreviewSettings): Preview {
 
   /** Row-level security answers only for the tenant's own namespace: another's table is no table. */
   const pointer = async (tenantId: string, { namespace, table }: TableName): Promise<string> => {
-    const location = await store.asTenant(tenantId, (sql) => pointerOf(sql, namespace, table))
+    const location = await store.asTenant(tenantId, (sql) => pointerOf(sql, namespace, table), { name: 'catalog' })
     if (location === undefined) {
       throw new Problem('dependency_away', `The table ${namespace}.${table} is not in the catalog.`, {
         retryAfterSeconds: 5,

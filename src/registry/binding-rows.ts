@@ -64,7 +64,7 @@ interface LoadedBinding {
 
 /** Those of the tenants that there are, finished, by id. */
 export async function loadTenants(store: Store, tenantIds: readonly string[]): Promise<Map<string, KnownTenant>> {
-  const rows = await store.asSystem((sql) => sql.query<KnownTenant>(TENANTS, [tenantIds]))
+  const rows = await store.asSystem((sql) => sql.query<KnownTenant>(TENANTS, [tenantIds]), { name: 'binding' })
   return new Map(rows.map((row) => [row.id, row]))
 }
 
@@ -75,7 +75,7 @@ export async function loadBySlug(
   slugs: readonly string[],
   validators: Validators,
 ): Promise<Map<string, Binding | Error>> {
-  const rows = await store.asTenant(tenantId, (sql) => sql.query<BindingRow>(BY_SLUG, [slugs]))
+  const rows = await store.asTenant(tenantId, (sql) => sql.query<BindingRow>(BY_SLUG, [slugs]), { name: 'binding' })
   return new Map(rows.map((row) => [row.datasetSlug, usable(tenantId, row, validators)]))
 }
 
@@ -94,10 +94,14 @@ export async function loadById(
   which: { readonly datasetId: string; readonly schemaId?: string | undefined },
   validators: Validators,
 ): Promise<LoadedBinding | undefined> {
-  return store.asTenant(tenantId, async (sql) => {
-    const [row] = await sql.query<BindingRow>(BY_ID, [which.datasetId, which.schemaId ?? null])
-    return row === undefined ? undefined : fromRow(tenantId, row, validators)
-  })
+  return store.asTenant(
+    tenantId,
+    async (sql) => {
+      const [row] = await sql.query<BindingRow>(BY_ID, [which.datasetId, which.schemaId ?? null])
+      return row === undefined ? undefined : fromRow(tenantId, row, validators)
+    },
+    { name: 'binding' },
+  )
 }
 
 /** What became of a tenant and of the datasets that are in use, in one transaction. */
@@ -108,19 +112,25 @@ export async function recheck(
   validators: Validators,
 ): Promise<{ tenant: KnownTenant | undefined; changed: Binding[]; gone: Binding[] }> {
   const known = [...inUse.values()]
-  return store.asTenant(tenantId, async (sql) => {
-    const [[tenant], rows] = await Promise.all([
-      sql.query<KnownTenant>(TENANT),
-      known.length === 0
-        ? []
-        : sql.query<{ id: string; schema_id: string }>(CURRENT, [known.map((binding) => binding.datasetId)]),
-    ])
-    const schemaOf = new Map(rows.map((row) => [row.id, row.schema_id]))
-    const gone = known.filter((binding) => !schemaOf.has(binding.datasetId))
-    const moved = known.filter((binding) => (schemaOf.get(binding.datasetId) ?? binding.schemaId) !== binding.schemaId)
-    const changed = await Promise.all(moved.map((binding) => current(sql, tenantId, binding, validators)))
-    return { tenant, changed, gone }
-  })
+  return store.asTenant(
+    tenantId,
+    async (sql) => {
+      const [[tenant], rows] = await Promise.all([
+        sql.query<KnownTenant>(TENANT),
+        known.length === 0
+          ? []
+          : sql.query<{ id: string; schema_id: string }>(CURRENT, [known.map((binding) => binding.datasetId)]),
+      ])
+      const schemaOf = new Map(rows.map((row) => [row.id, row.schema_id]))
+      const gone = known.filter((binding) => !schemaOf.has(binding.datasetId))
+      const moved = known.filter(
+        (binding) => (schemaOf.get(binding.datasetId) ?? binding.schemaId) !== binding.schemaId,
+      )
+      const changed = await Promise.all(moved.map((binding) => current(sql, tenantId, binding, validators)))
+      return { tenant, changed, gone }
+    },
+    { name: 'binding' },
+  )
 }
 
 async function current(sql: Sql, tenantId: string, binding: Binding, validators: Validators): Promise<Binding> {

@@ -72,8 +72,10 @@ export async function createDataset(places: DatasetPlaces, tenantId: string, wan
   await openIntent(places.store, { flushId: plan.flushId, tenantId, worker: places.owner, locations: [plan.location] })
   try {
     const { metadataLocation } = await writeTable(places, plan, wanted)
-    return await places.store.asTenant(tenantId, (sql) =>
-      insertDataset(sql, { tenantId, warehouse: places.warehouse, wanted, plan, metadataLocation }),
+    return await places.store.asTenant(
+      tenantId,
+      (sql) => insertDataset(sql, { tenantId, warehouse: places.warehouse, wanted, plan, metadataLocation }),
+      { name: 'dataset' },
     )
   } catch (error) {
     if (error instanceof CommitUnknown) return whatBecame(places.store, { tenantId, id: plan.id }, error)
@@ -100,14 +102,18 @@ async function whatBecame(
 }
 
 async function planDataset(places: DatasetPlaces, tenantId: string, wanted: NewDataset): Promise<Plan> {
-  const schema = await places.store.asTenant(tenantId, async (sql) => {
-    const [taken] = await sql.query(SLUG_TAKEN, [wanted.slug])
-    if (taken !== undefined) throw slugTaken(wanted.slug)
-    const [found] = await sql.query<{ id: string; status: EntityStatus; composed: string | null }>(SCHEMA_BY_URI, [
-      wanted.schema_uri,
-    ])
-    return found
-  })
+  const schema = await places.store.asTenant(
+    tenantId,
+    async (sql) => {
+      const [taken] = await sql.query(SLUG_TAKEN, [wanted.slug])
+      if (taken !== undefined) throw slugTaken(wanted.slug)
+      const [found] = await sql.query<{ id: string; status: EntityStatus; composed: string | null }>(SCHEMA_BY_URI, [
+        wanted.schema_uri,
+      ])
+      return found
+    },
+    { name: 'dataset' },
+  )
   const errors = (message: string) => ({ errors: [{ pointer: '/schema_uri', keyword: 'reference', message }] })
   if (schema === undefined) {
     throw new Problem(
@@ -208,14 +214,16 @@ const slugTaken = (slug: string, cause?: unknown): Problem =>
 export async function getDataset(store: Store, tenantId: string, slugOrId: string): Promise<Dataset | undefined> {
   const id = isUuid(slugOrId) ? slugOrId : null
   if (id === null && !isSlug(slugOrId)) return undefined
-  return (await store.asTenant(tenantId, (sql) => sql.query<Dataset>(FIND, [slugOrId, id])))[0]
+  return (await store.asTenant(tenantId, (sql) => sql.query<Dataset>(FIND, [slugOrId, id]), { name: 'dataset' }))[0]
 }
 
 /** Newest first. Throws `invalid_parameter` for a bad cursor. */
 export async function listDatasets(store: Store, tenantId: string, query: PageQuery): Promise<Page<Dataset>> {
   const after = positionOf(query.cursor)
   return pageOf(
-    await store.asTenant(tenantId, (sql) => sql.query<Dataset>(LIST, [after.createdAt, after.id, query.limit + 1])),
+    await store.asTenant(tenantId, (sql) => sql.query<Dataset>(LIST, [after.createdAt, after.id, query.limit + 1]), {
+      name: 'dataset',
+    }),
     query.limit,
   )
 }
@@ -229,5 +237,9 @@ export async function patchDataset(
 ): Promise<Dataset | undefined> {
   const found = await getDataset(store, tenantId, slugOrId)
   if (found === undefined) return undefined
-  return (await store.asTenant(tenantId, (sql) => sql.query<Dataset>(RENAME, [found.id, change.name ?? null])))[0]
+  return (
+    await store.asTenant(tenantId, (sql) => sql.query<Dataset>(RENAME, [found.id, change.name ?? null]), {
+      name: 'dataset',
+    })
+  )[0]
 }

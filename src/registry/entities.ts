@@ -37,38 +37,42 @@ export async function createEntity(
 ): Promise<EntityAnswer> {
   const definition = JSON.parse(wanted.definition) as Definition
   inDefinition(() => checkDefinition(kind, definition))
-  return store.asTenant(tenantId, async (sql) => {
-    const references = openReferences(sql)
-    const parts = await resolveParts(references, { ...wanted, kind, definition })
-    const version = await versionAfter(references, kind, wanted.supersedes)
-    const values = [
-      uuidv7(),
-      tenantId,
-      kind,
-      wanted.uri,
-      wanted.title,
-      wanted.definition,
-      parts.classUri ?? null,
-      parts.fieldGroupUris,
-      wanted.schema_uri ?? null,
-      wanted.kind ?? null,
-      wanted.pointer ?? null,
-      version,
-      wanted.supersedes ?? null,
-    ]
-    const [row] = await sql.query<Entity>(INSERT, values).catch((error: unknown) => {
-      if (uniqueViolation(error) === undefined) throw error
-      throw new Problem(
-        'uri_taken',
-        `The URI ${wanted.uri} is taken: URIs are unique in the whole deployment. Choose another.`,
-        {
-          errors: [{ pointer: '/uri', keyword: 'unique', message: 'is taken' }],
-          cause: error,
-        },
-      )
-    })
-    return withComposed(row as Entity, parts)
-  })
+  return store.asTenant(
+    tenantId,
+    async (sql) => {
+      const references = openReferences(sql)
+      const parts = await resolveParts(references, { ...wanted, kind, definition })
+      const version = await versionAfter(references, kind, wanted.supersedes)
+      const values = [
+        uuidv7(),
+        tenantId,
+        kind,
+        wanted.uri,
+        wanted.title,
+        wanted.definition,
+        parts.classUri ?? null,
+        parts.fieldGroupUris,
+        wanted.schema_uri ?? null,
+        wanted.kind ?? null,
+        wanted.pointer ?? null,
+        version,
+        wanted.supersedes ?? null,
+      ]
+      const [row] = await sql.query<Entity>(INSERT, values).catch((error: unknown) => {
+        if (uniqueViolation(error) === undefined) throw error
+        throw new Problem(
+          'uri_taken',
+          `The URI ${wanted.uri} is taken: URIs are unique in the whole deployment. Choose another.`,
+          {
+            errors: [{ pointer: '/uri', keyword: 'unique', message: 'is taken' }],
+            cause: error,
+          },
+        )
+      })
+      return withComposed(row as Entity, parts)
+    },
+    { name: 'entity' },
+  )
 }
 
 /** The entity, or undefined: another tenant's and another kind's are not there. */
@@ -78,10 +82,14 @@ export async function getEntity(
   kind: EntityKind,
   id: string,
 ): Promise<EntityAnswer | undefined> {
-  return store.asTenant(tenantId, async (sql) => {
-    const [row] = await sql.query<Entity>(GET, [id, kind])
-    return row === undefined ? undefined : composedNow(openReferences(sql), row)
-  })
+  return store.asTenant(
+    tenantId,
+    async (sql) => {
+      const [row] = await sql.query<Entity>(GET, [id, kind])
+      return row === undefined ? undefined : composedNow(openReferences(sql), row)
+    },
+    { name: 'entity' },
+  )
 }
 
 interface EntityQuery extends PageQuery {
@@ -98,13 +106,17 @@ export async function listEntities(
 ): Promise<Page<EntityAnswer>> {
   const after = positionOf(query.cursor)
   const values = [kind, query.uri ?? null, query.status ?? null, after.createdAt, after.id, query.limit + 1]
-  return store.asTenant(tenantId, async (sql) => {
-    const page = pageOf(await sql.query<Entity>(LIST, values), query.limit)
-    const references = openReferences(sql)
-    const items: EntityAnswer[] = []
-    for (const row of page.items) items.push(await composedNow(references, row))
-    return { ...page, items }
-  })
+  return store.asTenant(
+    tenantId,
+    async (sql) => {
+      const page = pageOf(await sql.query<Entity>(LIST, values), query.limit)
+      const references = openReferences(sql)
+      const items: EntityAnswer[] = []
+      for (const row of page.items) items.push(await composedNow(references, row))
+      return { ...page, items }
+    },
+    { name: 'entity' },
+  )
 }
 
 async function versionAfter(references: References, kind: EntityKind, supersedes: string | undefined): Promise<number> {

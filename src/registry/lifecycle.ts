@@ -33,24 +33,28 @@ export async function patchEntity(
 ): Promise<EntityAnswer | undefined> {
   const { definition } = change
   if (definition !== undefined) inDefinition(() => checkDefinition(target.kind, JSON.parse(definition) as Definition))
-  return store.asTenant(tenantId, async (sql) => {
-    const before = await lockEntity(sql, target.kind, target.id)
-    if (before === undefined) return undefined
-    if (change.definition !== undefined) move(before, 'edit')
-    const status = change.status === undefined ? before.status : move(before, MOVES[change.status])
-    const references = openReferences(sql)
-    const after = await settled(references, before, { ...change, status })
-    const [row] = await sql.query<Entity>(UPDATE, [
-      before.id,
-      after.title,
-      after.definition,
-      after.status,
-      after.class_uri,
-      after.field_group_uris,
-      after.composed,
-    ])
-    return composedNow(references, row as Entity)
-  })
+  return store.asTenant(
+    tenantId,
+    async (sql) => {
+      const before = await lockEntity(sql, target.kind, target.id)
+      if (before === undefined) return undefined
+      if (change.definition !== undefined) move(before, 'edit')
+      const status = change.status === undefined ? before.status : move(before, MOVES[change.status])
+      const references = openReferences(sql)
+      const after = await settled(references, before, { ...change, status })
+      const [row] = await sql.query<Entity>(UPDATE, [
+        before.id,
+        after.title,
+        after.definition,
+        after.status,
+        after.class_uri,
+        after.field_group_uris,
+        after.composed,
+      ])
+      return composedNow(references, row as Entity)
+    },
+    { name: 'entity' },
+  )
 }
 
 /** DELETE archives; archiving what is archived is no change. */
@@ -59,11 +63,15 @@ export async function archiveEntity(
   tenantId: string,
   target: { readonly kind: EntityKind; readonly id: string },
 ): Promise<EntityAnswer | undefined> {
-  return store.asTenant(tenantId, async (sql) => {
-    const before = await lockEntity(sql, target.kind, target.id)
-    if (before === undefined || before.status === 'archived') return before
-    return archived(sql, before)
-  })
+  return store.asTenant(
+    tenantId,
+    async (sql) => {
+      const before = await lockEntity(sql, target.kind, target.id)
+      if (before === undefined || before.status === 'archived') return before
+      return archived(sql, before)
+    },
+    { name: 'entity' },
+  )
 }
 
 const ARCHIVE = `UPDATE pdm_entities SET status = 'archived', updated_at = clock_timestamp() WHERE id = $1 RETURNING ${ENTITY_COLUMNS}`

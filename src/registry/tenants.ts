@@ -68,11 +68,15 @@ export async function createTenant(places: TenantPlaces, wanted: NewTenant): Pro
     )
   })
   try {
-    return await places.store.asTenant(begun.id, async (sql) => {
-      await insertNamespace(sql, namespaceOf(begun.id), namespaceLocation(places.warehouse, namespaceOf(begun.id)))
-      await addSources(sql, begun.id, raw)
-      return activate(sql, begun)
-    })
+    return await places.store.asTenant(
+      begun.id,
+      async (sql) => {
+        await insertNamespace(sql, namespaceOf(begun.id), namespaceLocation(places.warehouse, namespaceOf(begun.id)))
+        await addSources(sql, begun.id, raw)
+        return activate(sql, begun)
+      },
+      { name: 'tenant' },
+    )
   } catch (error) {
     if (!(error instanceof CommitUnknown)) throw error
     const finished = await getTenant(places.store, begun.id).catch(() => undefined)
@@ -86,8 +90,9 @@ export async function createTenant(places: TenantPlaces, wanted: NewTenant): Pro
 
 async function beginTenant(store: Store, wanted: NewTenant): Promise<Tenant> {
   try {
-    const [row] = await store.asSystem((sql) =>
-      sql.query<Tenant>(BEGIN, [uuidv7(), wanted.slug, wanted.name, wanted.metadata ?? '{}']),
+    const [row] = await store.asSystem(
+      (sql) => sql.query<Tenant>(BEGIN, [uuidv7(), wanted.slug, wanted.name, wanted.metadata ?? '{}']),
+      { name: 'tenant' },
     )
     return row as Tenant
   } catch (error) {
@@ -117,7 +122,7 @@ const slugTaken = (slug: string, cause?: unknown): Problem =>
 
 /** A finished tenant, or undefined. */
 export async function getTenant(store: Store, id: string): Promise<Tenant | undefined> {
-  return (await store.asSystem((sql) => sql.query<Tenant>(GET, [id])))[0]
+  return (await store.asSystem((sql) => sql.query<Tenant>(GET, [id]), { name: 'tenant' }))[0]
 }
 
 /** Finished tenants, newest first; with `slug`, the one of that slug. Throws `invalid_parameter` for a bad cursor. */
@@ -127,16 +132,18 @@ export async function listTenants(
 ): Promise<Page<Tenant>> {
   const { slug } = query
   if (slug !== undefined) {
-    const items = await store.asSystem((sql) => sql.query<Tenant>(BY_SLUG, [slug]))
+    const items = await store.asSystem((sql) => sql.query<Tenant>(BY_SLUG, [slug]), { name: 'tenant' })
     return { items, next_cursor: null }
   }
   const after = positionOf(query.cursor)
-  const rows = await store.asSystem((sql) => sql.query<Tenant>(LIST, [query.limit + 1, after.createdAt, after.id]))
+  const rows = await store.asSystem((sql) => sql.query<Tenant>(LIST, [query.limit + 1, after.createdAt, after.id]), {
+    name: 'tenant',
+  })
   return pageOf(rows, query.limit)
 }
 
 /** Changes what is named; answers undefined where there is no such (finished) tenant. */
 export async function patchTenant(store: Store, id: string, change: TenantChange): Promise<Tenant | undefined> {
   const values = [id, change.name ?? null, change.metadata ?? null, change.status ?? null]
-  return (await store.asSystem((sql) => sql.query<Tenant>(PATCH, values)))[0]
+  return (await store.asSystem((sql) => sql.query<Tenant>(PATCH, values), { name: 'tenant' }))[0]
 }

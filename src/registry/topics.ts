@@ -33,7 +33,7 @@ export function openTopicKeeper(places: TenantPlaces, nowMs: () => number): { re
   async function make(tenantId: string): Promise<void> {
     try {
       const raw = await ensureTenantTopics(places, tenantId)
-      await places.store.asSystem((sql) => addSources(sql, tenantId, raw))
+      await places.store.asSystem((sql) => addSources(sql, tenantId, raw), { name: 'topic' })
       announce('bus.topics.remade', { tenantId, topic: raw.name, partitions: raw.partitions })
     } catch {
       // The bus or Postgres is away: readiness says so, and the next refused event tries again.

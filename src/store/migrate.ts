@@ -25,14 +25,14 @@ export async function migrationNames(): Promise<string[]> {
  */
 export async function missingMigrations(
   store: { asSystem<T>(act: (sql: Sql) => Promise<T>, options?: TransactionOptions): Promise<T> },
-  options?: TransactionOptions,
+  options?: Omit<TransactionOptions, 'name'>,
 ): Promise<string[]> {
   const names = await migrationNames()
   try {
-    const ran = await store.asSystem(
-      (sql) => sql.query<{ name: string }>('SELECT name FROM public.pulse_migrations'),
-      options,
-    )
+    const ran = await store.asSystem((sql) => sql.query<{ name: string }>('SELECT name FROM public.pulse_migrations'), {
+      ...options,
+      name: 'upkeep',
+    })
     const there = new Set(ran.map(({ name }) => name))
     return names.filter((name) => !there.has(name))
   } catch (error) {

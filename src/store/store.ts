@@ -1,7 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Pool, type PoolClient } from 'pg'
 import { StoreRefused, away, isAway, translate } from './faults.ts'
+import type { TransactionName } from './names.ts'
 import { transact, transactOnce, type Bounds, type Sql, type TransactionOptions } from './transaction.ts'
+
+/** A transaction that has ended, the wait for its connection included. `failed`: not committed, or not known to be. */
+export interface FinishedTransaction {
+  readonly name: TransactionName
+  readonly outcome: 'ok' | 'failed'
+  readonly tookMs: number
+}
+
+/** Connections by what they do; `waiting` are callers that have none yet. */
+export interface PoolFacts {
+  readonly idle: number
+  readonly busy: number
+  readonly waiting: number
+  readonly max: number
+}
 
 export interface Store extends AsyncDisposable {
   /**
@@ -25,6 +41,8 @@ export interface Store extends AsyncDisposable {
   asSystem<T>(act: (sql: Sql) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** Resolves when `SELECT 1` was answered; rejects after `timeoutMs` whatever hangs. */
   ping(timeoutMs: number): Promise<void>
+  /** At once; undefined before it was opened. */
+  pool(): PoolFacts | undefined
 }
 
 interface StoreOptions {
@@ -43,6 +61,8 @@ interface StoreOptions {
   /** Postgres went away, said once until it is back. */
   readonly onAway?: (detail: string) => void
   readonly onBack?: () => void
+  /** Told of every transaction, in the context of its caller. Must not throw. */
+  readonly onFinished?: (finished: FinishedTransaction) => void
 }
 
 const TENANT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -98,11 +118,28 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     }
   }
 
+  const { onFinished } = options
   const within = async <T>(
     run: (client: PoolClient, bounds: Bounds) => Promise<T>,
-    { signal, timeoutMs }: TransactionOptions = {},
+    given: TransactionOptions = {},
   ): Promise<T> => {
-    signal?.throwIfAborted()
+    given.signal?.throwIfAborted()
+    if (onFinished === undefined) return unheard(run, given)
+    const { name = 'other' } = given
+    const fromMs = performance.now()
+    try {
+      const value = await unheard(run, given)
+      onFinished({ name, outcome: 'ok', tookMs: performance.now() - fromMs })
+      return value
+    } catch (error) {
+      onFinished({ name, outcome: 'failed', tookMs: performance.now() - fromMs })
+      throw error
+    }
+  }
+  const unheard = async <T>(
+    run: (client: PoolClient, bounds: Bounds) => Promise<T>,
+    { signal, timeoutMs }: TransactionOptions,
+  ): Promise<T> => {
     const deadlineMs = performance.now() + (timeoutMs ?? options.timeoutMs ?? 30_000)
     let client: PoolClient
     try {
@@ -132,7 +169,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       return within((client, bounds) => transactOnce<R>(client, tenantId, text, values, bounds), given)
     },
     asSystem,
-    ping: (timeoutMs) => asSystem(async (sql) => void (await sql.query('SELECT 1')), { timeoutMs }),
+    ping: (timeoutMs) => asSystem(async (sql) => void (await sql.query('SELECT 1')), { name: 'ping', timeoutMs }),
+    pool: () => ({
+      idle: pool.idleCount,
+      busy: pool.totalCount - pool.idleCount,
+      waiting: pool.waitingCount,
+      max: options.poolSize,
+    }),
     [Symbol.asyncDispose]: () => pool.end(),
   }
   try {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { PoolClient } from 'pg'
 import { CommitUnknown, away, isVerdict, translate } from './faults.ts'
+import type { TransactionName } from './names.ts'
 
 /** Statements of one open transaction. Queries that are not awaited one by one travel together (pipelined). */
 export interface Sql {
@@ -8,6 +9,8 @@ export interface Sql {
 }
 
 export interface TransactionOptions {
+  /** What it is for. */
+  readonly name?: TransactionName
   readonly signal?: AbortSignal
   /** For the whole transaction, the wait for a connection included. */
   readonly timeoutMs?: number

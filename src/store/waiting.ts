@@ -50,6 +50,7 @@ export async function openWaitingStore(
     callAsTenant: async (...given) => there().callAsTenant(...given),
     asSystem: async (...given) => there().asSystem(...given),
     ping: async (timeoutMs) => there().ping(timeoutMs),
+    pool: () => store?.pool(),
     async [Symbol.asyncDispose]() {
       stop.abort()
       await trying

@@ -16,3 +16,9 @@ export const runWith = <T>(context: TenantContext, act: () => T): T => asking.ru
 
 /** The tenant on whose behalf this code runs; `undefined` outside of `runWith`. */
 export const currentContext = (): TenantContext | undefined => asking.getStore()
+
+/** Where a span of what is done now belongs: the position that is under way, where its trace is kept. */
+export const sampledTrace = (): TenantContext['trace'] => {
+  const trace = asking.getStore()?.trace
+  return trace?.sampled === true ? trace : undefined
+}

@@ -1,2 +1,2 @@
-export { currentContext, runWith } from './context.ts'
+export { currentContext, runWith, sampledTrace } from './context.ts'
 export { CANARY_DATASET, CANARY_SLUG, isSlug, namespaceOf } from './names.ts'

@@ -7,7 +7,7 @@ export async function countPartitions(store: Pick<Store, 'asSystem'>, timeoutMs:
       sql.query<{ partitions: string }>(
         'SELECT count(*) AS partitions FROM public.source_partitions WHERE retired_at IS NULL',
       ),
-    { timeoutMs },
+    { name: 'upkeep', timeoutMs },
   )
   return Number(row?.partitions ?? 0)
 }
@@ -28,7 +28,7 @@ export async function ledgerFacts(store: Pick<Store, 'asSystem'>, timeoutMs: num
                WHERE i.inhparent = to_regclass('public.processed_event_ids'))::float8 AS rows,
               (SELECT extract(epoch FROM min(opened_at)) * 1000 FROM public.ledger_epochs) AS oldest`,
       ),
-    { timeoutMs },
+    { name: 'upkeep', timeoutMs },
   )
   return { rows: row?.rows ?? 0, oldestMs: row?.oldest == null ? undefined : Number(row.oldest) }
 }

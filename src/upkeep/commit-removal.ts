@@ -52,7 +52,9 @@ export async function commitRemoval(store: Store, commit: RemovalCommit): Promis
   ]
   for (let tries = 1; ; tries += 1) {
     try {
-      const [row] = await store.callAsTenant<{ verdict: RemovalOutcome }>(commit.tenantId, CALL, values)
+      const [row] = await store.callAsTenant<{ verdict: RemovalOutcome }>(commit.tenantId, CALL, values, {
+        name: 'canary',
+      })
       if (row === undefined) throw new Error('commit_removal answered nothing.')
       return row.verdict
     } catch (error) {

@@ -22,8 +22,10 @@ export async function expireFiles(
   let fault: unknown
   for (;;) {
     // Those that are done may be named again (more than a turn's files, or a fault): so many more are asked for.
-    const tenants = await store.asSystem((sql) =>
-      sql.query<{ tenant_id: string }>('SELECT * FROM public.expired_files_tenants($1)', [TENANTS + done.size]),
+    const tenants = await store.asSystem(
+      (sql) =>
+        sql.query<{ tenant_id: string }>('SELECT * FROM public.expired_files_tenants($1)', [TENANTS + done.size]),
+      { name: 'upkeep' },
     )
     const next = tenants.map((row) => row.tenant_id).filter((tenantId) => !done.has(tenantId))
     if (next.length === 0) break
@@ -50,11 +52,14 @@ async function expireTenant(
   tenantId: string,
 ): Promise<{ files: number; fault: unknown }> {
   let fault: unknown
-  const due = await store.asTenant(tenantId, (sql) =>
-    sql.query<{ location: string }>(
-      'SELECT location FROM public.expired_files WHERE not_before <= clock_timestamp() ORDER BY not_before LIMIT $1',
-      [FILES],
-    ),
+  const due = await store.asTenant(
+    tenantId,
+    (sql) =>
+      sql.query<{ location: string }>(
+        'SELECT location FROM public.expired_files WHERE not_before <= clock_timestamp() ORDER BY not_before LIMIT $1',
+        [FILES],
+      ),
+    { name: 'upkeep' },
   )
   const removed: string[] = []
   for (let at = 0; at < due.length; at += AT_ONCE) {
@@ -65,8 +70,10 @@ async function expireTenant(
       else fault ??= outcome.reason
     }
   }
-  await store.asTenant(tenantId, (sql) =>
-    sql.query('DELETE FROM public.expired_files WHERE location = ANY($1)', [removed]),
+  await store.asTenant(
+    tenantId,
+    (sql) => sql.query('DELETE FROM public.expired_files WHERE location = ANY($1)', [removed]),
+    { name: 'upkeep' },
   )
   return { files: removed.length, fault }
 }

@@ -22,12 +22,15 @@ export class IntentCondemned extends Error {
 
 /** Before the first file. The same intent again is no error. */
 export async function openIntent(store: Store, { flushId, tenantId, worker, locations }: Intent): Promise<void> {
-  await store.asTenant(tenantId, (sql) =>
-    sql.query(
-      `INSERT INTO public.flush_intents (flush_id, tenant_id, worker, locations) VALUES ($1, $2, $3, $4)
+  await store.asTenant(
+    tenantId,
+    (sql) =>
+      sql.query(
+        `INSERT INTO public.flush_intents (flush_id, tenant_id, worker, locations) VALUES ($1, $2, $3, $4)
        ON CONFLICT (flush_id) DO NOTHING`,
-      [flushId, tenantId, worker, locations],
-    ),
+        [flushId, tenantId, worker, locations],
+      ),
+    { name: 'intent' },
   )
 }
 
@@ -56,19 +59,23 @@ export async function abandonIntent(
   store: Store,
   { tenantId, flushId, locations = [] }: Pick<Intent, 'tenantId' | 'flushId'> & Partial<Pick<Intent, 'locations'>>,
 ): Promise<void> {
-  await store.asTenant(tenantId, async (sql) => {
-    const condemned = await sql.query(
-      `UPDATE public.flush_intents SET condemned_at = coalesce(condemned_at, clock_timestamp()), worker = NULL
+  await store.asTenant(
+    tenantId,
+    async (sql) => {
+      const condemned = await sql.query(
+        `UPDATE public.flush_intents SET condemned_at = coalesce(condemned_at, clock_timestamp()), worker = NULL
        WHERE flush_id = $1 RETURNING flush_id`,
-      [flushId],
-    )
-    if (condemned.length > 0 || locations.length === 0) return
-    // A statement of its own: a commit that the update waited for is seen by now.
-    await sql.query(
-      `INSERT INTO public.flush_intents (flush_id, tenant_id, locations, condemned_at)
+        [flushId],
+      )
+      if (condemned.length > 0 || locations.length === 0) return
+      // A statement of its own: a commit that the update waited for is seen by now.
+      await sql.query(
+        `INSERT INTO public.flush_intents (flush_id, tenant_id, locations, condemned_at)
        SELECT $1, $2, $3, clock_timestamp() WHERE NOT EXISTS (SELECT FROM public.flushes WHERE flush_id = $1)
        ON CONFLICT DO NOTHING`,
-      [flushId, tenantId, locations],
-    )
-  })
+        [flushId, tenantId, locations],
+      )
+    },
+    { name: 'intent' },
+  )
 }

@@ -10,11 +10,13 @@ const TOPICS = 500
  * many partitions were added. Safe to repeat. Throws what the bus or Postgres throw.
  */
 export async function adoptPartitions(store: Store, bus: Pick<Bus, 'admin'>): Promise<number> {
-  const known = await store.asSystem((sql) =>
-    sql.query<{ topic: string; topic_id: string; tenant_id: string; partitions: number }>(
-      `SELECT topic, topic_id, tenant_id, max(partition) + 1 AS partitions FROM public.source_partitions
+  const known = await store.asSystem(
+    (sql) =>
+      sql.query<{ topic: string; topic_id: string; tenant_id: string; partitions: number }>(
+        `SELECT topic, topic_id, tenant_id, max(partition) + 1 AS partitions FROM public.source_partitions
        WHERE retired_at IS NULL GROUP BY topic, topic_id, tenant_id`,
-    ),
+      ),
+    { name: 'topic' },
   )
   let added = 0
   for (let at = 0; at < known.length; at += TOPICS) {
@@ -23,7 +25,7 @@ export async function adoptPartitions(store: Store, bus: Pick<Bus, 'admin'>): Pr
     for (const { topic_id: topicId, tenant_id: tenantId, partitions } of some) {
       const raw = found.get(topicId)
       if (raw === undefined || raw.partitions <= partitions) continue
-      added += await store.asSystem((sql) => addSources(sql, tenantId, raw))
+      added += await store.asSystem((sql) => addSources(sql, tenantId, raw), { name: 'topic' })
     }
   }
   return added

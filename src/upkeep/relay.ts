@@ -59,8 +59,10 @@ export function openRelay(store: Store, bus: Pick<Bus, 'publisher'>): Relay {
   }
   return {
     async turn(worker, signal) {
-      const waiting = await store.asSystem((sql) =>
-        sql.query<Waiting>('SELECT * FROM public.dead_letters_waiting($1, $2)', [worker, SOURCES + paused.size]),
+      const waiting = await store.asSystem(
+        (sql) =>
+          sql.query<Waiting>('SELECT * FROM public.dead_letters_waiting($1, $2)', [worker, SOURCES + paused.size]),
+        { name: 'relay' },
       )
       const now = performance.now()
       const due = waiting.filter((of) => (paused.get(`${of.topic_id}/${of.partition}`)?.untilMs ?? 0) <= now).values()
@@ -125,13 +127,17 @@ const NEXT = `SELECT number, topic, source_offset, key, value, headers, reason, 
   ORDER BY number`
 
 const nextLetters = (store: Store, source: Waiting): Promise<{ letters: Letter[]; slug: string }> =>
-  store.asTenant(source.tenant_id, async (sql) => {
-    const [letters, [tenant]] = await Promise.all([
-      sql.query<Letter>(NEXT, [source.topic_id, source.partition, RECORDS, BYTES]),
-      sql.query<{ slug: string }>('SELECT slug FROM public.tenants'),
-    ])
-    return { letters, slug: tenant?.slug ?? '_unknown' }
-  })
+  store.asTenant(
+    source.tenant_id,
+    async (sql) => {
+      const [letters, [tenant]] = await Promise.all([
+        sql.query<Letter>(NEXT, [source.topic_id, source.partition, RECORDS, BYTES]),
+        sql.query<{ slug: string }>('SELECT slug FROM public.tenants'),
+      ])
+      return { letters, slug: tenant?.slug ?? '_unknown' }
+    },
+    { name: 'relay' },
+  )
 
 async function markRelayed(
   store: Store,
@@ -139,18 +145,21 @@ async function markRelayed(
   letters: readonly Letter[],
   verdicts: readonly PublishVerdict[],
 ): Promise<void> {
-  await store.asTenant(source.tenant_id, (sql) =>
-    sql.query(
-      `UPDATE public.dead_letters d SET relayed_at = clock_timestamp(), relay_refused = m.refused
+  await store.asTenant(
+    source.tenant_id,
+    (sql) =>
+      sql.query(
+        `UPDATE public.dead_letters d SET relayed_at = clock_timestamp(), relay_refused = m.refused
        FROM unnest($3::bigint[], $4::text[]) AS m (number, refused)
        WHERE d.topic_id = $1 AND d.partition = $2 AND d.relayed_at IS NULL AND d.number = m.number`,
-      [
-        source.topic_id,
-        source.partition,
-        letters.map((letter) => letter.number),
-        letters.map((_, i) => verdicts[i]?.detail ?? null),
-      ],
-    ),
+        [
+          source.topic_id,
+          source.partition,
+          letters.map((letter) => letter.number),
+          letters.map((_, i) => verdicts[i]?.detail ?? null),
+        ],
+      ),
+    { name: 'relay' },
   )
 }
 

@@ -87,21 +87,26 @@ interface Place extends Fence {
 }
 
 async function placeOf(store: Store, worker: string, { tenant, dataset }: Retained): Promise<Place | undefined> {
-  const [found] = await store.asSystem((sql) =>
-    sql.query<{ id: string }>('SELECT id FROM public.tenant_by_slug($1)', [tenant]),
+  const [found] = await store.asSystem(
+    (sql) => sql.query<{ id: string }>('SELECT id FROM public.tenant_by_slug($1)', [tenant]),
+    { name: 'canary' },
   )
   if (found === undefined) return undefined
-  return store.asTenant(found.id, async (sql) => {
-    const [row] = await sql.query<Omit<Place, 'tenantId' | 'pointer' | 'generation'> & { generation: string }>(
-      `SELECT d.id AS "datasetId", d.namespace, d.table_name AS name, s.topic_id AS "topicId", s.partition, s.generation
+  return store.asTenant(
+    found.id,
+    async (sql) => {
+      const [row] = await sql.query<Omit<Place, 'tenantId' | 'pointer' | 'generation'> & { generation: string }>(
+        `SELECT d.id AS "datasetId", d.namespace, d.table_name AS name, s.topic_id AS "topicId", s.partition, s.generation
        FROM public.pdm_datasets d JOIN public.source_partitions s ON s.tenant_id = d.tenant_id
        WHERE d.slug = $1 AND s.partition = 0 AND s.owner = $2 AND s.retired_at IS NULL`,
-      [dataset, worker],
-    )
-    if (row === undefined) return undefined
-    const pointer = await pointerOf(sql, row.namespace, row.name)
-    return { ...row, tenantId: found.id, generation: Number(row.generation), pointer }
-  })
+        [dataset, worker],
+      )
+      if (row === undefined) return undefined
+      const pointer = await pointerOf(sql, row.namespace, row.name)
+      return { ...row, tenantId: found.id, generation: Number(row.generation), pointer }
+    },
+    { name: 'canary' },
+  )
 }
 
 /** Undefined where there is nothing to remove any more, or the commit was refused for good: the next turn looks anew. */

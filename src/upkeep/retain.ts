@@ -4,8 +4,10 @@ import { announce } from '../telemetry/index.ts'
 
 /** Opens the ledger's next part when the newest has covered `dedupDays`, and drops what is older than the two. */
 export async function rotateLedger(store: Store, dedupDays: number): Promise<boolean> {
-  const [rotated] = await store.asSystem((sql) =>
-    sql.query<{ added: string; dropped: string | null }>('SELECT * FROM public.ledger_rotate($1)', [dedupDays]),
+  const [rotated] = await store.asSystem(
+    (sql) =>
+      sql.query<{ added: string; dropped: string | null }>('SELECT * FROM public.ledger_rotate($1)', [dedupDays]),
+    { name: 'upkeep' },
   )
   if (rotated === undefined) return false
   announce('upkeep.ledger.rotated', { added: rotated.added, dropped: rotated.dropped ?? undefined })
@@ -14,8 +16,9 @@ export async function rotateLedger(store: Store, dedupDays: number): Promise<boo
 
 /** Makes the days ahead of `dead_letters` and drops those older than `keepDays`. Answers the names dropped. */
 export async function retainDeadLetters(store: Store, keepDays: number): Promise<string[]> {
-  const dropped = await store.asSystem((sql) =>
-    sql.query<{ name: string }>('SELECT * FROM public.dead_letters_retain($1) AS name', [keepDays]),
+  const dropped = await store.asSystem(
+    (sql) => sql.query<{ name: string }>('SELECT * FROM public.dead_letters_retain($1) AS name', [keepDays]),
+    { name: 'dead_letters' },
   )
   return dropped.map((row) => row.name)
 }
@@ -23,8 +26,9 @@ export async function retainDeadLetters(store: Store, keepDays: number): Promise
 /** Deletes flushes that nothing names any more, `atMost` a transaction, until none is left. Answers how many. */
 export async function pruneFlushes(store: Store, keepDays: number, atMost = 10_000): Promise<number> {
   for (let gone = 0; ;) {
-    const [row] = await store.asSystem((sql) =>
-      sql.query<{ gone: string }>('SELECT public.flushes_prune($1, $2) AS gone', [keepDays, atMost]),
+    const [row] = await store.asSystem(
+      (sql) => sql.query<{ gone: string }>('SELECT public.flushes_prune($1, $2) AS gone', [keepDays, atMost]),
+      { name: 'upkeep' },
     )
     const more = Number(row?.gone ?? 0)
     gone += more
@@ -34,14 +38,16 @@ export async function pruneFlushes(store: Store, keepDays: number, atMost = 10_0
 
 /** Notes how far every partition is settled now: what the next function looks back at. */
 export async function markSettled(store: Store): Promise<void> {
-  await store.asSystem((sql) =>
-    sql.query(
-      `INSERT INTO public.settled_marks (topic_id, partition, next_offset)
+  await store.asSystem(
+    (sql) =>
+      sql.query(
+        `INSERT INTO public.settled_marks (topic_id, partition, next_offset)
        SELECT s.topic_id, s.partition, s.next_offset FROM public.source_partitions s
        WHERE s.next_offset > coalesce((SELECT m.next_offset FROM public.settled_marks m
          WHERE m.topic_id = s.topic_id AND m.partition = s.partition ORDER BY m.at DESC LIMIT 1), 0)
        ON CONFLICT DO NOTHING`,
-    ),
+      ),
+    { name: 'upkeep' },
   )
 }
 
@@ -113,15 +119,17 @@ async function forget(
 }
 
 async function settledBefore(store: Store, retentionHours: number, after: Due | undefined): Promise<Due[]> {
-  const rows = await store.asSystem((sql) =>
-    sql.query<{ topic_id: string; topic: string; partition: number; next_offset: string; at: string }>(
-      `SELECT DISTINCT ON (m.topic_id, m.partition) m.topic_id, s.topic, m.partition, m.next_offset, m.at::text AS at
+  const rows = await store.asSystem(
+    (sql) =>
+      sql.query<{ topic_id: string; topic: string; partition: number; next_offset: string; at: string }>(
+        `SELECT DISTINCT ON (m.topic_id, m.partition) m.topic_id, s.topic, m.partition, m.next_offset, m.at::text AS at
        FROM public.settled_marks m JOIN public.source_partitions s USING (topic_id, partition)
        WHERE m.at <= clock_timestamp() - make_interval(secs => $1) AND m.next_offset > s.deleted_below
          AND ($3::uuid IS NULL OR (m.topic_id, m.partition) > ($3, $4::int))
        ORDER BY m.topic_id, m.partition, m.at DESC LIMIT $2`,
-      [retentionHours * 3600, PARTITIONS, after?.topicId ?? null, after?.partition ?? 0],
-    ),
+        [retentionHours * 3600, PARTITIONS, after?.topicId ?? null, after?.partition ?? 0],
+      ),
+    { name: 'upkeep' },
   )
   return rows.map((row) => ({
     topicId: row.topic_id,
@@ -135,19 +143,22 @@ async function settledBefore(store: Store, retentionHours: number, after: Due | 
 async function noteDeleted(store: Store, done: readonly Due[]): Promise<void> {
   if (done.length === 0) return
   const columns = [done.map((of) => of.topicId), done.map((of) => of.partition)]
-  await store.asSystem(async (sql) => {
-    await sql.query(
-      `UPDATE public.source_partitions s SET deleted_below = d.below
+  await store.asSystem(
+    async (sql) => {
+      await sql.query(
+        `UPDATE public.source_partitions s SET deleted_below = d.below
        FROM (SELECT s.topic_id, s.partition, d.below FROM public.source_partitions s
              JOIN unnest($1::uuid[], $2::int[], $3::bigint[]) AS d (topic_id, partition, below) USING (topic_id, partition)
              ORDER BY s.topic_id, s.partition FOR NO KEY UPDATE OF s) AS d
        WHERE s.topic_id = d.topic_id AND s.partition = d.partition AND s.deleted_below < d.below`,
-      [...columns, done.map((of) => of.beforeOffset)],
-    )
-    await sql.query(
-      `DELETE FROM public.settled_marks m USING unnest($1::uuid[], $2::int[], $3::timestamptz[]) AS d (topic_id, partition, at)
+        [...columns, done.map((of) => of.beforeOffset)],
+      )
+      await sql.query(
+        `DELETE FROM public.settled_marks m USING unnest($1::uuid[], $2::int[], $3::timestamptz[]) AS d (topic_id, partition, at)
        WHERE m.topic_id = d.topic_id AND m.partition = d.partition AND m.at < d.at`,
-      [...columns, done.map((of) => of.markedAt)],
-    )
-  })
+        [...columns, done.map((of) => of.markedAt)],
+      )
+    },
+    { name: 'upkeep' },
+  )
 }

@@ -19,17 +19,21 @@ const BATCH = 100 // asked for at once
  * What cannot be deleted now stays for the next turn; the first fault is thrown at the end.
  */
 export async function sweep(store: Store, objects: ObjectStore, options: SweepOptions = {}): Promise<number> {
-  await store.asSystem((sql) => sql.query('SELECT public.intents_condemn($1)', [options.maxAgeSeconds ?? 900]))
+  await store.asSystem((sql) => sql.query('SELECT public.intents_condemn($1)', [options.maxAgeSeconds ?? 900]), {
+    name: 'intent',
+  })
   const failed = new Set<string>()
   let fault: unknown
   let files = 0
   // All that is due, however many a lake that was away has left; those that fail stand in nobody's way.
   for (let isMore = true; isMore && failed.size < BATCH;) {
-    const due = await store.asSystem((sql) =>
-      sql.query<{ flush_id: string; tenant_id: string }>('SELECT * FROM public.intents_to_sweep($1, $2)', [
-        options.againAfterSeconds ?? 60,
-        BATCH + failed.size,
-      ]),
+    const due = await store.asSystem(
+      (sql) =>
+        sql.query<{ flush_id: string; tenant_id: string }>('SELECT * FROM public.intents_to_sweep($1, $2)', [
+          options.againAfterSeconds ?? 60,
+          BATCH + failed.size,
+        ]),
+      { name: 'intent' },
     )
     const next = due.filter((row) => !failed.has(row.flush_id))
     isMore = next.length >= BATCH
@@ -50,11 +54,14 @@ export async function sweep(store: Store, objects: ObjectStore, options: SweepOp
 }
 
 async function sweepOne(store: Store, objects: ObjectStore, tenantId: string, flushId: string): Promise<number> {
-  const [intent] = await store.asTenant(tenantId, (sql) =>
-    sql.query<{ locations: string[]; swept: boolean }>(
-      'SELECT locations, swept_at IS NOT NULL AS swept FROM public.flush_intents WHERE flush_id = $1 AND condemned_at IS NOT NULL',
-      [flushId],
-    ),
+  const [intent] = await store.asTenant(
+    tenantId,
+    (sql) =>
+      sql.query<{ locations: string[]; swept: boolean }>(
+        'SELECT locations, swept_at IS NOT NULL AS swept FROM public.flush_intents WHERE flush_id = $1 AND condemned_at IS NOT NULL',
+        [flushId],
+      ),
+    { name: 'intent' },
   )
   if (intent === undefined) return 0
   let files = 0
@@ -66,10 +73,13 @@ async function sweepOne(store: Store, objects: ObjectStore, tenantId: string, fl
       files++
     }
   }
-  await store.asTenant(tenantId, (sql) =>
-    intent.swept
-      ? sql.query('DELETE FROM public.flush_intents WHERE flush_id = $1 AND condemned_at IS NOT NULL', [flushId])
-      : sql.query('UPDATE public.flush_intents SET swept_at = clock_timestamp() WHERE flush_id = $1', [flushId]),
+  await store.asTenant(
+    tenantId,
+    (sql) =>
+      intent.swept
+        ? sql.query('DELETE FROM public.flush_intents WHERE flush_id = $1 AND condemned_at IS NOT NULL', [flushId])
+        : sql.query('UPDATE public.flush_intents SET swept_at = clock_timestamp() WHERE flush_id = $1', [flushId]),
+    { name: 'intent' },
   )
   if (files > 0) announce('upkeep.swept', { flushId, files })
   return files

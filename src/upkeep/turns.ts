@@ -6,13 +6,15 @@ import type { Store } from '../store/index.ts'
  * costs one interval, nothing else.
  */
 export async function takeTurn(store: Store, task: string, everySeconds: number): Promise<boolean> {
-  const taken = await store.asSystem((sql) =>
-    sql.query(
-      `INSERT INTO public.upkeep_turns AS t (task, at) VALUES ($1, clock_timestamp())
+  const taken = await store.asSystem(
+    (sql) =>
+      sql.query(
+        `INSERT INTO public.upkeep_turns AS t (task, at) VALUES ($1, clock_timestamp())
        ON CONFLICT (task) DO UPDATE SET at = clock_timestamp() WHERE t.at <= clock_timestamp() - make_interval(secs => $2)
        RETURNING task`,
-      [task, everySeconds],
-    ),
+        [task, everySeconds],
+      ),
+    { name: 'upkeep' },
   )
   return taken.length === 1
 }
