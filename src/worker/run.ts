@@ -15,11 +15,17 @@ import {
   type IngestParts,
 } from '../ingest/index.ts'
 import { openDataFileWriter, openObjectStore, timedObjectStore } from '../lake/index.ts'
-import { busSettings, neededPlaces, objectStoreOptions, watchDependencies } from '../places/index.ts'
+import {
+  busSettings,
+  neededPlaces,
+  objectStoreOptions,
+  tellLakeCall,
+  tellTransaction,
+  watchDependencies,
+} from '../places/index.ts'
 import { openBindings } from '../registry/index.ts'
 import { openStore, openWaitingStore } from '../store/index.ts'
 import { announce, json, openServer, openTelemetry, text, tracePage, type Answer } from '../telemetry/index.ts'
-import { currentContext } from '../tenancy/index.ts'
 import { startUpkeep } from '../upkeep/index.ts'
 import { openCensus } from './census.ts'
 import { readGauges } from './gauges.ts'
@@ -78,6 +84,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
           applicationName: 'pulse-worker',
           leaseSeconds: settings.leaseSeconds,
           openMs: 0,
+          onFinished: tellTransaction,
         }),
       {
         onRefused: ({ message }) => announce('process.defect', { where: 'store', detail: message }),
@@ -94,10 +101,11 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
   )
   // Before the probes' port is there, so that they have somebody to ask.
   const bus = opened.use(await openBus(busSettings(settings, `pulse-${name}`)))
-  const objects = timedObjectStore(openObjectStore(objectStoreOptions(settings, 'worker')), systemClock.now, (call) => {
-    const trace = currentContext()?.trace
-    announce('lake.call.finished', { ...call, within: trace?.sampled === true ? trace : undefined })
-  })
+  const objects = timedObjectStore(
+    openObjectStore(objectStoreOptions(settings, 'worker')),
+    systemClock.now,
+    tellLakeCall,
+  )
   const dependencies = opened.use(
     watchDependencies(
       {
