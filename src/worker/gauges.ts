@@ -1,6 +1,7 @@
 import { imbalance, type Ingest } from '../ingest/index.ts'
 import type { Dependencies } from '../places/index.ts'
 import type { Announcements, Telemetry } from '../telemetry/index.ts'
+import type { PoolFacts } from '../store/index.ts'
 import type { LedgerFacts } from '../upkeep/index.ts'
 
 /** What the worker's gauges are read from. All answer at once, from what somebody else has found out. */
@@ -11,6 +12,8 @@ export interface GaugeFacts {
   readonly partitions: () => number | undefined
   readonly ledger: () => LedgerFacts | undefined
   readonly dependencies: Dependencies['facts']
+  /** Undefined before Postgres was reached once. */
+  readonly pool: () => PoolFacts | undefined
   readonly lastSuccess: () => Iterable<readonly [Announcements['upkeep.task.finished']['task'], number]>
   /** Milliseconds since 1970. */
   readonly clock: () => number
@@ -67,6 +70,11 @@ export function readGauges({ read }: Pick<Telemetry['metrics'], 'read'>, facts: 
   )
   read('pulse_worker_dedup_ledger_rows', () => one(facts.ledger()?.rows))
   read('pulse_worker_dedup_ledger_oldest_timestamp_seconds', () => one(facts.ledger()?.oldestMs, seconds))
+  read('pulse_db_pool_connections', () => {
+    const pool = facts.pool()
+    return pool === undefined ? [] : (['idle', 'busy', 'waiting'] as const).map((state) => [{ state }, pool[state]])
+  })
+  read('pulse_db_pool_max_connections', () => one(facts.pool()?.max))
   read('pulse_dependency_up', () =>
     Object.entries(facts.dependencies()).flatMap(([name, { answered }]) =>
       answered === undefined

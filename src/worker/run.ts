@@ -165,6 +165,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
     partitions: census.partitions,
     ledger: census.ledger,
     dependencies: dependencies.facts,
+    pool: () => store.pool(),
     lastSuccess: upkeep.lastSuccess,
     clock: systemClock.now,
   })

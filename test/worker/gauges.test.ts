@@ -54,6 +54,7 @@ function openWorld(t: TestContext, over: Partial<GaugeFacts> = {}) {
     ledger: () => ({ rows: 12, oldestMs: NOW - 60_000 }),
     dependencies: () => ({ postgres: known, kafka: { ...known, answered: false }, minio: known }),
     lastSuccess: () => [['sweep', NOW - 5_000]],
+    pool: () => ({ idle: 1, busy: 2, waiting: 3, max: 10 }),
     clock: () => NOW,
     ...over,
   })
@@ -201,6 +202,8 @@ test('every fact is shown as it is, and one that nobody knows is not there', asy
   assert.equal(known.get('pulse_worker_dedup_ledger_oldest_timestamp_seconds'), (NOW - 60_000) / 1_000)
   assert.equal(known.get('pulse_dependency_up{dependency="postgres"}'), 1)
   assert.equal(known.get('pulse_dependency_up{dependency="kafka"}'), 0)
+  assert.equal(known.get('pulse_db_pool_connections{state="waiting"}'), 3)
+  assert.equal(known.get('pulse_db_pool_max_connections'), 10)
   const nothing = { answered: undefined, detail: '', tookMs: 0, agoMs: 0 }
   const unknown = await openWorld(t, {
     ingest: () => undefined,
@@ -208,10 +211,11 @@ test('every fact is shown as it is, and one that nobody knows is not there', asy
     ledger: () => undefined,
     dependencies: () => ({ postgres: nothing, kafka: nothing, minio: nothing }),
     lastSuccess: () => [],
+    pool: () => undefined,
   }).scrape()
-  const shown = [...unknown.keys()].filter((key) => /^pulse_(worker|bus|dependency_up)/.test(key))
+  const shown = [...unknown.keys()].filter((key) => /^pulse_(worker|bus|dependency_up|db_pool)/.test(key))
   const gauges = [...known.keys()].filter((key) =>
-    /_(timestamp_seconds|partitions|owned|ledger_rows|inflight_rows|up)\b/.test(key),
+    /_(timestamp_seconds|partitions|owned|ledger_rows|inflight_rows|up|connections)\b/.test(key),
   )
   assert.ok(gauges.length > 10)
   assert.deepEqual(

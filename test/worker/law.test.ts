@@ -41,6 +41,7 @@ test('consumed is the sum of what became of it in every scrape, through crashes,
     ledger: () => undefined,
     dependencies: () => ({ postgres: unknown, kafka: unknown, minio: unknown }),
     lastSuccess: () => [],
+    pool: () => undefined,
     clock: Date.now,
   })
 
