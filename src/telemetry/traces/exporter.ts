@@ -30,7 +30,9 @@ export interface Exporter extends AsyncDisposable {
 export function openExporter(options: ExporterOptions): Exporter {
   const { endpoint, resource, onOutcome, queue = 8_192, closeMs = 2_000 } = options
   let waiting = 0
+  let underway = 0
   let isClosed = false
+  let isOver = false
   const early: FinishedSpan[] = []
   // Loading takes 0.1 s of this thread's time, once, while the places are being connected to.
   const loading = import('./otlp.ts').then(({ openOtlp }) => {
@@ -42,8 +44,14 @@ export function openExporter(options: ExporterOptions): Exporter {
       gatherMs: options.gatherMs ?? 1_000,
       callMs: options.callMs ?? 5_000,
       patienceMs: options.patienceMs ?? 30_000,
-      onTaken: (spans) => void (waiting -= spans),
+      onTaken(spans) {
+        waiting -= spans
+        underway += spans
+      },
       onSent({ exported, failed, detail }) {
+        // Given up already, and counted.
+        if (isOver) return
+        underway -= exported + failed
         if (exported > 0) onOutcome('exported', exported, '')
         if (failed > 0) onOutcome('failed', failed, detail)
       },
@@ -71,8 +79,9 @@ export function openExporter(options: ExporterOptions): Exporter {
       const signal = AbortSignal.timeout(closeMs)
       const late = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
       await Promise.race([loading.then((otlp) => otlp.close(signal)).catch(() => undefined), late])
-      if (waiting > 0) onOutcome('failed', waiting, `${endpoint} did not take them before the process ended`)
-      waiting = 0
+      isOver = true
+      if (waiting + underway > 0)
+        onOutcome('failed', waiting + underway, `${endpoint} took too long for a process that ends`)
     },
   }
 }
