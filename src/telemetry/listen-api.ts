@@ -7,6 +7,7 @@ import {
   PUBLISH_OUTCOMES,
   REJECT_REASONS,
   SHED_REASONS,
+  type RejectReason,
 } from './catalog/api.ts'
 import type { Metrics } from './metrics.ts'
 import { each, exemplarOf, type CounterSeries, type HistogramSeries } from './series.ts'
@@ -19,8 +20,11 @@ interface RouteSeries {
   readonly statuses: Map<number, CounterSeries>
 }
 
+/** A failure that has no series before it happens is one that no rate sees: those that promises are broken by are there from the start. */
+const BORN = [200, 500, 503]
+
 /**
- * Turns the API's announcements into its metrics. `routes` (templates) are born at zero with status 200 and an
+ * Turns the API's announcements into its metrics. `routes` (templates) are born at zero with these statuses and an
  * empty histogram. Answers a function that stops listening.
  */
 export function listenApi(metrics: Metrics, routes: readonly string[] = []): () => void {
@@ -52,7 +56,7 @@ function hearRequests(metrics: Metrics, routes: readonly string[]): (() => void)
     }
     return count
   }
-  for (const route of routes) countOf(route, seriesOf(route), 200)
+  for (const route of routes) for (const status of BORN) countOf(route, seriesOf(route), status)
   countOf(UNMATCHED, seriesOf(UNMATCHED), 404)
 
   const shed = each(SHED_REASONS, (reason) => metrics.counter('pulse_api_shed_total', { reason }))
@@ -99,7 +103,8 @@ function hearCollect(metrics: Metrics): (() => void)[] {
       events.failed.inc(failed)
       const series = ofTenant(tenant)
       series.bytes.inc(bytes)
-      if (rejected > 0) for (const reason of REJECT_REASONS) series.rejected[reason].inc(reasons[reason] ?? 0)
+      if (rejected > 0)
+        for (const reason of Object.keys(reasons) as RejectReason[]) series.rejected[reason].inc(reasons[reason] ?? 0)
     }),
     listen('collect.refused', ({ tenant, reason }) => ofTenant(tenant, 1).rejected[reason].inc()),
     listen('collect.published', ({ outcome, tookMs, span }) =>

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { migrate, freePort, serverUser, startEmbedded, type EmbeddedPostgres } from '../../src/store/index.ts'
@@ -24,7 +23,6 @@ export interface Parts {
     bus(): Promise<() => Promise<void>>
     postgres(): Promise<() => Promise<void>>
     lake(): Promise<() => Promise<void>>
-    otlp(): Promise<() => Promise<void>>
   }
   /** The last that each process wrote. */
   said(): string
@@ -33,10 +31,7 @@ export interface Parts {
 const LAUNCHER = resolve(import.meta.dirname, '../../bin/pulse.mjs')
 const PASSWORDS = { admin: 'admin', app: 'app' }
 
-export async function openParts(
-  owner: Owner,
-  options: { readonly env: Readonly<Record<string, string>>; readonly otlp: string },
-): Promise<Parts> {
+export async function openParts(owner: Owner, settings: Readonly<Record<string, string>>): Promise<Parts> {
   const folder = await mkdtemp(join(tmpdir(), 'pulse-parts-'))
   await chmod(folder, 0o755)
   owner.after(() => rm(folder, { recursive: true, force: true }))
@@ -57,19 +52,17 @@ export async function openParts(
   await migrate(adminUrl, { appPassword: PASSWORDS.app })
 
   const bus = await withBusProcess({ after: (act) => owner.after(act) })
-  const hole = await openHole(owner, options.otlp)
   const [api, metrics, health, canary] = [await freePort(), await freePort(), await freePort(), await freePort()]
   const env = {
     PULSE_DATABASE_URL: appUrl,
     PULSE_ADMIN_DATABASE_URL: adminUrl,
     PULSE_KAFKA_BROKERS: bus.broker,
     PULSE_WAREHOUSE: `file://${warehouse}`,
-    PULSE_OTLP_ENDPOINT: `http://127.0.0.1:${hole.port}`,
     PULSE_API_PORT: String(api),
     PULSE_WORKER_METRICS_PORT: String(metrics),
     PULSE_WORKER_HEALTH_PORT: String(health),
     PULSE_CANARY_PORT: String(canary),
-    ...options.env,
+    ...settings,
   }
   const processes = new Map<string, ChildProcess>()
   let said = ''
@@ -127,10 +120,6 @@ export async function openParts(
         await modes(warehouse, 0o555)
         return () => modes(warehouse, 0o755)
       },
-      async otlp() {
-        hole.swallows(true)
-        return async () => hole.swallows(false)
-      },
     },
   }
 }
@@ -140,41 +129,4 @@ async function modes(folder: string, mode: number): Promise<void> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name))
   for (const path of [...folders, folder]) await chmod(path, mode)
-}
-
-/** A TCP proxy that, when it is told to, takes everything and answers nothing: packets that no router returns. */
-async function openHole(owner: Owner, target: string): Promise<{ readonly port: number; swallows(is: boolean): void }> {
-  const { hostname, port } = new URL(target)
-  const sockets = new Set<Socket>()
-  let isSwallowing = false
-  const server = createServer((client) => {
-    const upstream = connect(Number(port), hostname)
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(from)
-      from.on('error', () => to.destroy())
-      from.on('close', () => {
-        sockets.delete(from)
-        to.destroy()
-      })
-      from.on('data', (bytes: Buffer) => void (isSwallowing || to.write(bytes)))
-    }
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  owner.after(async () => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-    await once(server, 'close')
-  })
-  return {
-    port: (server.address() as AddressInfo).port,
-    swallows(is) {
-      isSwallowing = is
-      // What was swallowed is missing in the stream: such a connection is of no use afterwards.
-      if (!is) for (const socket of sockets) socket.destroy()
-    },
-  }
 }

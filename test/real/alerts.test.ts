@@ -8,7 +8,7 @@ import { ruleFilesOf } from '../../observability/rules.ts'
 import { hurried } from '../../observability/tempo.ts'
 import { openBus } from '../../src/bus/index.ts'
 import { call, makePlace, type Place } from '../kit/api.ts'
-import { startSink } from '../kit/otlp-ok.ts'
+import { startOtlp, type Otlp } from '../kit/otlp.ts'
 import { openParts, type Parts } from '../kit/parts.ts'
 import { startAlertmanager, startPrometheus, startWebhook, type Prometheus, type Told } from '../kit/prometheus.ts'
 import { until } from '../kit/until.ts'
@@ -39,6 +39,7 @@ interface Scenario {
 
 const disposing: (() => unknown)[] = []
 const owner = { after: (act: () => unknown) => void disposing.unshift(act) }
+let otlp: Otlp
 let parts: Parts
 let place: Place
 let prometheus: Prometheus
@@ -71,7 +72,10 @@ const SCENARIOS: readonly Scenario[] = [
   },
   {
     fault: 'spans are swallowed by a black hole',
-    begin: () => parts.faults.otlp(),
+    begin: async () => {
+      otlp.be('hang')
+      return async () => otlp.be('take')
+    },
     minutes: 45,
     tells: ['ticket PulseTelemetryLossy pulse-api spans', 'ticket PulseTelemetryLossy pulse-worker spans'],
   },
@@ -101,17 +105,16 @@ const SCENARIOS: readonly Scenario[] = [
 
 before(
   async () => {
-    const sink = await startSink(owner)
+    otlp = await startOtlp()
+    owner.after(() => otlp[Symbol.asyncDispose]())
     parts = await openParts(owner, {
-      otlp: sink.url,
-      env: {
-        PULSE_FLUSH_SECONDS: '0.5',
-        PULSE_LEASE_SECONDS: '2',
-        PULSE_CANARY_SECONDS: '2',
-        PULSE_BUS_TRUSTED: 'false',
-        PULSE_PUBLISH_TIMEOUT_MS: '1000',
-        PULSE_LOG_LEVEL: 'warn',
-      },
+      PULSE_OTLP_ENDPOINT: otlp.url,
+      PULSE_FLUSH_SECONDS: '0.5',
+      PULSE_LEASE_SECONDS: '2',
+      PULSE_CANARY_SECONDS: '2',
+      PULSE_BUS_TRUSTED: 'false',
+      PULSE_PUBLISH_TIMEOUT_MS: '1000',
+      PULSE_LOG_LEVEL: 'warn',
     })
     place = await makePlace(
       parts.baseUrl,

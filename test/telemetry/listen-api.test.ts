@@ -34,7 +34,8 @@ test('known routes are born at zero', async (t) => {
   const { values } = listening(t, ['/v1/collect', '/health'])
   const now = await values()
   for (const route of ['/v1/collect', '/health']) {
-    assert.equal(now.get(`pulse_api_requests_total{route="${route}",status="200"}`), 0)
+    for (const status of [200, 500, 503])
+      assert.equal(now.get(`pulse_api_requests_total{route="${route}",status="${status}"}`), 0)
     assert.equal(now.get(`pulse_api_request_seconds_count{route="${route}"}`), 0)
   }
 })
