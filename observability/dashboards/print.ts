@@ -1,13 +1,13 @@
 const WIDTH = 120
 
-/** JSON for git: a value that fits on a line stands on one, every other has a line for each of its members. */
-export function print(value: unknown, indent = ''): string {
+/** JSON for git: a value that fits on a line stands on one, every other has a line for each of its members. `before` is taken on its first. */
+export function print(value: unknown, indent = '', before = 0): string {
   const flat = oneLine(value)
-  if (indent.length + flat.length <= WIDTH || value === null || typeof value !== 'object') return flat
+  if (indent.length + before + flat.length < WIDTH || value === null || typeof value !== 'object') return flat
   const inner = `${indent}  `
   const members = Array.isArray(value)
     ? value.map((item) => inner + print(item, inner))
-    : entriesOf(value).map(([key, item]) => `${inner}${JSON.stringify(key)}: ${print(item, inner)}`)
+    : entriesOf(value).map(([key, item]) => `${inner}${JSON.stringify(key)}: ${print(item, inner, key.length + 4)}`)
   const [open, close] = Array.isArray(value) ? ['[', ']'] : ['{', '}']
   return `${open}\n${members.join(',\n')}\n${indent}${close}`
 }

@@ -43,8 +43,8 @@ const from = (value: number | null, color: Colour): Threshold => ({ value, color
 export const under = (limit: number): Limits => [from(null, 'green'), from(limit, 'red')]
 /** Good from there on. */
 export const over = (limit: number): Limits => [from(null, 'red'), from(limit, 'green')]
-/** Good at zero only. */
-export const nothing: Limits = under(Number.MIN_VALUE)
+/** Good at zero only: a rate of one in an hour is already bad. */
+export const nothing: Limits = under(0.00001)
 /** Good, worth a look, bad. */
 export const rising = (look: number, bad: number): Limits => [
   from(null, 'green'),

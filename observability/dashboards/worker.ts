@@ -1,4 +1,3 @@
-import { LAG } from '../recording.ts'
 import { FRESH_SECONDS } from '../slos.ts'
 import { heatmap, lines } from './charts.ts'
 import { dashboard } from './dashboard.ts'
@@ -71,7 +70,7 @@ export const worker = () =>
             down: 'freshness',
             width: 12,
             limits: rising(FRESH_SECONDS, 2 * FRESH_SECONDS),
-            asked: [{ expr: top(10, LAG), as: '{{tenant}}' }],
+            asked: [{ expr: top(10, highest('pulse_worker_lag_seconds', ['tenant'])), as: '{{tenant}}' }],
           }),
           lines({
             id: 22,

@@ -64,6 +64,8 @@ export function readQuery(query: string, recorded: Known = new Map()): Read {
 
   const aggregate = (node: SyntaxNode): string[] => {
     const inner = children(node.getChild('FunctionCallBody'))
+    // Of what it chooses among, it keeps all.
+    if (/^(topk|bottomk)\b/.test(text(node))) return inner
     const modifier = node.getChild('AggregateModifier')
     if (modifier === null) return []
     const labels = grouping(modifier.getChild('GroupingLabels'), inner)

@@ -20,6 +20,7 @@ const GOOD: readonly (readonly [query: string, labels: string])[] = [
   ],
   ['label_replace(sum(pulse_canary_missing_events) > 0, "outcome", "missing", "", "")', 'outcome'],
   ['absent(up{job="x"} == 1)', ''],
+  ['topk(5, sum by (tenant) (pulse_worker_lag_records))', 'tenant'],
   ['pulse_worker_buffer_bytes / on (instance) pulse_worker_buffer_capacity_bytes', 'instance'],
 ]
 
