@@ -12,6 +12,7 @@ import { parseJsonBody } from './json-body.ts'
 import { keepFailed, placing } from './place-in-trace.ts'
 import { PROBLEM_TYPE, asProblem, problemText } from './problem-document.ts'
 import type { Dependencies } from '../places/index.ts'
+import { announceRefusal } from './refused.ts'
 import { addRequestContext, announceFinished, identify, newRequestId } from './request-context.ts'
 import { addCollectRoute } from './routes/collect.ts'
 import { addDatasetRoutes } from './routes/datasets.ts'
@@ -145,10 +146,12 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
 /** Every error leaves here, as a problem document. */
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, sampler: Sampler): FastifyReply {
   const problem = asProblem(error)
+  const route = request.routeOptions.url ?? UNMATCHED
+  announceRefusal(request, route, problem)
   if (problem.status >= 500) keepFailed(request, reply, sampler)
   if (problem.code === 'internal') {
     announce('process.defect', {
-      where: `${request.method} ${request.routeOptions.url ?? UNMATCHED}`,
+      where: `${request.method} ${route}`,
       detail: (error as Error).message,
       stack: (error as Error).stack,
       tenant: request.tenant?.slug,

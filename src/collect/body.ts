@@ -61,6 +61,7 @@ function collectChunks(
         settle(
           new Problem('overloaded', 'Too many bodies are being read at once. Send it again a little later.', {
             retryAfterSeconds: 1,
+            shed: 'memory',
           }),
         )
       } else chunks.push(chunk)

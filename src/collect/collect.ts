@@ -20,6 +20,7 @@ import { judgeDraft, readAt, unknownDataset, type CollectBinding, type Draft } f
 import { lookUp, type CollectBindings } from './lookup.ts'
 import { publish, recordHeaders, type Outgoing, type Took } from './publish.ts'
 import { mediaTypeOf, splitEvents, type Events } from './split.ts'
+import { compareClocks, timestampOf } from './skew.ts'
 import { tally, type Collected } from './tally.ts'
 import { unpack } from './unpack.ts'
 import type { Verdict } from './verdict.ts'
@@ -78,6 +79,8 @@ interface Journey {
   readonly slugs: (string | undefined)[]
   readonly outgoing: Outgoing[]
   readonly known: Map<string, { binding: CollectBinding; headers: PreparedHeaders }>
+  /** When the first event says that it happened, where its schema takes it. */
+  firstAt: string | undefined
 }
 
 /**
@@ -97,6 +100,7 @@ export function openCollect({
     if (publisher.pending.bytes > limits.maxPendingBytes) {
       throw new Problem('overloaded', 'The bus is slower than the events that arrive. Send it again a little later.', {
         retryAfterSeconds: 1,
+        shed: 'producer_queue',
       })
     }
     const fromMs = clock.now()
@@ -115,11 +119,13 @@ export function openCollect({
       slugs: [],
       outgoing: [],
       known: new Map(),
+      firstAt: undefined,
     }
     const missed = await examine(journey, idempotencyKey)
     if (missed.length > 0) await examineMissed(journey, missed)
     const { topicKnown, took } = await publish(publisher, journey, fromMs, clock)
     if (!topicKnown) onTopicMissing?.(request.tenantId)
+    compareClocks(journey, fromMs)
     const collected = tally(journey)
     return Object.assign(answerOf(journey.verdicts, events.alone), { collected, took })
   }
@@ -195,6 +201,7 @@ function settle(
   }
   const { start, end } = journey.events.extents[at] as { start: number; end: number }
   const { eventId, event } = draft
+  if (at === 0) journey.firstAt = timestampOf(event.data)
   const value = event.multiline ? onOneLine(journey.body, start, end) : journey.body.subarray(start, end)
   const record = { topic: rawTopic(journey.request.tenantId), key: Buffer.from(eventId, 'latin1'), value, headers }
   journey.outgoing.push({ at, eventId, record })

@@ -27,6 +27,7 @@ export function openQueue({ running, waiting, timeoutMs }: QueueSettings): Queue
     if (line.length >= waiting) {
       throw new Problem('overloaded', 'Too many previews are asked for at once; ask again in a second.', {
         retryAfterSeconds: 1,
+        shed: 'inflight',
       })
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>()

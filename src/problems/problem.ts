@@ -4,6 +4,8 @@ interface ProblemExtra {
   readonly errors?: readonly Fault[]
   readonly retryAfterSeconds?: number
   readonly cause?: unknown
+  /** For `overloaded`: of what there was too much, where the request was refused to protect the others. */
+  readonly shed?: 'inflight' | 'memory' | 'producer_queue'
   /** Further members of the problem document (RFC 9457 section 3.2), e.g. collect's verdicts. */
   readonly members?: Readonly<Record<string, unknown>>
 }
@@ -16,6 +18,7 @@ export class Problem extends Error {
   readonly errors: readonly Fault[] | undefined
   readonly retryAfterSeconds: number | undefined
   readonly members: Readonly<Record<string, unknown>> | undefined
+  readonly shed: ProblemExtra['shed']
 
   constructor(code: ProblemCode, detail: string, extra: ProblemExtra = {}) {
     super(detail, extra.cause === undefined ? undefined : { cause: extra.cause })
@@ -26,5 +29,6 @@ export class Problem extends Error {
     this.errors = extra.errors
     this.retryAfterSeconds = extra.retryAfterSeconds
     this.members = extra.members
+    this.shed = extra.shed
   }
 }

@@ -5,6 +5,7 @@ import { CollectDocument, CollectRequest } from '../schemas/collect.ts'
 import { problems } from '../schemas/wire.ts'
 import type { Sampler } from '../../telemetry/index.ts'
 import { keepFailed, placeInTrace } from '../place-in-trace.ts'
+import { COLLECT_ROUTE } from '../refused.ts'
 import { admit, tenantIdOf } from '../tenant-hook.ts'
 
 interface CollectRoutePlaces {
@@ -44,7 +45,7 @@ export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces
   }
 
   app.post(
-    '/v1/collect',
+    COLLECT_ROUTE,
     {
       schema: {
         tags: ['collect'],

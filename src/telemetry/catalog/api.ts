@@ -1,6 +1,13 @@
 import { FRESHNESS_SECONDS, HTTP_SECONDS, ROWS } from './buckets.ts'
 import { counter, gauge, histogram } from './entry.ts'
 
+/**
+ * Values that nothing says yet: keys and quotas bring them. They are in their lists, and at zero, so that rules and
+ * dashboards need not change with them; the types below keep code from saying them before.
+ */
+export const RESERVED = ['rate_limited', 'quota', 'revoked', 'expired', 'scope', 'key'] as const
+type Said<V extends string> = Exclude<V, (typeof RESERVED)[number]>
+
 /** Why events were refused at the door, whole requests and single events alike. */
 export const REJECT_REASONS = [
   'auth',
@@ -11,21 +18,23 @@ export const REJECT_REASONS = [
   'quota',
   'malformed',
   'shedding',
+  'unavailable',
 ] as const
-export type RejectReason = (typeof REJECT_REASONS)[number]
+export type RejectReason = Said<(typeof REJECT_REASONS)[number]>
 /** Routes by what they cost: the hot path, reads of the lake, everything else. */
 export const ROUTE_CLASSES = ['collect', 'preview', 'admin'] as const
 export type RouteClass = (typeof ROUTE_CLASSES)[number]
-export const AUTH_FAILURES = ['missing', 'unknown', 'revoked', 'expired', 'scope'] as const
-export type AuthFailure = (typeof AUTH_FAILURES)[number]
+export const AUTH_FAILURES = ['missing', 'malformed', 'unknown', 'suspended', 'revoked', 'expired', 'scope'] as const
+export type AuthFailure = Said<(typeof AUTH_FAILURES)[number]>
 export const PUBLISH_OUTCOMES = ['ok', 'error', 'timeout'] as const
 export type PublishOutcome = (typeof PUBLISH_OUTCOMES)[number]
 export const PREVIEW_OUTCOMES = ['ok', 'empty', 'error', 'timeout', 'too_large'] as const
 export type PreviewOutcome = (typeof PREVIEW_OUTCOMES)[number]
-export const SHED_REASONS = ['event_loop', 'inflight', 'memory', 'producer_queue'] as const
+/** Of what there was too much: previews at once, bodies that are being read, events that wait for the bus. */
+export const SHED_REASONS = ['inflight', 'memory', 'producer_queue'] as const
 export type ShedReason = (typeof SHED_REASONS)[number]
 export const CHANGED_ENTITIES = ['tenant', 'dataset', 'key', 'schema'] as const
-export type ChangedEntity = (typeof CHANGED_ENTITIES)[number]
+export type ChangedEntity = Said<(typeof CHANGED_ENTITIES)[number]>
 export const CHANGE_ACTIONS = ['created', 'changed', 'published', 'archived'] as const
 export type ChangeAction = (typeof CHANGE_ACTIONS)[number]
 
@@ -57,7 +66,7 @@ export const API_METRICS = {
     'api',
     'collect',
     { ...TENANT, reason: REJECT_REASONS },
-    'Refused at the door, by reason: events that were read, and requests that were not.',
+    'Refused at the door, by reason: events that were read, and requests that were not. rate_limited and quota are reserved.',
   ),
   pulse_api_collect_bytes_total: counter('api', 'collect', TENANT, "Bytes of the events read, as the clients' JSON."),
   pulse_api_collect_batch_events: histogram('api', 'collect', {}, ROWS, 'Events of a collect request.'),
@@ -129,17 +138,22 @@ export const API_METRICS = {
     'Data files that previews left closed, because their bounds cannot match.',
   ),
   pulse_api_inflight_requests: gauge('api', 'api', { class: ROUTE_CLASSES }, 'Requests being answered now.'),
-  pulse_api_shed_total: counter('api', 'api', { reason: SHED_REASONS }, 'Requests answered 503 to protect the others.'),
+  pulse_api_shed_total: counter(
+    'api',
+    'api',
+    { reason: SHED_REASONS },
+    'Requests answered 503 to protect the others: too many previews, bodies being read, or events that wait for the bus.',
+  ),
   pulse_api_auth_failures_total: counter(
     'api',
     'api',
     { reason: AUTH_FAILURES },
-    'Requests whose tenant was not established.',
+    'Requests whose tenant was not established. revoked, expired and scope are reserved for keys.',
   ),
   pulse_api_config_changes_total: counter(
     'api',
     'home',
     { entity: CHANGED_ENTITIES, action: CHANGE_ACTIONS },
-    'Changes to tenants, schemas and datasets through this process; dashboards mark them.',
+    'Changes to tenants, schemas (entities of every kind) and datasets through this process; dashboards mark them. key is reserved.',
   ),
 } as const
