@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { Traceparent } from '../event/index.ts'
 import type { Sampler } from '../telemetry/index.ts'
+import { runWith } from '../tenancy/index.ts'
 
 /**
  * Decides, once per request and before anything is sent on, whether its trace is kept and whose it is. Called as soon as the tenant
@@ -14,12 +15,12 @@ export function placeInTrace(request: FastifyRequest, reply: FastifyReply, sampl
   move(request, reply, trace)
 }
 
-/** For the routes that know no tenant. */
+/** For the routes that know no tenant: places the request, and lets what it asks of the places be its children. */
 export const placing =
   (sampler: Sampler): onRequestHookHandler =>
   (request, reply, done) => {
     placeInTrace(request, reply, sampler)
-    done()
+    runWith({ requestId: request.id, trace: request.trace }, done)
   }
 
 /** A request that has failed is kept after all, as far as the rate for failed ones allows. */

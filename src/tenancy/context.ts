@@ -2,8 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 
 /** Who is asking: bound once at a door, known everywhere below it. */
 interface TenantContext {
-  readonly tenantId: string
-  readonly tenantSlug: string
+  /** Both absent where a request concerns no tenant of its own. */
+  readonly tenantId?: string
+  readonly tenantSlug?: string
   readonly requestId?: string
   /** The span that is underway: lines name it, and the places' spans become its children where it is sampled. */
   readonly trace?: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean }
