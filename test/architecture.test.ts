@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   registry: ['pdm', 'event', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],
   collect: ['event', 'pdm', 'problems', 'tenancy', 'bus', 'registry', 'telemetry'],
   ingest: ['event', 'pdm', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'registry', 'telemetry', 'problems'],
-  preview: ['lake', 'store', 'registry', 'problems', 'tenancy'],
+  preview: ['lake', 'store', 'registry', 'problems', 'tenancy', 'event', 'telemetry'],
   api: [
     'bus',
     'collect',

@@ -7,6 +7,7 @@ import { factsOf, type DatasetFacts } from './facts.ts'
 import { checkLimit, type PreviewQuestion } from './question.ts'
 import { openQueue } from './queue.ts'
 import { readNewest, type Outside, type PreviewAnswer, type Scan } from './read.ts'
+import { isOutOfMemory, openStory } from './story.ts'
 
 export interface PreviewSettings {
   readonly store: Store
@@ -76,10 +77,19 @@ export function openPreview(settings: PreviewSettings): Preview {
       checkLimit(question.limit)
       // Found before it queues: questions for what is not there take nobody's place.
       const binding = await bindingOf(question.tenantId, question.dataset)
-      return queue.run(
-        (signal) => readNewest(binding.datasetSlug, question, outside(question.tenantId, binding), signal).catch(away),
-        question.signal,
-      )
+      const story = openStory(binding)
+      const act = (signal: AbortSignal): Promise<PreviewAnswer> => {
+        story.begun()
+        return readNewest(binding.datasetSlug, question, outside(question.tenantId, binding), signal, story).catch(away)
+      }
+      try {
+        const answer = await queue.run(act, question.signal)
+        story.told()
+        return answer
+      } catch (error) {
+        story.told(error)
+        throw error
+      }
     },
     async facts(tenantId, binding) {
       return factsOf(await loadTable(objects, await pointer(tenantId, binding)).catch(away))
@@ -97,7 +107,7 @@ async function plan(objects: ObjectStore, table: Table, snapshotId: string | und
 
 /** The lake's faults as a user meets them: whatever is wrong with a table is not the request's fault. */
 function away(error: unknown): never {
-  if (error instanceof Error && error.message.startsWith('Out of Memory Error')) {
+  if (isOutOfMemory(error)) {
     throw new Problem('overloaded', 'The rows asked for take too much memory; ask for fewer rows or columns.', {
       retryAfterSeconds: 1,
       cause: error,

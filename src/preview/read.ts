@@ -5,6 +5,7 @@ import { newestFiles } from './newest.ts'
 import { NEWEST_BY, newestRows, typeText } from './query.ts'
 import { chooseColumns, type PreviewQuestion } from './question.ts'
 import { rfc3339, rowRenderer, type Json } from './render.ts'
+import type { Story } from './story.ts'
 
 export interface PreviewAnswer {
   /** The dataset's slug. */
@@ -45,11 +46,12 @@ export async function readNewest(
   asked: PreviewQuestion,
   outside: Outside,
   signal: AbortSignal,
+  story: Pick<Story, 'timed' | 'chose' | 'answered'>,
 ): Promise<PreviewAnswer> {
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted()
     try {
-      return await readOnce(slug, asked, outside, signal)
+      return await readOnce(slug, asked, outside, signal, story)
     } catch (error) {
       if (error instanceof Problem || !isMissingFile(error)) throw error
       if (attempt === ATTEMPTS) throw filesMissing(error)
@@ -62,13 +64,17 @@ async function readOnce(
   asked: PreviewQuestion,
   outside: Outside,
   signal: AbortSignal,
+  story: Pick<Story, 'timed' | 'chose' | 'answered'>,
 ): Promise<PreviewAnswer> {
-  const scan = await outside.plan(await outside.pointer(), asked.snapshotId)
+  const scan = await story.timed('planMs', async () => outside.plan(await outside.pointer(), asked.snapshotId))
   if (scan === undefined) throw unknownSnapshot(asked.snapshotId)
   const columns = chooseColumns(scan.schema, asked.columns)
   const { snapshot } = scan
   const rows =
-    snapshot === undefined || scan.files.length === 0 ? [] : await readRows(scan, columns, asked, outside, signal)
+    snapshot === undefined || scan.files.length === 0
+      ? []
+      : await readRows(scan, columns, asked, outside, signal, story)
+  story.answered(rows.length)
   return {
     dataset: slug,
     snapshot_id: snapshot === undefined ? null : String(snapshot.id),
@@ -85,12 +91,14 @@ async function readRows(
   { limit, int64 }: PreviewQuestion,
   outside: Outside,
   signal: AbortSignal,
+  story: Pick<Story, 'timed' | 'chose'>,
 ): Promise<Record<string, Json>[]> {
   const newestBy = schema.fields.find((field) => field.name === NEWEST_BY)
   const chosen = newestBy === undefined ? files : newestFiles(files, newestBy.id, limit)
-  const paths = await Promise.all(chosen.map((file) => outside.localCopy(file.location)))
+  story.chose(chosen, files.length)
+  const paths = await story.timed('fetchMs', () => Promise.all(chosen.map((file) => outside.localCopy(file.location))))
   const render = rowRenderer(columns, { int64AsString: int64 === 'string' })
-  return outside.rows(newestRows(schema, columns, paths, limit), render, signal)
+  return story.timed('decodeMs', () => outside.rows(newestRows(schema, columns, paths, limit), render, signal))
 }
 
 function unknownSnapshot(text: string | undefined): Problem {

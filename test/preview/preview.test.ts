@@ -12,6 +12,7 @@ import {
   type ObjectStore,
 } from '../../src/lake/index.ts'
 import { openPreview, type Preview, type PreviewSettings } from '../../src/preview/index.ts'
+import { listen, type Announcements } from '../../src/telemetry/index.ts'
 import { ownFolder } from '../kit/folder.ts'
 
 const TENANT = '0193a000-0000-7000-8000-00000000000a'
@@ -337,4 +338,31 @@ test('a preview that takes too long is ended and the next one runs', async (t) =
   between.length = 0
   await late.catch(() => undefined)
   assert.equal((await read()).rows.length, 1)
+})
+
+test('each preview is told once: files opened and left closed, bytes, rows, and what became of it', async (t) => {
+  const said: Announcements['preview.finished'][] = []
+  t.after(listen('preview.finished', (one) => void said.push(one)))
+  const { append, read, between } = await openTable(t)
+  await read()
+  const { files } = await append(days(5, 2))
+  await read({ limit: 2 })
+  await assert.rejects(read({ columns: ['none'] }), { code: 'invalid_parameter' })
+  await assert.rejects(read({ dataset: 'none' }), { code: 'unknown_dataset' })
+  between.push(() => Promise.reject(Object.assign(new Error('gone'), { code: 'ENOENT' })))
+  await assert.rejects(read({ limit: 2 }), { code: 'dependency_away' })
+  assert.deepEqual(
+    said.map(({ outcome, rows, filesRead, filesPruned }) => ({ outcome, rows, filesRead, filesPruned })),
+    [
+      { outcome: 'empty', rows: 0, filesRead: 0, filesPruned: 0 },
+      { outcome: 'ok', rows: 2, filesRead: 1, filesPruned: 4 },
+      { outcome: 'error', rows: 0, filesRead: 3, filesPruned: 12 },
+    ],
+  )
+  const newest = files.toSorted((a, b) => b.day - a.day)[0]
+  assert.equal(said[1]?.bytesRead, newest?.bytes)
+  for (const { tenant, dataset, planMs, fetchMs, decodeMs, totalMs } of said) {
+    assert.deepEqual([tenant, dataset], ['acme', 'things'])
+    assert.ok(planMs >= 0 && fetchMs >= 0 && decodeMs >= 0 && planMs + fetchMs + decodeMs <= totalMs + 1)
+  }
 })
