@@ -1,6 +1,7 @@
 import { enableCompileCache } from 'node:module'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { readSettings, settingsHelp, type Loaded } from './config/index.ts'
+import type { DoctorOptions } from './doctor/index.ts'
 import { sentenceOf, serveBus, serveRole, settingsBeside, type Role } from './start/index.ts'
 
 enableCompileCache() // most of a start is compiling: measured in docs/operate/performance.md
@@ -30,6 +31,13 @@ const ROLES: Readonly<Record<'api' | 'worker' | 'bus' | 'canary', () => Promise<
   worker: async () => (await import('./worker/index.ts')).runWorker,
   bus: async () => serveBus,
   canary: async () => (await import('./canary/index.ts')).runCanary,
+}
+
+/** An option's seconds. */
+function seconds(text: string): number {
+  const found = Number(text)
+  if (!(found > 0 && found <= 3600)) throw new InvalidArgumentError('Give seconds, more than 0 and at most 3600.')
+  return found
 }
 
 interface Given {
@@ -75,6 +83,16 @@ export async function main(argv: readonly string[]): Promise<void> {
     .command('demo')
     .description('carry 1,707 real earthquakes through a running Pulse')
     .action(() => ending(async () => (await import('./demo-command.ts')).demoCommand(write)))
+  pulse
+    .command('doctor')
+    .description('send one event through and say what is wrong first')
+    .option('--api <url>', 'where the API answers; without it run.json and the settings say')
+    .option('--worker <url>', "a worker's health port, the same")
+    .option('--timeout <seconds>', 'how long the event may take to its row', seconds, 90)
+    .option('--json', 'the report as one JSON object')
+    .action((given: DoctorOptions) =>
+      ending(async () => (await import('./doctor/index.ts')).doctorCommand(given, write)),
+    )
   pulse
     .command('telemetry')
     .description('what can be seen of Pulse')

@@ -58,6 +58,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   // A client of the public door: what it may know of Pulse is what anybody may.
   canary: ['config', 'event', 'tenancy', 'telemetry'],
+  // A client, too, that also asks the machine and Postgres; `canary`: it sends the canary's kind of event to its dataset;
+  // `start`: what runs on the data folder, and where.
+  doctor: ['canary', 'config', 'event', 'start', 'store', 'tenancy'],
   // `lake`: the demo reads the table's files with its own eyes.
   start: ['config', 'store', 'bus', 'telemetry', 'problems', 'tenancy', 'lake'],
 }

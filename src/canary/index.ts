@@ -1,1 +1,5 @@
+export { differences } from './book.ts'
+export { Hindrance, openDoor } from './door.ts'
+export { COLUMNS, eventAt, type CanaryEvent } from './events.ts'
+export { findHome } from './home.ts'
 export { runCanary } from './run.ts'

@@ -1,0 +1,1 @@
+export { doctorCommand, type DoctorOptions } from './command.ts'

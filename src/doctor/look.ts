@@ -1,0 +1,128 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { findHome, Hindrance, openDoor } from '../canary/index.ts'
+import { ask, memberOf, type Heard } from './ask.ts'
+import { CANARY_TOPIC } from './before.ts'
+import type { Facts, HomeFacts, PartitionSeen } from './facts.ts'
+import type { Machine } from './machine.ts'
+import type { Places } from './places.ts'
+import type { PostgresView } from './postgres.ts'
+
+/** What a look leaves open because a `Date` header has whole seconds. */
+const DATE_MS = 1_000
+/** A topic that was just made is adopted within this, and a flush under way is over. */
+const SETTLE_MS = 4_000
+const AGAIN_MS = 250
+
+/** Looks at everything that can be looked at without sending an event, in at most about 15 s. Never rejects. */
+export async function lookAround(places: Places, machine: Machine, postgres: PostgresView | undefined): Promise<Facts> {
+  const { apiUrl, workerUrl, isLocal, warehouse } = places
+  const from = machine.now()
+  const [health, readiness, worker, postgresFacts, disk, lakeFault, otlp] = await Promise.all([
+    ask(`${apiUrl}/health`),
+    ask(`${apiUrl}/ready`),
+    ask(`${workerUrl}/healthz`),
+    postgres?.look(),
+    fullest(machine, places),
+    warehouse.startsWith('file://') ? machine.unwritable(folderOf(warehouse)) : undefined,
+    receiver(machine, places.otlpEndpoint),
+  ])
+  const ready = checksOf(readiness)
+  const isWhole = ready !== undefined && ready.postgres && ready.kafka && ready.minio
+  const home = ready?.postgres === true ? await homeOf(apiUrl) : undefined
+  return {
+    apiUrl,
+    workerUrl,
+    isLocal,
+    health,
+    ready,
+    isDraining: isWhole && readiness.kind === 'answered' && readiness.answer.status === 503,
+    warehouse,
+    lakeFault,
+    disk,
+    postgres: postgresFacts,
+    home,
+    worker,
+    partitions: worker.kind === 'answered' ? await settledPartitions(workerUrl) : undefined,
+    clockSkewMs: skewOf(health, from),
+    otlp,
+  }
+}
+
+/** `/ready`'s checks; undefined where what answered has none. */
+function checksOf(heard: Heard): Facts['ready'] {
+  const checks = heard.kind === 'answered' ? memberOf(heard.answer.json, 'checks') : undefined
+  if (checks === undefined) return undefined
+  const of = (name: string): boolean => memberOf(checks, name) === true
+  return { postgres: of('postgres'), kafka: of('kafka'), minio: of('minio') }
+}
+
+/** The canary's tenant and dataset; made where only the dataset lacks, as the canary itself does. */
+async function homeOf(apiUrl: string): Promise<HomeFacts> {
+  try {
+    return { kind: 'found', ...(await findHome(openDoor(apiUrl, 5_000))) }
+  } catch (error) {
+    const { code, message } = error instanceof Hindrance ? error : new Hindrance('defect', String(error))
+    return code === 'no_tenant' ? { kind: 'missing' } : { kind: 'refused', code, detail: message }
+  }
+}
+
+/** The canary's partitions, once they are what they stay: with an owner, and no record between buffer and table. */
+async function settledPartitions(workerUrl: string): Promise<readonly PartitionSeen[] | undefined> {
+  for (let waitedMs = 0; ; waitedMs += AGAIN_MS) {
+    const seen = await partitionsOf(workerUrl)
+    const isOdd =
+      seen?.length === 0 || seen?.some((one) => one.committed < one.position && one.oldestBuffered === undefined)
+    if (isOdd !== true || waitedMs >= SETTLE_MS) return seen
+    await delay(AGAIN_MS)
+  }
+}
+
+/** What a worker says of the canary's partitions; undefined where it says nothing that can be read. */
+export async function partitionsOf(workerUrl: string): Promise<readonly PartitionSeen[] | undefined> {
+  const heard = await ask(`${workerUrl}/partitions`)
+  if (heard.kind !== 'answered' || !Array.isArray(heard.answer.json)) return undefined
+  return heard.answer.json
+    .filter((one) => memberOf(one, 'topic') === CANARY_TOPIC && memberOf(one, 'lost') !== true)
+    .map((one) => {
+      const number = (name: string): number | undefined => {
+        const found = memberOf(one, name)
+        return typeof found === 'number' ? found : undefined
+      }
+      return {
+        partition: number('partition') ?? 0,
+        position: number('position') ?? 0,
+        committed: number('committed') ?? 0,
+        logEnd: number('high_watermark'),
+        oldestBuffered: number('oldest_buffered_offset'),
+      }
+    })
+}
+
+function skewOf(health: Heard, from: number): number | undefined {
+  const said = health.kind === 'answered' ? Date.parse(health.answer.headers.get('date') ?? '') : Number.NaN
+  if (health.kind !== 'answered' || Number.isNaN(said)) return undefined
+  // It was between `said` and a second later, at some moment while the answer was under way.
+  const early = said - (from + health.answer.tookMs)
+  const late = from - (said + DATE_MS)
+  return Math.max(0, early, late)
+}
+
+async function fullest(machine: Machine, { dataDir, warehouse }: Places): Promise<Facts['disk']> {
+  const paths = [dataDir, ...(warehouse.startsWith('file://') ? [folderOf(warehouse)] : [])]
+  let found: Facts['disk']
+  for (const path of paths) {
+    const freeBytes = await machine.freeBytes(path)
+    if (freeBytes !== undefined && (found === undefined || freeBytes < found.freeBytes)) found = { path, freeBytes }
+  }
+  return found
+}
+
+const folderOf = (warehouse: string): string => warehouse.slice('file://'.length)
+
+async function receiver(machine: Machine, endpoint: string | undefined): Promise<Facts['otlp']> {
+  if (endpoint === undefined) return undefined
+  const { hostname, port, protocol } = new URL(endpoint)
+  const fallback = protocol === 'https:' ? 443 : 80
+  const fault = await machine.unreachable(hostname.replace(/^\[|\]$/g, ''), port === '' ? fallback : Number(port))
+  return { endpoint, fault }
+}
