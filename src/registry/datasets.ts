@@ -5,6 +5,7 @@ import { Problem } from '../problems/index.ts'
 import { CommitUnknown, type Sql, type Store } from '../store/index.ts'
 import { isSlug, namespaceOf } from '../tenancy/index.ts'
 import { IntentCondemned, abandonIntent, closeIntent, openIntent } from '../upkeep/index.ts'
+import { announceChange } from './changed.ts'
 import type { EntityStatus } from './kinds.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 import { rfc3339, uniqueViolation } from './rows.ts'
@@ -68,6 +69,12 @@ interface Plan {
  * `schema_not_published`, `schema_needs_timestamp`, `columns_collide`, …, `dependency_away`.
  */
 export async function createDataset(places: DatasetPlaces, tenantId: string, wanted: NewDataset): Promise<Dataset> {
+  const dataset = await makeDataset(places, tenantId, wanted)
+  announceChange('dataset', 'created', { id: dataset.id })
+  return dataset
+}
+
+async function makeDataset(places: DatasetPlaces, tenantId: string, wanted: NewDataset): Promise<Dataset> {
   const plan = await planDataset(places, tenantId, wanted)
   await openIntent(places.store, { flushId: plan.flushId, tenantId, worker: places.owner, locations: [plan.location] })
   try {
@@ -237,9 +244,10 @@ export async function patchDataset(
 ): Promise<Dataset | undefined> {
   const found = await getDataset(store, tenantId, slugOrId)
   if (found === undefined) return undefined
-  return (
-    await store.asTenant(tenantId, (sql) => sql.query<Dataset>(RENAME, [found.id, change.name ?? null]), {
-      name: 'dataset',
-    })
-  )[0]
+  const { name = null } = change
+  const [patched] = await store.asTenant(tenantId, (sql) => sql.query<Dataset>(RENAME, [found.id, name]), {
+    name: 'dataset',
+  })
+  if (patched !== undefined && name !== null) announceChange('dataset', 'changed', { id: patched.id })
+  return patched
 }

@@ -2,6 +2,7 @@ import { uuidv7 } from '../event/index.ts'
 import { checkDefinition, type Definition } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Sql, Store } from '../store/index.ts'
+import { announceChange } from './changed.ts'
 import { resolveParts, type Parts } from './composition.ts'
 import { inDefinition } from './definition-faults.ts'
 import { ENTITY_KINDS, type Entity, type EntityKind, type EntityStatus, type NewEntity } from './kinds.ts'
@@ -37,7 +38,7 @@ export async function createEntity(
 ): Promise<EntityAnswer> {
   const definition = JSON.parse(wanted.definition) as Definition
   inDefinition(() => checkDefinition(kind, definition))
-  return store.asTenant(
+  const created = await store.asTenant(
     tenantId,
     async (sql) => {
       const references = openReferences(sql)
@@ -73,6 +74,8 @@ export async function createEntity(
     },
     { name: 'entity' },
   )
+  announceChange('schema', 'created', created)
+  return created
 }
 
 /** The entity, or undefined: another tenant's and another kind's are not there. */

@@ -8,6 +8,7 @@ import {
 } from '../pdm/index.ts'
 import { Problem, type ProblemCode } from '../problems/index.ts'
 import type { Sql, Store } from '../store/index.ts'
+import { announceChange } from './changed.ts'
 import { resolveParts } from './composition.ts'
 import { ENTITY_COLUMNS, composedNow, lockEntity, partsOf, type EntityAnswer } from './entities.ts'
 import { inDefinition } from './definition-faults.ts'
@@ -33,11 +34,13 @@ export async function patchEntity(
 ): Promise<EntityAnswer | undefined> {
   const { definition } = change
   if (definition !== undefined) inDefinition(() => checkDefinition(target.kind, JSON.parse(definition) as Definition))
-  return store.asTenant(
+  let was: EntityStatus | undefined
+  const patched = await store.asTenant(
     tenantId,
     async (sql) => {
       const before = await lockEntity(sql, target.kind, target.id)
       if (before === undefined) return undefined
+      was = before.status
       if (change.definition !== undefined) move(before, 'edit')
       const status = change.status === undefined ? before.status : move(before, MOVES[change.status])
       const references = openReferences(sql)
@@ -55,6 +58,10 @@ export async function patchEntity(
     },
     { name: 'entity' },
   )
+  if (patched === undefined) return undefined
+  const { status } = patched
+  announceChange('schema', status === was || status === 'draft' ? 'changed' : status, patched)
+  return patched
 }
 
 /** DELETE archives; archiving what is archived is no change. */
@@ -63,15 +70,19 @@ export async function archiveEntity(
   tenantId: string,
   target: { readonly kind: EntityKind; readonly id: string },
 ): Promise<EntityAnswer | undefined> {
-  return store.asTenant(
+  let isChange = false
+  const entity = await store.asTenant(
     tenantId,
     async (sql) => {
       const before = await lockEntity(sql, target.kind, target.id)
       if (before === undefined || before.status === 'archived') return before
+      isChange = true
       return archived(sql, before)
     },
     { name: 'entity' },
   )
+  if (isChange && entity !== undefined) announceChange('schema', 'archived', entity)
+  return entity
 }
 
 const ARCHIVE = `UPDATE pdm_entities SET status = 'archived', updated_at = clock_timestamp() WHERE id = $1 RETURNING ${ENTITY_COLUMNS}`

@@ -1,4 +1,4 @@
-import type { Admin } from '../bus/index.ts'
+import type { Admin, TopicInfo } from '../bus/index.ts'
 import { uuidv7 } from '../event/index.ts'
 import { insertNamespace } from '../lake/index.ts'
 import { Problem } from '../problems/index.ts'
@@ -6,6 +6,7 @@ import { CommitUnknown, type Sql, type Store } from '../store/index.ts'
 import { namespaceOf } from '../tenancy/index.ts'
 import { addSources } from '../upkeep/index.ts'
 import { busProblem } from './away.ts'
+import { announceChange } from './changed.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 import { rfc3339, uniqueViolation } from './rows.ts'
 import { namespaceLocation } from './shape.ts'
@@ -67,6 +68,12 @@ export async function createTenant(places: TenantPlaces, wanted: NewTenant): Pro
       `The tenant ${wanted.slug} is not finished: its topics could not be made. Send the same again.`,
     )
   })
+  const tenant = await finishTenant(places, begun, raw)
+  announceChange('tenant', 'created', { id: tenant.id, tenant: tenant.slug })
+  return tenant
+}
+
+async function finishTenant(places: TenantPlaces, begun: Tenant, raw: TopicInfo): Promise<Tenant> {
   try {
     return await places.store.asTenant(
       begun.id,
@@ -145,5 +152,7 @@ export async function listTenants(
 /** Changes what is named; answers undefined where there is no such (finished) tenant. */
 export async function patchTenant(store: Store, id: string, change: TenantChange): Promise<Tenant | undefined> {
   const values = [id, change.name ?? null, change.metadata ?? null, change.status ?? null]
-  return (await store.asSystem((sql) => sql.query<Tenant>(PATCH, values), { name: 'tenant' }))[0]
+  const [tenant] = await store.asSystem((sql) => sql.query<Tenant>(PATCH, values), { name: 'tenant' })
+  if (tenant !== undefined) announceChange('tenant', 'changed', { id, tenant: tenant.slug })
+  return tenant
 }
