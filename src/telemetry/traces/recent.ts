@@ -1,7 +1,7 @@
 import type { FinishedSpan } from './span.ts'
 
 /** The spans that this process finished last, by trace. */
-export interface RecentSpans {
+interface RecentSpans {
   keep(span: FinishedSpan): void
   /** In the order that they were finished; empty where none is kept. */
   of(traceId: string): readonly FinishedSpan[]

@@ -3,7 +3,7 @@ import type { TracePoint } from '../announce.ts'
 import { openAllowance } from './allowance.ts'
 
 /** Where a request stands in its trace, and in whose. */
-export interface Placed {
+interface Placed {
   readonly trace: Traceparent
   /** The caller's context, where it sent one that can be read. */
   readonly caller?: TracePoint | undefined
@@ -22,7 +22,7 @@ export interface Sampler {
   afterFailure(own: Traceparent): Traceparent
 }
 
-export interface SamplerSettings {
+interface SamplerSettings {
   /** Traces kept per second; as many failed ones again. 0 keeps what trusted callers sampled, and nothing else. */
   readonly perSecond: number
   /** Slugs of tenants. */

@@ -20,7 +20,7 @@ export interface SpanLink {
 }
 
 /** Something that happened within a span. */
-export interface SpanEvent {
+interface SpanEvent {
   readonly name: string
   readonly atMs: number
   readonly attributes?: SpanAttributes
