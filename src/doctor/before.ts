@@ -1,5 +1,3 @@
-import { rawTopic } from '../event/index.ts'
-import { CANARY_SLUG } from '../tenancy/index.ts'
 import { memberOf, textOf, type Heard } from './ask.ts'
 import type { Facts } from './facts.ts'
 import { finding, type FaultCode, type Finding } from './faults.ts'
@@ -10,7 +8,6 @@ export const LEAST_FREE_BYTES = 64 * 1024 * 1024
 export const MOST_SKEW_MS = 2_000
 
 const MIB = 1024 * 1024
-export const CANARY_TOPIC = rawTopic(CANARY_SLUG)
 
 /**
  * What is wrong before anything is sent, in the order of the journey: whoever mends the first may find the others
@@ -47,7 +44,7 @@ function places(facts: Facts): Finding[] {
 }
 
 function atTheWorker(facts: Facts): Finding[] {
-  const { worker, workerUrl: place, postgres, isLocal, partitions } = facts
+  const { worker, workerUrl: place, postgres, isLocal, partitions, topic } = facts
   if (worker === undefined) return []
   if (worker.kind === 'silent') return [unanswered('worker_absent', 'worker_silent', place, worker)]
   if (worker.kind === 'refused') {
@@ -55,12 +52,18 @@ function atTheWorker(facts: Facts): Finding[] {
     return [finding(isSure ? 'worker_absent' : 'worker_unseen', { place, detail: worker.detail })]
   }
   if (worker.answer.text.startsWith('The worker is stopping')) return [finding('worker_stopping', { place })]
+  if (topic === undefined) return [] // whoever has no tenant has no topic
   if (partitions === undefined) return [finding('worker_unseen', { place, detail: 'it is not a worker of Pulse' })]
   if (partitions.length === 0) {
     const isElsewhere = postgres === undefined ? !isLocal : postgres.partitions > 0 && postgres.owned > 0
     return isElsewhere
-      ? [finding('other_worker', { place: CANARY_TOPIC })]
-      : [finding('partition_unowned', { place: CANARY_TOPIC, detail: `it says: ${worker.answer.text.trim()}` })]
+      ? [finding('other_worker', { place: topic })]
+      : [
+          finding('partition_unowned', {
+            place: topic,
+            detail: `the one that was asked says ${worker.answer.text.trim()}`,
+          }),
+        ]
   }
   // A parked dataset has forgotten its rows: they are read, in no buffer and in no table.
   const parked = partitions.find((one) => one.committed < one.position && one.oldestBuffered === undefined)

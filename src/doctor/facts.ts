@@ -44,6 +44,8 @@ export interface Facts {
   readonly postgres: PostgresFacts | undefined
   readonly home: HomeFacts | undefined
   readonly worker: Heard | undefined
+  /** The canary's topic; undefined where its tenant is. */
+  readonly topic: string | undefined
   /** Of the canary's topic; undefined where no worker was seen. */
   readonly partitions: readonly PartitionSeen[] | undefined
   /** How far the clocks may be apart, beyond what the measurement leaves open. */

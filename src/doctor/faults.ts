@@ -100,7 +100,7 @@ export const FAULTS = {
   },
   partition_unowned: {
     step: 'consume',
-    sentence: 'No worker reads {place}: {detail}.',
+    sentence: 'No worker reads {place}; {detail}',
     remedy: 'Ask /healthz and /startupz of a worker why it owns nothing, and start another if none of them will.',
   },
   dataset_parked: {

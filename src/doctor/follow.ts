@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { COLUMNS, differences, type CanaryEvent } from '../canary/index.ts'
+import { rawTopic } from '../event/index.ts'
 import { CANARY_DATASET, CANARY_SLUG } from '../tenancy/index.ts'
 import { ask, memberOf, textOf } from './ask.ts'
 import type { PartitionSeen } from './facts.ts'
@@ -49,7 +50,8 @@ export async function follow(parts: FollowParts, event: CanaryEvent, sent: Sent)
   }
   const flush = spans.find(({ name }) => name === 'append')?.link
   const isHere = seen.rows > 0
-  const partitions = workerUrl === undefined || isHere ? undefined : await partitionsOf(workerUrl)
+  const partitions =
+    workerUrl === undefined || isHere ? undefined : await partitionsOf(workerUrl, rawTopic(destination.tenantId))
   return {
     spans,
     flushSpans: flush === undefined || workerUrl === undefined ? [] : await spansOf(workerUrl, flush.traceId),

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { rawTopic } from '../event/index.ts'
 import { findHome, Hindrance, openDoor } from '../canary/index.ts'
 import { ask, memberOf, type Heard } from './ask.ts'
-import { CANARY_TOPIC } from './before.ts'
 import type { Facts, HomeFacts, PartitionSeen } from './facts.ts'
 import type { Machine } from './machine.ts'
 import type { Places } from './places.ts'
@@ -29,6 +29,7 @@ export async function lookAround(places: Places, machine: Machine, postgres: Pos
   const ready = checksOf(readiness)
   const isWhole = ready !== undefined && ready.postgres && ready.kafka && ready.minio
   const home = ready?.postgres === true ? await homeOf(apiUrl) : undefined
+  const topic = home?.kind === 'found' ? rawTopic(home.tenantId) : undefined
   return {
     apiUrl,
     workerUrl,
@@ -42,7 +43,9 @@ export async function lookAround(places: Places, machine: Machine, postgres: Pos
     postgres: postgresFacts,
     home,
     worker,
-    partitions: worker.kind === 'answered' ? await settledPartitions(workerUrl) : undefined,
+    topic,
+    partitions:
+      worker.kind === 'answered' && topic !== undefined ? await settledPartitions(workerUrl, topic) : undefined,
     clockSkewMs: skewOf(health, from),
     otlp,
   }
@@ -67,9 +70,9 @@ async function homeOf(apiUrl: string): Promise<HomeFacts> {
 }
 
 /** The canary's partitions, once they are what they stay: with an owner, and no record between buffer and table. */
-async function settledPartitions(workerUrl: string): Promise<readonly PartitionSeen[] | undefined> {
+async function settledPartitions(workerUrl: string, topic: string): Promise<readonly PartitionSeen[] | undefined> {
   for (let waitedMs = 0; ; waitedMs += AGAIN_MS) {
-    const seen = await partitionsOf(workerUrl)
+    const seen = await partitionsOf(workerUrl, topic)
     const isOdd =
       seen?.length === 0 || seen?.some((one) => one.committed < one.position && one.oldestBuffered === undefined)
     if (isOdd !== true || waitedMs >= SETTLE_MS) return seen
@@ -77,12 +80,12 @@ async function settledPartitions(workerUrl: string): Promise<readonly PartitionS
   }
 }
 
-/** What a worker says of the canary's partitions; undefined where it says nothing that can be read. */
-export async function partitionsOf(workerUrl: string): Promise<readonly PartitionSeen[] | undefined> {
+/** What a worker says of a topic's partitions; undefined where it says nothing that can be read. */
+export async function partitionsOf(workerUrl: string, topic: string): Promise<readonly PartitionSeen[] | undefined> {
   const heard = await ask(`${workerUrl}/partitions`)
   if (heard.kind !== 'answered' || !Array.isArray(heard.answer.json)) return undefined
   return heard.answer.json
-    .filter((one) => memberOf(one, 'topic') === CANARY_TOPIC && memberOf(one, 'lost') !== true)
+    .filter((one) => memberOf(one, 'topic') === topic && memberOf(one, 'lost') !== true)
     .map((one) => {
       const number = (name: string): number | undefined => {
         const found = memberOf(one, name)
