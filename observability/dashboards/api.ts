@@ -1,8 +1,8 @@
-import type { Where } from '../query.ts'
+import { JOBS, type Where } from '../query.ts'
 import { COLLECT, PREVIEW, SLOS } from '../slos.ts'
 import { heatmap, lines } from './charts.ts'
 import { dashboard } from './dashboard.ts'
-import { grown, heat, orZero, percentiles, quantile, rate, sum, WINDOW } from './queries.ts'
+import { grown, heat, highest, orZero, percentiles, quantile, rate, sum } from './queries.ts'
 import { rising, under } from './said.ts'
 
 const slo = (slug: string) => SLOS.find((each) => each.slug === slug)
@@ -190,7 +190,7 @@ export const api = () =>
             limits: rising(0.7, 0.9),
             asked: [
               {
-                expr: `sum by (instance) (rate(nodejs_eventloop_utilization_summary_sum{job="pulse-api"}[${WINDOW}])) / sum by (instance) (rate(nodejs_eventloop_utilization_summary_count{job="pulse-api"}[${WINDOW}]))`,
+                expr: highest('pulse_process_event_loop_utilization_ratio', ['instance'], { job: JOBS.api }),
                 as: '{{instance}}',
               },
             ],

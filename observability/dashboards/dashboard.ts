@@ -120,5 +120,6 @@ export function dashboard({ slug, title, description, rows, variables = [] }: Sp
   }
   const model = built.build()
   // The SDK hides links in a menu; these are to be seen.
-  return { ...model, links: model.links?.map(({ placement: _, ...link }) => link) ?? [] }
+  for (const link of model.links ?? []) delete link.placement
+  return model
 }

@@ -73,7 +73,7 @@ export const runtime = () =>
             limits: rising(0.7, 0.9),
             asked: [
               {
-                expr: `${perSecond('nodejs_eventloop_utilization_summary_sum')} / ${perSecond('nodejs_eventloop_utilization_summary_count')}`,
+                expr: highest('pulse_process_event_loop_utilization_ratio', ['job', 'instance']),
                 as: each,
               },
             ],
@@ -118,7 +118,7 @@ export const runtime = () =>
             unit: 'none',
             down: 'telemetry',
             width: 8,
-            asked: [{ expr: own('nodejs_active_handles_total'), as: each }],
+            asked: [{ expr: `sum by (job, instance) (${own('nodejs_active_handles')})`, as: each }],
           }),
           lines({
             id: 26,

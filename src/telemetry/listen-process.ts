@@ -30,6 +30,7 @@ export function listenProcess(metrics: Metrics, resource: Resource, about: About
   const stops = [
     metrics.read('pulse_build_info', () => [[build, 1]]),
     metrics.read('pulse_config_info', () => [[{ hash: about.configHash }, 1]]),
+    metrics.read('pulse_process_event_loop_utilization_ratio', readUtilization()),
     listen('dependency.checked', ({ dependency, tookMs }) => checks[dependency].observe(tookMs / 1000)),
     listen('telemetry.spans.lost', ({ reason, spans: lost }) => spans[reason].inc(lost)),
     listen('log.lines.dropped', ({ lines: lost }) => dropped.inc(lost)),
@@ -44,5 +45,18 @@ export function listenProcess(metrics: Metrics, resource: Resource, about: About
     stop: () => {
       for (const stop of stops) stop()
     },
+  }
+}
+
+/** The client's own measure is a summary whose name `promtool check metrics` refuses, and a timer a second; this is a subtraction a scrape. */
+function readUtilization(): () => [[Record<never, never>, number]] | [] {
+  const { eventLoopUtilization } = performance
+  let before = eventLoopUtilization()
+  return () => {
+    const now = eventLoopUtilization()
+    const { utilization } = eventLoopUtilization(now, before)
+    before = now
+    // Twice in one instant: there was no time to be busy in.
+    return Number.isFinite(utilization) ? [[{}, utilization]] : []
   }
 }

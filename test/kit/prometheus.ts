@@ -28,10 +28,13 @@ interface Sample {
   readonly value: number
 }
 
-/** `config` is asked once, given where the rule files of `rules` (by name) will be. */
+/** `config` is asked once, given where the rule files of `rules` (by name) will be, and the port that Prometheus will have. */
 export async function startPrometheus(
   owner: Owner,
-  options: { readonly config: (rules: readonly string[]) => string; readonly rules?: Readonly<Record<string, string>> },
+  options: {
+    readonly config: (rules: readonly string[], port: number) => string
+    readonly rules?: Readonly<Record<string, string>>
+  },
 ): Promise<Prometheus> {
   const folder = await folderOf(owner, 'prometheus')
   await mkdir(join(folder, 'rules'))
@@ -42,8 +45,8 @@ export async function startPrometheus(
     paths.push(path)
   }
   const config = join(folder, 'prometheus.yml')
-  await writeFile(config, options.config(paths))
   const port = await freePort()
+  await writeFile(config, options.config(paths, port))
   const url = `http://127.0.0.1:${port}`
   await started(
     owner,
@@ -101,6 +104,8 @@ export interface Told {
   readonly status: 'firing' | 'resolved'
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
+  /** When it came, on the monotonic clock. */
+  readonly atMs: number
 }
 
 /** A webhook that keeps what it is told, in order. */
@@ -110,7 +115,8 @@ export async function startWebhook(owner: Owner): Promise<{ readonly url: string
     let body = ''
     request.setEncoding('utf8').on('data', (part: string) => (body += part))
     request.on('end', () => {
-      told.push(...(JSON.parse(body) as { alerts: Told[] }).alerts)
+      const { alerts } = JSON.parse(body) as { alerts: Omit<Told, 'atMs'>[] }
+      told.push(...alerts.map((alert) => ({ ...alert, atMs: performance.now() })))
       response.writeHead(200).end()
     })
   })

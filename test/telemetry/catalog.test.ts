@@ -31,7 +31,7 @@ test('every metric is named by the rules of Prometheus and described', () => {
   for (const [name, entry] of all) {
     assert.match(
       name,
-      /^pulse_(api|worker|canary|db|log|telemetry|bus|build|config|tenant|dependency)_[a-z0-9]+(_[a-z0-9]+)*$/,
+      /^pulse_(api|worker|canary|db|log|telemetry|bus|build|config|tenant|dependency|process)_[a-z0-9]+(_[a-z0-9]+)*$/,
     )
     assert.equal(name.endsWith('_total'), entry.kind === 'counter', `${name}: counters alone end in _total`)
     assert.doesNotMatch(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { listenProcess } from '../../src/telemetry/listen-process.ts'
 import { announce, openMetrics, resourceOf } from '../../src/telemetry/index.ts'
 import { valuesOf } from '../kit/exposition.ts'
@@ -31,4 +32,23 @@ test('what runs, its lines, spans, transactions and checks are told by every pla
     for (const [key, value] of Object.entries(expected)) assert.equal(now.get(key), value, `${plane}: ${key}`)
     ours.stop()
   }
+})
+
+test('how busy the event loop was is said of the time since the scrape before', async (t) => {
+  const metrics = openMetrics({ plane: 'api', processMetrics: false })
+  const ours = listenProcess(metrics, resourceOf('api'), { commit: 'abc', configHash: '0123456789ab' })
+  t.after(ours.stop)
+  const busy = async (): Promise<number> =>
+    valuesOf((await metrics.exposition()).body).get('pulse_process_event_loop_utilization_ratio{}') ?? Number.NaN
+  await setTimeout(20)
+  await busy()
+  const until = performance.now() + 100
+  while (performance.now() < until);
+  // The loop's own books are made up when it comes round.
+  await setImmediate()
+  const after = await busy()
+  assert.ok(after > 0.8 && after <= 1, `${after} after a tenth of a second of work`)
+  await setTimeout(300)
+  const idle = await busy()
+  assert.ok(idle >= 0 && idle < 0.5, `${idle} after waiting`)
 })

@@ -46,6 +46,13 @@ export const PROCESS_METRICS = {
     'Always 1: a hash of the settings, secrets left out; a change is a changed configuration.',
     'max',
   ),
+  pulse_process_event_loop_utilization_ratio: gauge(
+    ALL,
+    'runtime',
+    {},
+    'Share of the time since the scrape before that the event loop was busy.',
+    'max',
+  ),
   pulse_tenant_bucket_info: gauge(
     BOTH,
     'telemetry',
