@@ -14,7 +14,7 @@ export interface Tier {
   readonly grade: 'page' | 'ticket'
 }
 export const TIERS: readonly Tier[] = [
-  { factor: 14.4, long: '1h', short: '5m', wait: '2m', grade: 'page' },
+  { factor: 14.4, long: '1h', short: '5m', wait: '3m', grade: 'page' },
   { factor: 6, long: '6h', short: '30m', wait: '5m', grade: 'page' },
   { factor: 3, long: '1d', short: '2h', wait: '15m', grade: 'ticket' },
   { factor: 1, long: '3d', short: '6h', wait: '15m', grade: 'ticket' },

@@ -12,11 +12,14 @@ const DASHBOARD: Readonly<Record<string, Alert['dashboard']>> = {
   preview: 'api',
 }
 
-/** What fails at the door is paged as that: collect's availability burns first and stops last of them. */
-const DOOR: Explained = { by: 'PulseCollectAvailabilityBurn', where: { grade: 'page' }, only: { grade: 'page' } }
 const PAGES_AFTER: Explained = { ...AFTER, only: { grade: 'page' } }
+/** A bus that does not acknowledge pages sooner than any burn, and it is what they would say. */
+const BUS: Explained = { ...PAGES_AFTER, where: { of: 'PulsePublishFailing' } }
+/** What fails at the door for another reason is paged as that: collect's availability burns first and stops last of them. */
+const DOOR: Explained = { by: 'PulseCollectAvailabilityBurn', where: { grade: 'page' }, only: { grade: 'page' } }
 const EXPLAINED: Readonly<Record<string, readonly Explained[]>> = {
-  'collect-latency': [DOOR],
+  'collect-availability': [BUS],
+  'collect-latency': [BUS, DOOR],
   preview: [DOOR, PAGES_AFTER],
   freshness: [PAGES_AFTER],
   integrity: [{ by: 'PulseCanaryLost', only: { grade: 'page' } }, PAGES_AFTER],

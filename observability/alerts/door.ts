@@ -16,8 +16,9 @@ const missing = (job: (typeof JOBS)['api' | 'worker'], what: string): Alert => (
   dashboard: 'runtime',
 })
 
-/** Alerts that make events late or previews fail: after their end the burn rates still show it for a while. */
+/** Alerts of what makes requests fail or events late: after their end the burn rates still show it for a while. */
 const OUTAGES = [
+  'PulsePublishFailing',
   'PulseTargetMissing',
   'PulseDependencyDown',
   'PulsePartitionsUnowned',
@@ -34,14 +35,14 @@ export const DOOR_ALERTS: readonly Alert[] = [
   {
     name: 'PulsePublishFailing',
     expr: ({ window }) =>
-      `${attempts({ outcome: ['error', 'timeout'] }, window('5m'))} / ${attempts({}, window('5m'))} > 0.001`,
-    wait: '5m',
+      `${attempts({ outcome: ['error', 'timeout'] }, window('2m'))} / ${attempts({}, window('2m'))} > 0.001`,
+    // Longer than the window: an election of a leader is over by then. Shorter than a burn needs.
+    wait: '3m',
     grade: 'page',
     carries: [],
     summary: 'The bus does not acknowledge what collect publishes',
-    description: `${SHARE} of the publishes of the last 5 min failed or timed out (0.1% is too many). Those events were answered \`publish_failed\`.`,
+    description: `${SHARE} of the publishes of the last 2 min failed or timed out (0.1% is too many). Those events were answered \`publish_failed\`.`,
     dashboard: 'collect',
-    explained: [{ by: 'PulseCollectAvailabilityBurn', where: { grade: 'page' } }],
   },
   {
     name: 'PulseDependencyDown',
@@ -56,12 +57,14 @@ export const DOOR_ALERTS: readonly Alert[] = [
   },
   {
     name: 'PulseAftermath',
-    expr: ({ window }) =>
-      `max(max_over_time(ALERTS{alertname=~"${OUTAGES.join('|')}",alertstate="firing"}[${window('30m')}])) > 0`,
+    expr: ({ window }) => {
+      const recent = `max_over_time(ALERTS{alertname=~"${OUTAGES.join('|')}",alertstate="firing"}[${window('30m')}])`
+      return `max by (of) (label_replace(${recent}, "of", "$1", "alertname", "(.*)")) > 0`
+    },
     wait: '0s',
     grade: 'none',
-    carries: [],
-    summary: 'An outage is told, or was until less than 30 min ago',
+    carries: ['of'],
+    summary: '{{ $labels.of }} is told, or was until less than 30 min ago',
     description:
       '{{ $value | printf "%.0f" }} outage is on or has just ended. What the objectives still show of it is no second page.',
     dashboard: 'home',

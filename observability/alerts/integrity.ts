@@ -68,11 +68,11 @@ export const INTEGRITY_ALERTS: readonly Alert[] = [
   {
     name: 'PulseDlqRatio',
     expr: () => [`${DLQ} / ${CONSUMED} > 0.01`, `and ${DLQ} > ${20 / 60}`].join('\n'),
-    wait: '15m',
+    wait: '10m',
     grade: 'ticket',
     carries: ['tenant_bucket'],
     summary: 'Many events of {{ $labels.tenant_bucket }} become dead letters',
-    description: `${SHARE} of the events of {{ $labels.tenant_bucket }} have become dead letters for 15 min, more than 20 a minute.`,
+    description: `${SHARE} of the events of {{ $labels.tenant_bucket }} have become dead letters for 10 min, more than 20 a minute.`,
     dashboard: 'tenant',
   },
   {

@@ -20,8 +20,10 @@ import { until } from '../kit/until.ts'
 const MINUTE_MS = 1_000
 
 const tempo = hurried({
-  // Windows beyond an hour end soon after each other, so that the long burns are over before the test is.
-  window: (seconds) => (seconds <= 3600 ? seconds / 60 : 60 + (seconds - 3600) / 7200),
+  // What lies beyond is drawn together, so that the long burns are over before the test is; and a quarter of an hour has to
+  // be longer than the half minute for which a batch of spans is tried.
+  window: (seconds) =>
+    seconds <= 600 ? seconds / 60 : seconds < 3600 ? 32 + (seconds - 900) / 1000 : 60 + (seconds - 3600) / 7200,
   // What the system itself keeps to (a heartbeat a second, a flush each half) does not shrink as far; upkeep's intervals not at all.
   age: (seconds) => (seconds < 600 ? seconds / 8 : seconds),
 })
@@ -76,7 +78,7 @@ const SCENARIOS: readonly Scenario[] = [
       otlp.be('hang')
       return async () => otlp.be('take')
     },
-    minutes: 45,
+    minutes: 75,
     tells: ['ticket PulseTelemetryLossy pulse-api spans', 'ticket PulseTelemetryLossy pulse-worker spans'],
   },
   {
@@ -84,7 +86,7 @@ const SCENARIOS: readonly Scenario[] = [
     begin: () => parts.faults.bus(),
     minutes: 20,
     tells: [
-      'page PulseCollectAvailabilityBurn',
+      'page PulsePublishFailing',
       'ticket PulseDependencyDown pulse-api kafka',
       'ticket PulseDependencyDown pulse-worker kafka',
     ],
@@ -136,7 +138,7 @@ before(
           targets: parts.targets,
           alertmanager: `127.0.0.1:${alertmanager.port}`,
           rules,
-          every: '1s',
+          every: '500ms',
         }),
       rules: ruleFilesOf({ tempo, grafana: 'http://localhost:3000' }),
     })
@@ -229,15 +231,24 @@ for (const { fault, begin, minutes, tells, tellsAfter = [] } of SCENARIOS) {
             .map(nameOf),
         ),
       ].sort()
+    const beganMs = performance.now()
+    const story = (): string =>
+      told
+        .slice(from)
+        .map(
+          (one) =>
+            `${((one.atMs - beganMs) / 1000).toFixed(1)} s ${one.status} ${nameOf(one)} ${one.labels['window'] ?? ''}`,
+        )
+        .join('\n')
     const end = await begin()
     try {
       await sleep(minutes * MINUTE_MS)
-      assert.deepEqual(heard('firing'), [...tells].sort(), 'told while it lasts')
+      assert.deepEqual(heard('firing'), [...tells].sort(), `told while it lasted:\n${story()}`)
     } finally {
       await end()
     }
     await until('it to be over', async () => (await firing()).length === 0, 150_000, 500)
     await until('the end of each to be told', () => heard('resolved').length === heard('firing').length, 30_000)
-    assert.deepEqual(heard('firing'), [...new Set([...tells, ...tellsAfter])].sort(), 'told in all')
+    assert.deepEqual(heard('firing'), [...new Set([...tells, ...tellsAfter])].sort(), `told in all:\n${story()}`)
   })
 }

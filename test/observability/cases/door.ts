@@ -73,7 +73,7 @@ export const DOOR_CASES: readonly AlertCase[] = [
           labels: { grade: 'page' },
           summary: 'The bus does not acknowledge what collect publishes',
           description:
-            '0.2% of the publishes of the last 5 min failed or timed out (0.1% is too many). Those events were answered `publish_failed`.',
+            '0.2% of the publishes of the last 2 min failed or timed out (0.1% is too many). Those events were answered `publish_failed`.',
         },
       ],
     },
@@ -82,6 +82,12 @@ export const DOOR_CASES: readonly AlertCase[] = [
     scenario: 'one publish in two thousand fails',
     series: { [publishes('ok')]: '0+1999x20', [publishes('error')]: '0+1x20', [publishes('timeout')]: '0x20' },
     at: 15,
+    quiet: ['PulsePublishFailing'],
+  },
+  {
+    scenario: 'a leader of the bus was elected, and a tenth of two minutes failed',
+    series: { [publishes('ok')]: '0+900x20', [publishes('error')]: '0x5 200x20', [publishes('timeout')]: '0x20' },
+    at: 9,
     quiet: ['PulsePublishFailing'],
   },
   {
@@ -118,8 +124,8 @@ export const DOOR_CASES: readonly AlertCase[] = [
     fires: {
       PulseAftermath: [
         {
-          labels: { grade: 'none' },
-          summary: 'An outage is told, or was until less than 30 min ago',
+          labels: { grade: 'none', of: 'PulseTargetMissing' },
+          summary: 'PulseTargetMissing is told, or was until less than 30 min ago',
           description: '1 outage is on or has just ended. What the objectives still show of it is no second page.',
         },
       ],

@@ -121,7 +121,7 @@ export const INTEGRITY_CASES: readonly AlertCase[] = [
         {
           labels: { grade: 'ticket', tenant_bucket: 'acme' },
           summary: 'Many events of acme become dead letters',
-          description: '10% of the events of acme have become dead letters for 15 min, more than 20 a minute.',
+          description: '10% of the events of acme have become dead letters for 10 min, more than 20 a minute.',
         },
       ],
     },
