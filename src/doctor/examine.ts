@@ -17,6 +17,8 @@ interface ExamineParts {
   readonly postgres: PostgresView | undefined
   /** From the event's acceptance to its row. */
   readonly timeoutMs: number
+  /** What a worker is about to do it has this long for, before it counts as not done. Default 4 s. */
+  readonly settleMs?: number
 }
 
 const stops = ({ step }: Finding): boolean => step !== 'beside'
@@ -27,9 +29,9 @@ const stops = ({ step }: Finding): boolean => step !== 'beside'
  * rejects, and is over within `timeoutMs` and about a minute of looking.
  */
 export async function examine(parts: ExamineParts): Promise<Report> {
-  const { places, machine, postgres, timeoutMs } = parts
+  const { places, machine, postgres, timeoutMs, settleMs = 4_000 } = parts
   const { apiUrl, workerUrl, metricsUrl } = places
-  const facts = await lookAround(places, machine, postgres)
+  const facts = await lookAround(places, machine, postgres, settleMs)
   const found = judgeBefore(facts)
   const told = (sent?: Sent, followed?: Followed): Report => reportOf(places, found, sent, followed)
   if (found.some(stops)) return told()
@@ -57,7 +59,8 @@ export async function examine(parts: ExamineParts): Promise<Report> {
   const wrong = judgeFollowed(followed)
   if (wrong === undefined) return told(sent, followed)
   // Something may have gone away meanwhile: that is the cause then, and this its effect.
-  const cause = followed.rows > 0 ? undefined : judgeBefore(await lookAround(places, machine, postgres)).find(stops)
+  const cause =
+    followed.rows > 0 ? undefined : judgeBefore(await lookAround(places, machine, postgres, settleMs)).find(stops)
   found.unshift(...(cause === undefined ? [wrong] : [cause, wrong]))
   return told(sent, followed)
 }

@@ -9,12 +9,18 @@ import type { PostgresView } from './postgres.ts'
 
 /** What a look leaves open because a `Date` header has whole seconds. */
 const DATE_MS = 1_000
-/** A topic that was just made is adopted within this, and a flush under way is over. */
-const SETTLE_MS = 4_000
 const AGAIN_MS = 250
 
-/** Looks at everything that can be looked at without sending an event, in at most about 15 s. Never rejects. */
-export async function lookAround(places: Places, machine: Machine, postgres: PostgresView | undefined): Promise<Facts> {
+/**
+ * Looks at everything that can be looked at without sending an event, in at most about 15 s. What a worker is about to
+ * do (adopt a new topic, commit a flush) it has `settleMs` for. Never rejects.
+ */
+export async function lookAround(
+  places: Places,
+  machine: Machine,
+  postgres: PostgresView | undefined,
+  settleMs: number,
+): Promise<Facts> {
   const { apiUrl, workerUrl, isLocal, warehouse } = places
   const from = machine.now()
   const [health, readiness, worker, postgresFacts, disk, lakeFault, otlp] = await Promise.all([
@@ -45,7 +51,9 @@ export async function lookAround(places: Places, machine: Machine, postgres: Pos
     worker,
     topic,
     partitions:
-      worker.kind === 'answered' && topic !== undefined ? await settledPartitions(workerUrl, topic) : undefined,
+      worker.kind === 'answered' && topic !== undefined
+        ? await settledPartitions(workerUrl, topic, settleMs)
+        : undefined,
     clockSkewMs: skewOf(health, from),
     otlp,
   }
@@ -70,12 +78,16 @@ async function homeOf(apiUrl: string): Promise<HomeFacts> {
 }
 
 /** The canary's partitions, once they are what they stay: with an owner, and no record between buffer and table. */
-async function settledPartitions(workerUrl: string, topic: string): Promise<readonly PartitionSeen[] | undefined> {
+async function settledPartitions(
+  workerUrl: string,
+  topic: string,
+  settleMs: number,
+): Promise<readonly PartitionSeen[] | undefined> {
   for (let waitedMs = 0; ; waitedMs += AGAIN_MS) {
     const seen = await partitionsOf(workerUrl, topic)
     const isOdd =
       seen?.length === 0 || seen?.some((one) => one.committed < one.position && one.oldestBuffered === undefined)
-    if (isOdd !== true || waitedMs >= SETTLE_MS) return seen
+    if (isOdd !== true || waitedMs >= settleMs) return seen
     await delay(AGAIN_MS)
   }
 }
