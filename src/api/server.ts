@@ -8,7 +8,9 @@ import type { Preview } from '../preview/index.ts'
 import { UNMATCHED, announce, type Sampler, type Telemetry } from '../telemetry/index.ts'
 import { answerBrokenConnection } from './broken-connection.ts'
 import { answerOddRequests, requireHost } from './odd-requests.ts'
+import { countInflight, type Inflight } from './inflight.ts'
 import { parseJsonBody } from './json-body.ts'
+import { watchLoop } from './loop.ts'
 import { keepFailed, placing } from './place-in-trace.ts'
 import { PROBLEM_TYPE, asProblem, problemText } from './problem-document.ts'
 import type { Dependencies } from '../places/index.ts'
@@ -17,18 +19,19 @@ import { addRequestContext, announceFinished, identify, newRequestId } from './r
 import { addCollectRoute } from './routes/collect.ts'
 import { addDatasetRoutes } from './routes/datasets.ts'
 import { addEntityRoutes } from './routes/entities.ts'
-import { addHealthRoutes } from './routes/health.ts'
+import { PROBES, addHealthRoutes } from './routes/health.ts'
 import { addReferenceRoutes } from './routes/reference.ts'
 import { addTenantRoutes } from './routes/tenants.ts'
 import { requireTenant } from './tenant-hook.ts'
 import { addUnmatched } from './unmatched.ts'
 import { addBodyRequirement, compileForRoute } from './validation.ts'
+import type { ApiFacts } from './verdicts.ts'
 
 export interface ServerPlaces extends DatasetPlaces, TenantPlaces {
   readonly bindings: Bindings
   readonly collect: Collect
   readonly preview: Pick<Preview, 'read' | 'facts'>
-  readonly readiness: Pick<Dependencies, 'verdicts'>
+  readonly readiness: Pick<Dependencies, 'facts'>
   readonly metrics: Telemetry['metrics']
   readonly sampler: Sampler
   readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }
@@ -36,7 +39,8 @@ export interface ServerPlaces extends DatasetPlaces, TenantPlaces {
 
 interface ApiServer {
   readonly app: FastifyInstance
-  /** From now on new requests are answered 503 `draining`, on connections that then close. */
+  readonly inflight: Inflight
+  /** From now on new requests are answered 503 `draining`, on connections that then close; only probes are answered on. */
   drain(): void
 }
 
@@ -91,8 +95,9 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   answerOddRequests(app, places.limits.maxBodyBytes)
   addRequestContext(app)
   app.addHook('onRequest', requireHost)
-  app.addHook('onRequest', (_request, reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     if (!isDraining) return done()
+    if (PROBES.has(request.routeOptions.url ?? UNMATCHED)) return done()
     void reply.header('connection', 'close')
     done(
       new Problem('draining', 'This server is stopping: send the request again, another one takes it.', {
@@ -100,6 +105,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
       }),
     )
   })
+  const inflight = countInflight(app)
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, places.sampler))
   addUnmatched(app)
   addBodyRequirement(app)
@@ -121,7 +127,14 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
     convertConstToEnum: false,
   })
 
-  addHealthRoutes(app, { ...places, isDraining: () => isDraining })
+  const loop = watchLoop()
+  app.addHook('onClose', async () => loop[Symbol.dispose]())
+  const facts = (): ApiFacts => ({
+    draining: isDraining,
+    sinceTurnMs: loop.sinceTurnMs(),
+    dependencies: places.readiness.facts(),
+  })
+  addHealthRoutes(app, { metrics: places.metrics, facts })
   await app.register(async (open) => {
     open.addHook('onRequest', placing(places.sampler))
     addTenantRoutes(open, places)
@@ -140,7 +153,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   })
   addReferenceRoutes(app)
   await app.ready()
-  return { app, drain: () => void (isDraining = true) }
+  return { app, inflight, drain: () => void (isDraining = true) }
 }
 
 /** Every error leaves here, as a problem document. */

@@ -9,6 +9,8 @@ import { ensureCanaryTenant, openBindings, openTopicKeeper } from '../registry/i
 import type { Store } from '../store/index.ts'
 import { NO_SAMPLING, announce, openSampler, type Telemetry } from '../telemetry/index.ts'
 import { watchDependencies } from '../places/index.ts'
+import { readGauges } from './gauges.ts'
+import { watchPartitions } from './partitions.ts'
 import { openServer } from './server.ts'
 
 /** The settings that the API needs, by name: tests give these few. */
@@ -65,6 +67,7 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
       minio: (timeoutMs) => objects.ping(timeoutMs),
     }),
   )
+  const census = opened.use(watchPartitions(store))
   const limits = {
     maxBodyBytes: settings.collectMaxBodyBytes,
     maxEventBytes: settings.collectMaxEventBytes,
@@ -81,7 +84,7 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
     warehouse: settings.warehouse,
   }
   const topics = openTopicKeeper(tenantPlaces, () => performance.now())
-  const { app, drain } = await openServer({
+  const { app, drain, inflight } = await openServer({
     ...tenantPlaces,
     objects,
     bindings,
@@ -98,6 +101,17 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
     clock: systemClock,
   })
   await app.listen({ host: settings.host, port: settings.apiPort, backlog: 4096 })
+  opened.defer(
+    readGauges(metrics, {
+      inflight,
+      pending: publisher.pending,
+      pendingCapacityBytes: limits.maxPendingBytes,
+      partitions: census.partitions,
+      dependencies: readiness.facts,
+      pool: () => store.pool(),
+      clock: systemClock.now,
+    }),
+  )
   const address = app.server.address()
   const port = typeof address === 'object' && address !== null ? address.port : settings.apiPort
   announce('api.started', { host: settings.host, port })
@@ -113,10 +127,13 @@ export async function startApi({ settings, store, bus, objects, metrics }: ApiPl
   async function shut(): Promise<void> {
     drain()
     stop.abort()
+    const untilMs = performance.now() + settings.drainSeconds * 1000
+    // It goes on listening: whoever probes hears that it lives and is not ready, and whoever sends is told to send again.
+    while (inflight.total > 0 && performance.now() < untilMs) await delay(20)
     const closed = app.close()
     // An answer that was under way leaves its connection open for the next request; nobody takes one any more.
     const idle = setInterval(() => app.server.closeIdleConnections(), 50)
-    await within(closed, settings.drainSeconds * 1000)
+    await within(closed, Math.max(0, untilMs - performance.now()))
     app.server.closeAllConnections()
     await closed
     clearInterval(idle)

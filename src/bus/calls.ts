@@ -13,7 +13,7 @@ export interface PublishCall {
 
 /** The calls that are open. One promise a call, none a record. */
 export interface Calls {
-  readonly pending: { records: number; bytes: number }
+  readonly pending: { readonly records: number; readonly bytes: number; readonly oldestAgoMs: number | undefined }
   readonly open: number
   begin(records: number): { readonly call: PublishCall; readonly answer: Promise<readonly PublishVerdict[]> }
   /** Counts a record of the call; all are counted before the first is decided. */
@@ -30,7 +30,15 @@ export function openCalls(
   whyLate: (call: PublishCall) => PublishFailure | undefined,
 ): Calls {
   const open = new Set<PublishCall>()
-  const pending = { records: 0, bytes: 0 }
+  const pending = {
+    records: 0,
+    bytes: 0,
+    /** All have the same time, so the first that is open began first. */
+    get oldestAgoMs(): number | undefined {
+      const [oldest] = open
+      return oldest === undefined ? undefined : nowMs() - (oldest.deadlineMs - timeoutMs)
+    },
+  }
   let expiry: NodeJS.Timeout | undefined
   let idle: (() => void)[] = []
 

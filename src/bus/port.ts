@@ -41,8 +41,11 @@ export interface Publisher extends AsyncDisposable {
    * for a bus fault: one verdict per record, in order; one missing topic harms no other record.
    */
   publish(records: readonly OutgoingRecord[]): Promise<readonly PublishVerdict[]>
-  /** Records accepted by `publish` that have no verdict yet, and their bytes (for shedding). */
-  readonly pending: { readonly records: number; readonly bytes: number }
+  /**
+   * Records accepted by `publish` that have no verdict yet, and their bytes (for shedding); how long ago the oldest of them
+   * came, undefined where there is none.
+   */
+  readonly pending: { readonly records: number; readonly bytes: number; readonly oldestAgoMs: number | undefined }
 }
 
 export interface SourcePosition {

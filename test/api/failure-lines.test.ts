@@ -11,6 +11,7 @@ const fails = (): Promise<never> => Promise.reject(new TypeError('cannot read pr
 const broken = (): unknown => new Proxy({}, { get: (_, name) => (name === 'then' ? undefined : fails) })
 let collecting: () => Promise<unknown> = fails
 const TENANT = { id: '01900000-0000-7000-8000-000000000001', slug: 'acme', status: 'active' } as const
+const UP = { answered: true, detail: '', tookMs: 1, agoMs: 0 }
 const places = {
   store: broken(),
   admin: broken(),
@@ -18,7 +19,7 @@ const places = {
   preview: broken(),
   bindings: { peekTenant: () => TENANT, tenant: async () => TENANT, forget: () => undefined },
   collect: () => collecting(),
-  readiness: { verdicts: () => ({ postgres: false, kafka: true, minio: true }), facts: () => ({}) },
+  readiness: { facts: () => ({ postgres: { ...UP, answered: false }, kafka: UP, minio: UP }) },
   sampler: NO_SAMPLING,
   metrics: openMetrics({ plane: 'api', processMetrics: false }),
   limits: { maxBodyBytes: 1024, bodyTimeoutMs: 1_000 },

@@ -13,13 +13,14 @@ import { until } from '../kit/until.ts'
 /** The server alone, on places that do what a test says. */
 const TENANT = { id: '01900000-0000-7000-8000-000000000001', slug: 'acme', status: 'active' } as const
 let act: () => Promise<unknown> = async () => []
+const UP = { answered: true, detail: '', tookMs: 1, agoMs: 0 }
 const store = { asTenant: () => act(), asSystem: () => act() }
 const places = {
   store,
   bindings: { peekTenant: () => TENANT, tenant: async () => TENANT, forget: () => undefined },
   collect: async () => act(),
   preview: { read: () => act(), facts: () => act() },
-  readiness: { verdicts: () => ({ postgres: true, kafka: true, minio: true }) },
+  readiness: { facts: () => ({ postgres: UP, kafka: UP, minio: UP }) },
   sampler: NO_SAMPLING,
   metrics: openMetrics({ plane: 'api', processMetrics: false }),
   limits: { maxBodyBytes: 1024, bodyTimeoutMs: 1_000 },

@@ -72,7 +72,7 @@ export function collectInto(
   const records: OutgoingRecord[] = []
   const asked: string[] = []
   let verdict: (record: OutgoingRecord, index: number) => PublishVerdict = () => null
-  const pending = { records: 0, bytes: 0 }
+  const pending = { records: 0, bytes: 0, oldestAgoMs: undefined }
   const publisher: Publisher = {
     pending,
     async publish(outgoing) {

@@ -77,7 +77,7 @@ export function openMemoryBus(): MemoryBus {
     },
     setAway: (away) => void (isAway = away),
     publisher: () => ({
-      pending: { records: 0, bytes: 0 },
+      pending: { records: 0, bytes: 0, oldestAgoMs: undefined },
       async publish(outgoing) {
         try {
           await enter('publish')

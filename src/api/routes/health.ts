@@ -1,46 +1,53 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
-import type { Telemetry } from '../../telemetry/index.ts'
-import type { Dependencies } from '../../places/index.ts'
+import type { Dependency, DependencyFacts } from '../../places/index.ts'
+import { scrub, type Telemetry } from '../../telemetry/index.ts'
+import { isHealthy, readiness, type ApiFacts } from '../verdicts.ts'
 
 const tags = ['health']
 const Checks = Type.Object({ postgres: Type.Boolean(), kafka: Type.Boolean(), minio: Type.Boolean() })
-const ready = (status: string) => Type.Object({ status: Type.Literal(status), checks: Checks })
+const Ready = (status: string) => Type.Object({ status: Type.Literal(status), checks: Checks })
+const Status = (status: string) => Type.Object({ status: Type.Literal(status) })
+const Verbose = Type.Object({
+  verbose: Type.Optional(
+    Type.String({ description: 'Adds latency, age and last error of each check, and whether the process drains.' }),
+  ),
+})
 
-/** What probes and Prometheus ask. None of it waits for anybody. */
+/** What probes and scrapers ask: answered also while the process drains. */
+export const PROBES: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics', '/metrics/'])
+
+/** None of it waits for anybody: verdicts are of facts that somebody else keeps fresh. */
 export function addHealthRoutes(
   app: FastifyInstance,
-  places: {
-    readonly readiness: Pick<Dependencies, 'verdicts'>
-    readonly metrics: Telemetry['metrics']
-    readonly isDraining: () => boolean
-  },
+  places: { readonly facts: () => ApiFacts; readonly metrics: Telemetry['metrics'] },
 ): void {
   app.get(
     '/health',
-    {
-      schema: { tags, summary: 'This process serves', response: { 200: Type.Object({ status: Type.Literal('ok') }) } },
-    },
-    () => ({ status: 'ok' }),
+    { schema: { tags, summary: 'This process serves', response: { 200: Status('ok'), 503: Status('hung') } } },
+    (_request, reply) =>
+      isHealthy(places.facts()) ? reply.send({ status: 'ok' }) : reply.code(503).send({ status: 'hung' }),
   )
-  app.get(
+  app.get<{ Querystring: { verbose?: string } }>(
     '/ready',
     {
       schema: {
         tags,
         summary: 'Postgres, Kafka and the lake are reachable',
-        response: { 200: ready('ready'), 503: ready('not_ready') },
+        querystring: Verbose,
+        response: { 200: Ready('ready'), 503: Ready('not_ready') },
       },
     },
-    (_request, reply) => {
-      const { postgres, kafka, minio } = places.readiness.verdicts()
-      const isReady = postgres && kafka && minio && !places.isDraining()
-      return reply
-        .code(isReady ? 200 : 503)
-        .send({ status: isReady ? 'ready' : 'not_ready', checks: { postgres, kafka, minio } })
+    (request, reply) => {
+      const facts = places.facts()
+      const { ready, checks } = readiness(facts)
+      const body = { status: ready ? 'ready' : 'not_ready', checks }
+      return reply.code(ready ? 200 : 503).send('verbose' in request.query ? { ...body, ...detailsOf(facts) } : body)
     },
   )
-  app.get('/metrics', { schema: { hide: true } }, (_request, reply) => reply.redirect('/metrics/', 308))
+  app.get('/metrics', { schema: { hide: true } }, (_request, reply) =>
+    reply.header('cache-control', 'no-store').redirect('/metrics/', 308),
+  )
   app.get(
     '/metrics/',
     { schema: { tags, summary: 'Prometheus metrics', response: { 200: Type.String() } } },
@@ -49,4 +56,15 @@ export function addHealthRoutes(
       return reply.header('content-type', contentType).header('cache-control', 'no-store').send(bytes)
     },
   )
+}
+
+function detailsOf({ draining, sinceTurnMs, dependencies }: ApiFacts): object {
+  const of = ({ answered, agoMs, tookMs, detail }: DependencyFacts): object => ({
+    asked: answered !== undefined,
+    age_ms: Math.round(agoMs),
+    latency_ms: Math.round(tookMs * 1000) / 1000,
+    error: detail === '' ? null : scrub(detail),
+  })
+  const details = Object.entries(dependencies).map(([name, facts]) => [name as Dependency, of(facts)] as const)
+  return { draining, event_loop_age_ms: Math.round(sinceTurnMs), details: Object.fromEntries(details) }
 }
