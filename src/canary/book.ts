@@ -66,6 +66,8 @@ export interface Book {
   read(reading: Reading): Findings
   /** Events without an outcome: sent = outcomes + pending, at every moment. */
   pending(): number
+  /** Events that were told as missing, were not read since, and are still looked for. */
+  missing(): number
   /** Whether an event was not seen yet. */
   isAwaiting(): boolean
   /** How many of the newest rows a reading must have to show every open event, if nobody else writes. */
@@ -131,6 +133,7 @@ export function openBook(settings: BookSettings): Book {
       return { ...findings, isShort }
     },
     pending: () => entriesOf(isPending),
+    missing: () => entriesOf(({ state }) => state === 'stray'),
     isAwaiting: () => entriesOf(({ state }) => state === 'awaited') > 0,
     depth() {
       const oldest = rounds.values().next().value // what is closed has left

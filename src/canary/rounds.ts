@@ -25,6 +25,8 @@ interface RoundsParts {
 interface Rounds extends AsyncDisposable {
   /** Events that have no outcome yet. */
   pending(): number
+  /** Events that were told as missing and are still looked for. */
+  missing(): number
 }
 
 /** What one preview can show. */
@@ -58,6 +60,7 @@ export function startRounds(parts: RoundsParts): Rounds {
   const done = run(parts, book, stopping.signal)
   return {
     pending: () => book.pending(),
+    missing: () => book.missing(),
     async [Symbol.asyncDispose]() {
       stopping.abort()
       await done

@@ -45,7 +45,7 @@ export async function runCanary(settings: Settings): Promise<RunningCanary> {
       '/livez': () => text(200, 'live'),
     }),
   )
-  opened.use(
+  const rounds = opened.use(
     startRounds({
       door: openDoor(settings.canaryApiUrl ?? `http://${reachable(settings.host)}:${settings.apiPort}`),
       everyMs: settings.canarySeconds * 1000,
@@ -55,6 +55,7 @@ export async function runCanary(settings: Settings): Promise<RunningCanary> {
       now: () => performance.now(),
     }),
   )
+  opened.defer(telemetry.metrics.read('pulse_canary_missing_events', () => [[{}, rounds.missing()]]))
   const running = opened.move()
   return { ports: { metrics: server.port }, stop: () => running.disposeAsync() }
 }

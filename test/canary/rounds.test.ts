@@ -58,6 +58,7 @@ async function watch(owner: TestContext, prepare: (api: FakeApi) => void = () =>
   return {
     api,
     pending: () => rounds.pending(),
+    missing: () => rounds.missing(),
     heard: <N extends AnnouncementName>(name: N) => (heard.get(name) ?? []) as Announcements[N][],
     value,
     async outcomes() {
@@ -160,8 +161,10 @@ test('an event that comes after it was named missing is told, and counted as mis
     }),
   )
   await until('an event to be missing', async () => (await canary.outcomes())['missing'])
+  assert.equal(canary.missing(), 1)
   canary.api.rows.push(kept as Readonly<Record<string, unknown>>)
   await until('it to be told', () => canary.heard('canary.strayed')[0]?.events === 1)
+  assert.equal(canary.missing(), 0)
   const { missing, late } = await judged(canary, 8)
   assert.deepEqual([missing, late], [1, 0])
 })

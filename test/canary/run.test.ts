@@ -95,6 +95,7 @@ describe('in the whole system', () => {
     const { exactly_once: right = 0, ...wrong } = verified(metrics)
     assert.deepEqual(wrong, RIGHT)
     const sent = value(metrics, 'pulse_canary_sent_total')
+    assert.equal(value(metrics, 'pulse_canary_missing_events'), 0)
     assert.ok(sent >= right && sent - right <= 200, `${sent} sent, ${right} judged`)
   })
 
