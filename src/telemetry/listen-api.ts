@@ -15,6 +15,9 @@ import { each, exemplarOf, type CounterSeries, type HistogramSeries } from './se
 /** The route label of a request that matched no route: clients cannot mint series. */
 export const UNMATCHED = '_unmatched'
 
+/** How long scrapes take, and how often they come, is the scraper's to say: here they would be most of what an idle API answers. */
+const SCRAPES: ReadonlySet<string> = new Set(['/metrics', '/metrics/'])
+
 interface RouteSeries {
   readonly seconds: HistogramSeries
   readonly statuses: Map<number, CounterSeries>
@@ -56,7 +59,8 @@ function hearRequests(metrics: Metrics, routes: readonly string[]): (() => void)
     }
     return count
   }
-  for (const route of routes) for (const status of BORN) countOf(route, seriesOf(route), status)
+  for (const route of routes)
+    if (!SCRAPES.has(route)) for (const status of BORN) countOf(route, seriesOf(route), status)
   countOf(UNMATCHED, seriesOf(UNMATCHED), 404)
 
   const shed = each(SHED_REASONS, (reason) => metrics.counter('pulse_api_shed_total', { reason }))
@@ -64,6 +68,7 @@ function hearRequests(metrics: Metrics, routes: readonly string[]): (() => void)
   const batch = metrics.histogram('pulse_api_collect_batch_events', {})
   return [
     listen('api.request.finished', (said) => {
+      if (SCRAPES.has(said.route)) return
       const series = seriesOf(said.route)
       countOf(said.route, series, said.status).inc()
       series.seconds.observe(said.tookMs / 1000, 1, exemplarOf(said))

@@ -40,6 +40,18 @@ test('known routes are born at zero', async (t) => {
   }
 })
 
+test('scrapes are not among the requests', async (t) => {
+  const { values } = listening(t, ['/metrics', '/metrics/', '/health'])
+  for (const route of ['/metrics', '/metrics/', '/health'])
+    announce('api.request.finished', said('api.request.finished', { route, status: 200 }))
+  const requests = [...(await values()).keys()].filter((key) => /^pulse_api_request/.test(key))
+  assert.ok(requests.some((key) => key.includes('/health')))
+  assert.deepEqual(
+    requests.filter((key) => key.includes('/metrics')),
+    [],
+  )
+})
+
 test('events are counted by what became of them, by reason where refused, and by request', async (t) => {
   const { values } = listening(t)
   const reasons = { schema: 2, too_large: 1 }
