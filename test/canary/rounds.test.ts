@@ -12,6 +12,7 @@ const EVENTS = 3
 interface Watched {
   readonly api: FakeApi
   readonly pending: () => number
+  readonly missing: () => number
   heard<N extends AnnouncementName>(name: N): readonly Announcements[N][]
   /** A counter's value in the canary's own metrics. */
   value(series: string): Promise<number>
