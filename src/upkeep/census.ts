@@ -30,5 +30,5 @@ export async function ledgerFacts(store: Pick<Store, 'asSystem'>, timeoutMs: num
       ),
     { name: 'upkeep', timeoutMs },
   )
-  return { rows: row?.rows ?? 0, oldestMs: row?.oldest == null ? undefined : Number(row.oldest) }
+  return { rows: row?.rows ?? 0, oldestMs: typeof row?.oldest === 'string' ? Number(row.oldest) : undefined }
 }
