@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { Client } from 'pg'
 import { openBus } from '../../src/bus/index.ts'
 import { rawTopic } from '../../src/event/index.ts'
 import { SPAN_NAMES } from '../../src/telemetry/traces/names.ts'
@@ -53,10 +56,10 @@ after(
   { timeout: 60_000 },
 )
 
-async function collect(numbers: readonly number[]): Promise<string> {
+async function collect(numbers: readonly number[], eventId?: string): Promise<string> {
   const lines = numbers.map((n) => ({
     dataset: place.dataset,
-    event_id: randomUUID(),
+    event_id: eventId ?? randomUUID(),
     data: { timestamp: '2026-11-25T08:00:00Z', n },
   }))
   const response = await fetch(`${system.baseUrl}/v1/collect`, {
@@ -175,6 +178,24 @@ test(
     assert.deepEqual(process?.events, [{ name: 'dlq', attributes: { reason: 'unknown_dataset' } }])
   },
 )
+
+test('from an event’s id to its flush, by the query on the page about traces', LONG, async () => {
+  const page = await readFile(join(import.meta.dirname, '../../docs/concepts/traces.md'), 'utf8')
+  const [, sql = ''] = /```sql\n([\s\S]*?)```/.exec(page) ?? []
+  const eventId = randomUUID()
+  const spans = await traceOf(await collect([6], eventId), 1)
+  const postgres = new Client({ connectionString: system.adminUrl() })
+  await postgres.connect()
+  const given: Record<string, string> = { tenant: place.tenantSlug, dataset: place.dataset, event_id: eventId }
+  const { rows } = await postgres
+    .query<Record<string, unknown>>(sql.replaceAll(/:'(\w+)'/g, (_, name: string) => `'${given[name]}'`))
+    .finally(() => postgres.end())
+  const [append] = named(spans, 'append')
+  assert.deepEqual(
+    rows.map((row) => [row['flush_id'], row['trace_id']]),
+    [[append?.attributes['pulse.flush.id'], append?.links[0]?.traceId]],
+  )
+})
 
 test('a preview: what it asks of Postgres and the lake, and its phases, below the request', LONG, async () => {
   const response = await fetch(`${system.baseUrl}/v1/datasets/${place.dataset}/preview?limit=5`, {
