@@ -1,8 +1,9 @@
-import { join, resolve } from 'node:path'
-import { readdir, readFile } from 'node:fs/promises'
+import { dashboardJson } from '../../observability/dashboards/all.ts'
 
-/** The generated dashboards as Grafana reads them, and their queries as Grafana sends them. */
-const FOLDER = resolve(import.meta.dirname, '../../deploy/grafana/dashboards')
+/**
+ * The dashboards as Grafana reads them, and their queries as Grafana sends them. They are made here as `npm run check -- --write` makes
+ * them; that deploy/grafana holds just that is test/generated.test.ts's.
+ */
 
 interface Datasource {
   readonly type?: string
@@ -58,15 +59,14 @@ export interface Model {
   readonly annotations: { readonly list: readonly { readonly name: string; readonly target: Target }[] }
 }
 
-/** Every dashboard of deploy/grafana/dashboards by its slug, with its text. */
-export async function dashboards(): Promise<ReadonlyMap<string, { readonly model: Model; readonly text: string }>> {
-  const names = (await readdir(FOLDER)).filter((name) => name.endsWith('.json')).sort()
-  const read = async (name: string) => {
-    const text = await readFile(join(FOLDER, name), 'utf8')
-    return [name.replace(/\.json$/, ''), { model: JSON.parse(text) as Model, text }] as const
-  }
-  return new Map(await Promise.all(names.map(read)))
-}
+/** Every dashboard by its slug, with its text. */
+export const dashboards = (): ReadonlyMap<string, { readonly model: Model; readonly text: string }> =>
+  new Map(
+    Object.entries(dashboardJson()).map(([name, text]) => [
+      name.replace(/\.json$/, ''),
+      { model: JSON.parse(text) as Model, text },
+    ]),
+  )
 
 export interface Query {
   /** Dashboard, panel and letter: `home 31 A Which datasets are furthest behind?` */
@@ -113,10 +113,14 @@ export function queriesOf(slug: string, model: Model): Query[] {
   ]
 }
 
-/** As in Grafana's format registry (grafana/scenes, `formatRegistry.ts`): only those formats that the dashboards use. */
+/** As in Grafana's format registry (grafana/scenes, `formatRegistry.ts`), for one value: what the dashboards use, and what they might. */
 const FORMATS: Readonly<Record<string, (value: string) => string>> = {
   percentencode: (value) =>
     encodeURIComponent(value).replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`),
+  regex: (value) => value.replace(/[\\^$*+?.()|[\]{}/]/g, '\\$&'),
+  doublequote: (value) => `"${value.replaceAll('"', '\\"')}"`,
+  json: (value) => value,
+  raw: (value) => value,
 }
 
 export interface Filling {

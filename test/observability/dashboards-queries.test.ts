@@ -12,7 +12,7 @@ import { readQuery } from '../kit/promql.ts'
  * Every query of every panel, mark and variable, without data: it is of its language, and what it names exists. Whether it finds
  * something is test/real/dashboards.test.ts's.
  */
-const all = [...(await dashboards())].flatMap(([slug, { model }]) => queriesOf(slug, model))
+const all = [...dashboards()].flatMap(([slug, { model }]) => queriesOf(slug, model))
 const of = (language: Query['language']): Query[] => all.filter((query) => query.language === language)
 const VARIABLES = { tenant: 'acme', dataset: 'orders' }
 

@@ -7,7 +7,7 @@ import { dashboards, fillIn, queriesOf, type Query } from '../kit/grafana.ts'
 import { anySeed } from '../kit/seed.ts'
 
 /** What somebody may type, or a link may carry, into a variable: a query stays the query that it was. */
-const all = [...(await dashboards())]
+const all = [...dashboards()]
 const queries = all.flatMap(([slug, { model }]) => queriesOf(slug, model))
 const asking = queries.filter(({ text }) => /\$\{(tenant|dataset)/.test(text))
 
