@@ -36,10 +36,15 @@ export function judgeFollowed(followed: Followed): Finding | undefined {
   if (rows === 1)
     return differences.length === 0 ? undefined : finding('row_corrupted', { detail: differences.join(', ') })
   const { snapshotId } = flushOf(followed)
+  const isCommitted = snapshotId !== undefined || followed.isCommitted === true
+  if (isConsumed === false) return finding('not_consumed', { detail })
+  // Old files may be out of reach with the new ones: who cannot append comes before who cannot read.
+  if (isConsumed === true && !isCommitted)
+    return appendErrors > 0
+      ? finding('append_failing', { detail: `${appendErrors} attempts failed in ${detail}` })
+      : finding('not_flushed', { detail })
   if (refused !== undefined) return finding('preview_refused', refused)
-  if (snapshotId !== undefined) return finding('not_previewed', { place: snapshotId, detail })
-  if (isConsumed === undefined) return finding('not_arrived', { detail })
-  if (!isConsumed) return finding('not_consumed', { detail })
-  if (appendErrors > 0) return finding('append_failing', { detail: `${appendErrors} attempts failed in ${detail}` })
-  return finding('not_flushed', { detail })
+  return isCommitted
+    ? finding('not_previewed', { place: snapshotId ?? 'that nobody names', detail })
+    : finding('not_arrived', { detail })
 }

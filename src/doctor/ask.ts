@@ -6,7 +6,7 @@ export type Heard =
   /** The connection was taken and nothing came in time, or it broke. */
   | { readonly kind: 'silent'; readonly detail: string }
 
-export interface HeardAnswer {
+interface HeardAnswer {
   readonly status: number
   readonly text: string
   /** Undefined where the text is no JSON. */

@@ -3,9 +3,9 @@ import type { Facts } from './facts.ts'
 import { finding, type FaultCode, type Finding } from './faults.ts'
 
 /** A disk with less cannot take a flush and what Postgres and the bus write beside it. */
-export const LEAST_FREE_BYTES = 64 * 1024 * 1024
+const LEAST_FREE_BYTES = 64 * 1024 * 1024
 /** Less than this apart is what NTP allows and a `Date` header, which has whole seconds, can show. */
-export const MOST_SKEW_MS = 2_000
+const MOST_SKEW_MS = 2_000
 
 const MIB = 1024 * 1024
 
@@ -33,13 +33,16 @@ function places(facts: Facts): Finding[] {
   const missing = postgres?.missingMigrations ?? []
   if (missing.length > 0) found.push(finding('migrations_missing', { detail: missing.join(', ') }))
   if (found.length === 0 && home?.kind === 'missing') found.push(finding('tenant_missing'))
-  if (found.length === 0 && home?.kind === 'refused')
+  const isTable = home?.kind === 'refused' && home.code === 'dependency_away' && ready?.minio === true
+  if (found.length === 0 && home?.kind === 'refused' && !isTable)
     found.push(finding('home_refused', { code: home.code, detail: home.detail }))
   if (ready?.kafka === false) found.push(finding('bus_away'))
   if (disk !== undefined && disk.freeBytes < LEAST_FREE_BYTES)
     found.push(finding('disk_full', { place: disk.path, detail: `${Math.floor(disk.freeBytes / MIB)} MiB` }))
   if (ready?.minio === false) found.push(finding('lake_away', { place: warehouse }))
   else if (lakeFault !== undefined) found.push(finding('lake_read_only', { place: warehouse, detail: lakeFault }))
+  // Everything answers, and the dataset does not: it is its table.
+  if (found.length === 0 && isTable) found.push(finding('table_unreadable', { detail: home.detail }))
   return found
 }
 

@@ -82,6 +82,12 @@ export const FAULTS = {
     remedy:
       'Look the code up in docs/reference/problems.md: the tenant pulse-canary has to be active and its schema published.',
   },
+  table_unreadable: {
+    step: 'flush',
+    sentence: 'The table of the canary cannot be read: {detail}',
+    remedy:
+      'Put the file that is named back from a backup of the lake, or point PULSE_WAREHOUSE at the lake that belongs to this database.',
+  },
   worker_absent: {
     step: 'consume',
     sentence: 'No worker runs: nobody listens at {place} ({detail}).',

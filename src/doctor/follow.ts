@@ -59,6 +59,7 @@ export async function follow(parts: FollowParts, event: CanaryEvent, sent: Sent)
     seenAfterMs: isHere ? requestMs + waitedMs : undefined,
     deadLetter: deadIn(spans) ?? (isHere ? undefined : await postgres?.deadLetter(destination.tenantId, event.id)),
     isConsumed: isHere ? true : consumedSince(before.partitions, partitions),
+    isCommitted: isHere ? true : partitions?.every((one) => one.committed >= one.position),
     appendErrors: isHere ? 0 : Math.max(0, (await appendErrors(parts.metricsUrl)) - before.appendErrors),
     waitedMs,
   }

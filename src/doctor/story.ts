@@ -33,6 +33,8 @@ export interface Followed {
   readonly deadLetter: string | undefined
   /** Whether a worker has read beyond where the log ended before the send; undefined where none was seen. */
   readonly isConsumed: boolean | undefined
+  /** Whether all that it has read is in the table. */
+  readonly isCommitted: boolean | undefined
   /** Attempts to append the canary's rows that failed since. */
   readonly appendErrors: number
   readonly waitedMs: number

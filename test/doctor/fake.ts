@@ -32,7 +32,7 @@ export interface FakePulse {
 }
 
 export const WELL: PostgresFacts = { missingMigrations: [], liveWorkers: 1, owned: 1, partitions: 1 }
-export const TOPIC = `pulse.${TENANT}.events.raw`
+const TOPIC = `pulse.${TENANT}.events.raw`
 
 /** A partition where everything is committed. */
 export const partition = (more: object = {}): object => ({

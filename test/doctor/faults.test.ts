@@ -59,6 +59,11 @@ const CASES: Readonly<Record<Exclude<FaultCode, 'settings_refused'>, Case>> = {
     remedy: /problems\.md/,
     provoke: (fake) => (fake.api.down = { status: 403, code: 'tenant_suspended' }),
   },
+  table_unreadable: {
+    step: 'flush',
+    remedy: /backup/,
+    provoke: (fake) => (fake.api.down = { status: 503, code: 'dependency_away' }),
+  },
   worker_absent: {
     step: 'consume',
     remedy: /pulse worker/,
