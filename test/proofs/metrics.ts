@@ -156,4 +156,26 @@ export const PROOFS: readonly Proof[] = [
       to: 'Math.max(1, Math.floor(datasets * 0.8))',
     },
   },
+  {
+    number: 28,
+    promise: 'Metrics of a stage',
+    test: 'test/telemetry/stages.test.ts',
+    name: 'each stage moves the metrics that it declares, and no other',
+    mutation: {
+      file: 'src/telemetry/listen-worker.ts',
+      from: 'flushes[said.trigger].committed.inc()',
+      to: 'flushes[said.trigger].committed.inc(0)',
+    },
+  },
+  {
+    number: 28,
+    promise: 'Metrics of a stage',
+    test: 'test/telemetry/stages.test.ts',
+    name: 'each stage moves the metrics that it declares, and no other',
+    mutation: {
+      file: 'src/telemetry/listen-api.ts',
+      from: 'if (said.collected === undefined) return',
+      to: 'if (said.collected === undefined) return batch.observe(1)',
+    },
+  },
 ]
