@@ -40,11 +40,12 @@ export function requireTenant(
 ): onRequestHookHandler {
   const find = async (request: FastifyRequest): Promise<KnownTenant> => {
     const id = tenantIdOf(request)
-    return admit(bindings.peekTenant(id) ?? (await bindings.tenant(id)))
+    // Also one that is not let in is named by what is said of the request.
+    request.tenant = bindings.peekTenant(id) ?? (await bindings.tenant(id))
+    return admit(request.tenant)
   }
   return (request, reply, done) => {
     const go = (tenant: KnownTenant): void => {
-      request.tenant = tenant
       placeInTrace(request, reply, sampler)
       const context = {
         tenantId: tenant.id,

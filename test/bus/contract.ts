@@ -220,7 +220,7 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
       const sent = Array.from({ length: 10_000 }, (_, index) => record(topic.name, `${index} ${filler}`, { headers }))
       const verdicts = await publisher.publish(sent)
       assert.ok(verdicts.every((verdict) => verdict === null))
-      assert.deepEqual({ ...publisher.pending }, { records: 0, bytes: 0 })
+      assert.deepEqual({ ...publisher.pending }, { records: 0, bytes: 0, oldestAgoMs: undefined })
       const got = new Set(await readAll(reader, [from(topic)], 10_000))
       assert.equal(got.size, 10_000)
     })
@@ -354,7 +354,7 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
       const [verdict] = await quick.publish([record(topic.name, '2')])
       assert.ok(verdict?.code === 'unreachable' || verdict?.code === 'timeout', JSON.stringify(verdict))
       assert.ok(performance.now() - begun < 10_000)
-      assert.deepEqual({ ...quick.pending }, { records: 0, bytes: 0 })
+      assert.deepEqual({ ...quick.pending }, { records: 0, bytes: 0, oldestAgoMs: undefined })
       await assert.rejects(impatient.ping(500), { name: 'BusUnreachable' })
       await assert.rejects(
         (async () => {

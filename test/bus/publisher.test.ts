@@ -111,7 +111,7 @@ test('verdicts have the codes that callers act on, each in its place', async () 
   )
   assert.match(verdicts[3]?.detail ?? '', /said no with 56/)
   assert.match(verdicts[5]?.detail ?? '', /did not acknowledge within 3000 ms/)
-  assert.deepEqual({ ...publisher.pending }, { records: 0, bytes: 0 })
+  assert.deepEqual({ ...publisher.pending }, { records: 0, bytes: 0, oldestAgoMs: undefined })
 })
 
 test('batches stay below 900 KiB, one larger record goes alone, and at most four requests are in flight', async () => {
@@ -198,7 +198,7 @@ test('a broker that never answers hangs nobody', async () => {
   const publisher = publisherOn(links, fakeTopology(new Map([route('t', 'a:1')])), 300)
   const verdicts = await Promise.all(Array.from({ length: 50 }, () => publisher.publish([record('t', 'x')])))
   assert.ok(verdicts.every(([verdict]) => verdict?.code === 'timeout'))
-  assert.deepEqual({ ...publisher.pending }, { records: 0, bytes: 0 })
+  assert.deepEqual({ ...publisher.pending }, { records: 0, bytes: 0, oldestAgoMs: undefined })
   await publisher[Symbol.asyncDispose]()
   assert.equal((await publisher.publish([record('t', 'late')]))[0]?.code, 'unreachable')
 })

@@ -146,6 +146,7 @@ test('beyond the bound of unacknowledged bytes requests are refused before anyth
   setPending(1001)
   const answer = await collect({ body: event() })
   assert.deepEqual([answer.status, answer.code, answer.retryAfterSeconds, records.length], [503, 'overloaded', 1, 0])
+  assert.equal(answer.shed, 'producer_queue')
   setPending(0)
   assert.equal((await collect({ body: event() })).status, 202)
 })

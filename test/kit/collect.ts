@@ -37,6 +37,7 @@ export interface Answer {
   readonly results: readonly Verdict[]
   readonly counts?: readonly [accepted: number, rejected: number, failed: number]
   readonly retryAfterSeconds?: number | undefined
+  readonly shed?: string | undefined
 }
 
 export const TENANT = '018f4c6e-0000-7000-8000-00000000000a'
@@ -121,6 +122,7 @@ export function collectInto(
             detail: error.message,
             results: [],
             retryAfterSeconds: error.retryAfterSeconds,
+            shed: error.shed,
           }
         throw error
       }

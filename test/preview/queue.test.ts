@@ -14,7 +14,7 @@ test('so many run, so many wait in order, and the next is refused at once', asyn
   )
   await assert.rejects(
     queue.run(async () => 4),
-    { code: 'overloaded', retryAfterSeconds: 1 },
+    { code: 'overloaded', retryAfterSeconds: 1, shed: 'inflight' },
   )
   assert.deepEqual(started, [0, 1])
   for (let at = 0; at < 4; at += 1) {
@@ -33,7 +33,7 @@ test('whoever runs or waits too long is told so, and the place is free again', {
   const behind = queue.run(
     (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
   )
-  await assert.rejects(stuck, { code: 'overloaded' })
+  await assert.rejects(stuck, { code: 'overloaded', shed: undefined })
   await assert.rejects(behind, { code: 'overloaded' })
   assert.equal(await queue.run(async () => 'free'), 'free')
 })

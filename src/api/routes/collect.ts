@@ -24,8 +24,8 @@ export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const tenantId = tenantIdOf(request)
-    const tenant = admit(bindings.peekTenant(tenantId) ?? (await bindings.tenant(tenantId)))
-    request.tenant = tenant
+    request.tenant = bindings.peekTenant(tenantId) ?? (await bindings.tenant(tenantId))
+    const tenant = admit(request.tenant)
     placeInTrace(request, reply, sampler)
     const { headers } = request
     const answer = await collect({
