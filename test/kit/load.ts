@@ -21,11 +21,11 @@ interface Load {
   run(stop: AbortSignal): Promise<void>
 }
 
-/** So many tenants, the first with a second dataset that stays empty. */
-export async function openLoad(system: System, tenants: number): Promise<Load> {
+/** Tenants by their slugs, the first with a second dataset that stays empty. */
+export async function openLoad(system: System, tenants: readonly string[]): Promise<Load> {
   const { baseUrl } = system
   const places: Place[] = []
-  for (let count = 0; count < tenants; count++) places.push(await makePlace(baseUrl, DEFINITION, { dataset: 'orders' }))
+  for (const tenant of tenants) places.push(await makePlace(baseUrl, DEFINITION, { tenant, dataset: 'orders' }))
   const [first] = places
   if (first === undefined) throw new Error('a load needs a tenant')
   await addDataset(baseUrl, first.tenantId, DEFINITION, 'empty')
