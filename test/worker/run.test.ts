@@ -185,11 +185,10 @@ test('a standby says that it is one, and a worker whose database lacks a migrati
     return standing.length === 4 && answers.filter(({ status }) => status === 200).length === 1 && answers
   })
   assert.equal(texts.length, 5)
-  const started = await Promise.all(ports.map((port) => get(port, '/startupz')))
-  assert.ok(
-    started.every(
-      ({ status, text }) => status === 503 && /The database lacks \d+-[^ ]+: run "pulse migrate"/.test(text),
-    ),
-  )
+  await until('each says what is missing', async () => {
+    const started = await Promise.all(ports.map((port) => get(port, '/startupz')))
+    assert.ok(started.every(({ status }) => status === 503))
+    return started.every(({ text }) => /^The database lacks \d+-[^ ]+: run "pulse migrate"/.test(text))
+  })
   assert.equal((await get(first.ports.health, '/startupz')).status, 200)
 })
