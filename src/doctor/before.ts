@@ -68,15 +68,10 @@ function atTheWorker(facts: Facts): Finding[] {
           }),
         ]
   }
-  // A parked dataset has forgotten its rows: they are read, in no buffer and in no table.
-  const parked = partitions.find((one) => one.committed < one.position && one.oldestBuffered === undefined)
+  const parked = partitions.find((one) => one.parked !== undefined)
   if (parked === undefined) return []
-  const records = parked.position - parked.committed
-  return [
-    finding('dataset_parked', {
-      detail: `${records} records from offset ${parked.committed} of partition ${parked.partition} are in no table`,
-    }),
-  ]
+  const detail = `what lies from offset ${parked.committed} of partition ${parked.partition} on waits`
+  return [finding(parked.parked === 'table' ? 'dataset_parked' : 'append_failing', { detail })]
 }
 
 function beside({ health, clockSkewMs, otlp }: Facts): Finding[] {

@@ -61,7 +61,7 @@ export async function examine(parts: ExamineParts): Promise<Report> {
   // Something may have gone away meanwhile: that is the cause then, and this its effect.
   const cause =
     followed.rows > 0 ? undefined : judgeBefore(await lookAround(places, machine, postgres, settleMs)).find(stops)
-  found.unshift(...(cause === undefined ? [wrong] : [cause, wrong]))
+  found.unshift(...(cause === undefined || cause.code === wrong.code ? [wrong] : [cause, wrong]))
   return told(sent, followed)
 }
 

@@ -8,7 +8,8 @@ export interface PartitionSeen {
   /** The lowest that is not in the table. */
   readonly committed: number
   readonly logEnd: number | undefined
-  readonly oldestBuffered: number | undefined
+  /** Whose fault it is that the dataset waits to be tried again: `table` or `lake`; undefined where it does not wait. */
+  readonly parked: string | undefined
 }
 
 /** What Postgres says of who works, where it is at hand. Read, never written. */

@@ -111,7 +111,7 @@ export const FAULTS = {
   },
   dataset_parked: {
     step: 'flush',
-    sentence: 'The dataset canary is parked: {detail}.',
+    sentence: 'The dataset canary is parked because of its table: {detail}.',
     remedy:
       'Look for `worker.dataset.parked` in the log of the worker, which names what its table lacks; it goes on by itself once that is mended.',
   },
@@ -154,9 +154,9 @@ export const FAULTS = {
   },
   append_failing: {
     step: 'flush',
-    sentence: 'The worker has read the event and fails to append it: {detail}.',
+    sentence: 'The worker cannot append to the lake: {detail}.',
     remedy:
-      'Look for `worker.flush.failed` in the log of the worker, which has the code; it tries again until PULSE_PARK_SECONDS are over.',
+      'Look for `worker.flush.failed` in the log of the worker, which has the code; what was accepted waits on the bus until it succeeds.',
   },
   not_flushed: {
     step: 'flush',

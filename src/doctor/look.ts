@@ -1,15 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { rawTopic } from '../event/index.ts'
 import { findHome, Hindrance, openDoor } from '../canary/index.ts'
 import { ask, memberOf, type Heard } from './ask.ts'
-import type { Facts, HomeFacts, PartitionSeen } from './facts.ts'
+import type { Facts, HomeFacts } from './facts.ts'
 import type { Machine } from './machine.ts'
+import { settledPartitions } from './partitions.ts'
 import type { Places } from './places.ts'
 import type { PostgresView } from './postgres.ts'
 
 /** What a look leaves open because a `Date` header has whole seconds. */
 const DATE_MS = 1_000
-const AGAIN_MS = 250
 
 /**
  * Looks at everything that can be looked at without sending an event, in at most about 15 s. What a worker is about to
@@ -75,42 +74,6 @@ async function homeOf(apiUrl: string): Promise<HomeFacts> {
     const { code, message } = error instanceof Hindrance ? error : new Hindrance('defect', String(error))
     return code === 'no_tenant' ? { kind: 'missing' } : { kind: 'refused', code, detail: message }
   }
-}
-
-/** The canary's partitions, once they are what they stay: with an owner, and no record between buffer and table. */
-async function settledPartitions(
-  workerUrl: string,
-  topic: string,
-  settleMs: number,
-): Promise<readonly PartitionSeen[] | undefined> {
-  for (let waitedMs = 0; ; waitedMs += AGAIN_MS) {
-    const seen = await partitionsOf(workerUrl, topic)
-    const isOdd =
-      seen?.length === 0 || seen?.some((one) => one.committed < one.position && one.oldestBuffered === undefined)
-    if (isOdd !== true || waitedMs >= settleMs) return seen
-    await delay(AGAIN_MS)
-  }
-}
-
-/** What a worker says of a topic's partitions; undefined where it says nothing that can be read. */
-export async function partitionsOf(workerUrl: string, topic: string): Promise<readonly PartitionSeen[] | undefined> {
-  const heard = await ask(`${workerUrl}/partitions`)
-  if (heard.kind !== 'answered' || !Array.isArray(heard.answer.json)) return undefined
-  return heard.answer.json
-    .filter((one) => memberOf(one, 'topic') === topic && memberOf(one, 'lost') !== true)
-    .map((one) => {
-      const number = (name: string): number | undefined => {
-        const found = memberOf(one, name)
-        return typeof found === 'number' ? found : undefined
-      }
-      return {
-        partition: number('partition') ?? 0,
-        position: number('position') ?? 0,
-        committed: number('committed') ?? 0,
-        logEnd: number('high_watermark'),
-        oldestBuffered: number('oldest_buffered_offset'),
-      }
-    })
 }
 
 function skewOf(health: Heard, from: number): number | undefined {

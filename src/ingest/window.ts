@@ -1,5 +1,6 @@
 import type { IngestBuffer, Lane } from './buffer.ts'
 import { lagOf, type Lag } from './lag.ts'
+import type { Fault } from './park.ts'
 import type { Source } from './sources.ts'
 import { heldBy, oldestHeldMs, unsettledFrom, watermarkOf } from './watermark.ts'
 import { NIL_DATASET } from './settle.ts'
@@ -24,6 +25,8 @@ export interface PartitionFacts {
   readonly lag: number | undefined
   readonly oldestBufferedOffset: number | undefined
   readonly oldestReceivedMs: number | undefined
+  /** Datasets of its tenant that could not be flushed and wait to be tried again, each with whose fault it is. */
+  readonly parked: readonly { readonly dataset: string; readonly fault: Fault }[]
   readonly leaving: boolean
   readonly lost: boolean
 }
@@ -121,6 +124,9 @@ export function openWindow({ buffer, sources, tenantSlug }: WindowParts): Window
           oldestReceivedMs: own
             .map((lane) => oldestHeldMs(lane, source))
             .reduce((oldest, one) => earlier(oldest, one), undefined),
+          parked: own.flatMap(({ parked, datasetSlug }) =>
+            parked === undefined ? [] : [{ dataset: datasetSlug, fault: parked.fault }],
+          ),
           leaving: source.leaving,
           lost: source.lost,
         }

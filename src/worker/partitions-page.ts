@@ -14,6 +14,7 @@ export function partitionsPage(partitions: readonly PartitionFacts[]): unknown {
     oldest_buffered_offset: one.oldestBufferedOffset ?? null,
     oldest_buffered_received_at:
       one.oldestReceivedMs === undefined ? null : new Date(one.oldestReceivedMs).toISOString(),
+    parked: one.parked,
     leaving: one.leaving,
     lost: one.lost,
   }))

@@ -41,7 +41,7 @@ export const partition = (more: object = {}): object => ({
   position: 7,
   committed: 7,
   high_watermark: 7,
-  oldest_buffered_offset: null,
+  parked: [],
   lost: false,
   ...more,
 })
@@ -94,7 +94,7 @@ export async function openFakePulse(owner: Owner): Promise<FakePulse> {
     if (fake.collect === 'breaks') return void request.socket.destroy()
     const answer = fake.collect ?? (await passOn(request, body, api.url))
     if (fake.worker.readAtOnce) {
-      const now = partition({ position: 8, committed: 7, high_watermark: 8, oldest_buffered_offset: 7 })
+      const now = partition({ position: 8, committed: 7, high_watermark: 8 })
       if (Array.isArray(fake.worker.partitions) && fake.worker.partitions.length > 0) fake.worker.partitions = [now]
       if (fake.appendErrors < 0) fake.appendErrors = 3
     }

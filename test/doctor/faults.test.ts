@@ -89,7 +89,8 @@ const CASES: Readonly<Record<Exclude<FaultCode, 'settings_refused'>, Case>> = {
   dataset_parked: {
     step: 'flush',
     remedy: /worker\.dataset\.parked/,
-    provoke: (fake) => (fake.worker.partitions = [partition({ committed: 4 })]),
+    provoke: (fake) =>
+      (fake.worker.partitions = [partition({ committed: 4, parked: [{ dataset: 'canary', fault: 'table' }] })]),
   },
   collect_unanswered: { step: 'accept', remedy: /trace id/, sent: true, provoke: (fake) => (fake.collect = 'breaks') },
   collect_refused: {

@@ -6,6 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { Client } from 'pg'
+import { eventAt } from '../../src/canary/index.ts'
+import { partitionsOf } from '../../src/doctor/partitions.ts'
+import { rawTopic } from '../../src/event/index.ts'
 import { bootPulse, type Member, type System } from '../kit/system.ts'
 import { until } from '../kit/until.ts'
 import { nowhere } from './fake.ts'
@@ -201,6 +204,17 @@ test('beside a running system', { timeout: 170_000 }, async (t) => {
 
   await t.test('the table is lost', async () => {
     await asAdmin(system, "UPDATE iceberg_catalog.iceberg_tables SET metadata_location = metadata_location || '.lost'")
-    await named('table_unreadable', 'flush', /backup/)
+    const tenants = (await (await fetch(`${system.baseUrl}/v1/tenants?slug=pulse-canary`)).json()) as {
+      items: { id: string }[]
+    }
+    const { line } = eventAt({ seed: 'lost', round: 1, position: 1, startedAtMs: Date.now() }, 'canary')
+    const headers = { 'x-tenant-id': tenants.items[0]?.id ?? '', 'content-type': 'application/x-ndjson' }
+    const sent = await fetch(`${system.baseUrl}/v1/collect`, { method: 'POST', headers, body: `${line}\n` })
+    assert.equal(sent.status, 202)
+    // Of a table that the API can read and the worker not the doctor says `dataset_parked`: by this.
+    const worker = `http://127.0.0.1:${system.env['PULSE_WORKER_HEALTH_PORT']}`
+    await until('the worker to say that it is parked', async () =>
+      (await partitionsOf(worker, rawTopic(tenants.items[0]?.id ?? '')))?.some(({ parked }) => parked === 'table'),
+    )
   })
 })
