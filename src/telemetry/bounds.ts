@@ -52,7 +52,7 @@ export interface Bounds {
   settle(nowMs: number): Demoted
 }
 
-export interface Demoted {
+interface Demoted {
   readonly tenants: readonly TenantLabels[]
   readonly pairs: readonly PairLabels[]
   readonly wide: readonly PairLabels[]

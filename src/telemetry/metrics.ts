@@ -27,7 +27,7 @@ import {
   type Labels,
 } from './series.ts'
 
-export interface Exposition {
+interface Exposition {
   readonly contentType: string
   readonly body: string
   /** The same as UTF-8: one copy, however many scrapers it is sent to. */

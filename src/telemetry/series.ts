@@ -16,7 +16,7 @@ export interface HistogramSeries {
 export type Labels = Readonly<Record<string, string>>
 
 /** A label set as the client keeps it in its store, which the exact version of it in package.json allows. */
-export interface CounterEntry {
+interface CounterEntry {
   readonly labels: Labels
   value: number
 }

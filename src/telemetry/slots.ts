@@ -18,7 +18,7 @@ interface Slot<L> {
   seenAtMs: number
 }
 
-export interface Slots<L> {
+interface Slots<L> {
   readonly free: number
   readonly taken: Iterable<L>
   /** The labels of a key that has a place. */

@@ -4,7 +4,7 @@ interface Heavy {
   readonly weight: number
 }
 
-export interface Sketch {
+interface Sketch {
   offer(key: string, weight: number): void
   forget(key: string): void
   /** Makes the past count for less: every weight times `factor`; what is left of nearly nothing is forgotten. */

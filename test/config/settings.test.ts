@@ -10,6 +10,7 @@ import {
   readSettings,
   redact,
   settingsDocument,
+  settingsHash,
   settingsHelp,
 } from '../../src/config/index.ts'
 import { ownFolder } from '../kit/folder.ts'
@@ -118,4 +119,17 @@ test('docs/reference/settings.md is what the table says (write it with: npm run 
 
 test('--help names every setting', () => {
   for (const name of Object.keys(SETTINGS)) assert.ok(settingsHelp().includes(`  ${name} `), name)
+})
+
+test('the hash of the settings changes with a setting, and neither with a password nor with the order of variables', () => {
+  const hash = (more: Record<string, string>) => settingsHash(loadSettings(more))
+  const url = (password: string) => ({ PULSE_DATABASE_URL: `postgres://pulse_app:${password}@h/pulse` })
+  assert.match(hash({}), /^[0-9a-f]{12}$/)
+  assert.equal(hash(url('one')), hash(url('two')))
+  assert.notEqual(hash(url('one')), hash({}))
+  assert.notEqual(hash({ PULSE_FLUSH_SECONDS: '3' }), hash({}))
+  assert.equal(
+    hash({ PULSE_FLUSH_SECONDS: '3', PULSE_HOST: '0.0.0.0' }),
+    hash({ PULSE_HOST: '0.0.0.0', PULSE_FLUSH_SECONDS: '3' }),
+  )
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 
 /** One line of a scrape that carries a value. */
-export interface Sample {
+interface Sample {
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
@@ -15,7 +15,7 @@ interface Family {
 }
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
-const HEAD = /^# (HELP|TYPE) (\S+) (.*)$/
+const HEAD = /^# (HELP|TYPE) (\S+) ([^]*)$/
 const SUFFIXES = /_(bucket|sum|count|total)$/
 
 /**
@@ -88,9 +88,9 @@ function belongs(name: string, { name: family, type }: { name: string; type: str
 }
 
 function readSample(line: string): Sample {
-  const [, name = '', rest = ''] = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(.*)$/.exec(line) ?? []
+  const [, name = '', rest = ''] = /^([a-zA-Z_:][a-zA-Z0-9_:]*)([^]*)$/.exec(line) ?? []
   const [labels, after] = readLabels(rest, line)
-  const [, value = '', exemplar] = /^ (\S+)( # .*)?$/.exec(after) ?? []
+  const [, value = '', exemplar] = /^ (\S+)( # [^]*)?$/.exec(after) ?? []
   if (exemplar === undefined) return { name, labels, value: readNumber(value, line) }
   const [own, tail] = readLabels(exemplar.slice(3), line)
   const [, at = '', time = ''] = /^ (\S+) (\S+)$/.exec(tail) ?? []
@@ -108,7 +108,7 @@ function readLabels(text: string, line: string): [Record<string, string>, rest: 
     assert.ok(found !== null, `${line}: labels cannot be read`)
     const [whole, label = '', value = ''] = found
     assert.ok(!(label in labels), `${line}: ${label} twice`)
-    labels[label] = value.replace(/\\(.)/g, (_, escape: string) => (escape === 'n' ? '\n' : escape))
+    labels[label] = value.replace(/\\([\\n"])/g, (_, escape: string) => (escape === 'n' ? '\n' : escape))
     at += whole.length
   }
   return [labels, text.slice(at + 1)]

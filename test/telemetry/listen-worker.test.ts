@@ -210,9 +210,9 @@ test('a table’s snapshots and metadata are those of its last commit, and are f
   say('worker.flush.committed', { ...of, snapshots: 4, metadataBytes: 900 })
   say('worker.flush.committed', { ...of, snapshots: 5, metadataBytes: 950 })
   say('worker.flush.committed', { ...of, dataset: 'views', snapshots: undefined, metadataBytes: undefined })
-  const names = ['pulse_worker_iceberg_snapshots', 'pulse_worker_iceberg_metadata_bytes']
+  const names = new Set(['pulse_worker_iceberg_snapshots', 'pulse_worker_iceberg_metadata_bytes'])
   const told = (now: Map<string, number>) =>
-    [...now].filter(([key]) => names.includes(familyOf(key))).map(([, value]) => value)
+    [...now].filter(([key]) => names.has(familyOf(key))).map(([, value]) => value)
   assert.deepEqual(told(await values()), [5, 950])
   say('worker.share.changed', { claimed: ['p'] })
   assert.deepEqual(told(await values()), [5, 950])

@@ -22,8 +22,7 @@ export const REJECT_REASONS = [
 ] as const
 export type RejectReason = Said<(typeof REJECT_REASONS)[number]>
 /** Routes by what they cost: the hot path, reads of the lake, everything else. */
-export const ROUTE_CLASSES = ['collect', 'preview', 'admin'] as const
-export type RouteClass = (typeof ROUTE_CLASSES)[number]
+const ROUTE_CLASSES = ['collect', 'preview', 'admin'] as const
 export const AUTH_FAILURES = ['missing', 'malformed', 'unknown', 'suspended', 'revoked', 'expired', 'scope'] as const
 export type AuthFailure = Said<(typeof AUTH_FAILURES)[number]>
 export const PUBLISH_OUTCOMES = ['ok', 'error', 'timeout'] as const

@@ -5,23 +5,12 @@ import { counter, gauge, histogram } from './entry.ts'
 export const FLUSH_TRIGGERS = ['rows', 'bytes', 'age', 'release', 'shutdown'] as const
 export type FlushTrigger = (typeof FLUSH_TRIGGERS)[number]
 export const FLUSH_OUTCOMES = ['committed', 'retried', 'failed'] as const
-export type FlushOutcome = (typeof FLUSH_OUTCOMES)[number]
 export const COMMIT_OUTCOMES = ['ok', 'conflict', 'unknown', 'error'] as const
 export type CommitOutcomeLabel = (typeof COMMIT_OUTCOMES)[number]
 export const PAUSE_REASONS = ['buffer_full', 'bus_away', 'release'] as const
 export type PauseReason = (typeof PAUSE_REASONS)[number]
-export const LOOPS = ['consume', 'flush', 'health'] as const
-export type LoopName = (typeof LOOPS)[number]
-export const MAINTENANCE_TASKS = [
-  'relay',
-  'sweep',
-  'expire',
-  'mark',
-  'forget',
-  'partitions',
-  'retain',
-  'canary',
-] as const
+const LOOPS = ['consume', 'flush', 'health'] as const
+const MAINTENANCE_TASKS = ['relay', 'sweep', 'expire', 'mark', 'forget', 'partitions', 'retain', 'canary'] as const
 export type MaintenanceTask = (typeof MAINTENANCE_TASKS)[number]
 
 const TENANT = { tenant: 'tenant' } as const
