@@ -59,8 +59,7 @@ export async function examine(parts: ExamineParts): Promise<Report> {
   const wrong = judgeFollowed(followed)
   if (wrong === undefined) return told(sent, followed)
   // Something may have gone away meanwhile: that is the cause then, and this its effect.
-  const cause =
-    followed.rows > 0 ? undefined : judgeBefore(await lookAround(places, machine, postgres, settleMs)).find(stops)
+  const cause = followed.rows > 0 ? undefined : judgeBefore(await lookAround(places, machine, postgres, 0)).find(stops)
   found.unshift(...(cause === undefined || cause.code === wrong.code ? [wrong] : [cause, wrong]))
   return told(sent, followed)
 }

@@ -196,7 +196,7 @@ test('beside a running system', { timeout: 170_000 }, async (t) => {
     const data = join(dirname(dirname((table?.at ?? '').slice('file://'.length))), 'data')
     await rename(data, `${data}-aside`)
     await writeFile(data, '')
-    const said = await named('append_failing', 'flush', /worker\.flush\.failed/, '--timeout', '3')
+    const said = await named('append_failing', 'flush', /worker\.flush\.failed/, '--timeout', '1.5')
     assert.notEqual(said.trace_id, null, 'known only once it was sent')
     await rm(data)
     await rename(`${data}-aside`, data)
