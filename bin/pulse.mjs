@@ -22,7 +22,23 @@ function pinnedNode() {
   return existsSync(path) ? path : undefined
 }
 
+/**
+ * What a role's process is started with: the sizes of the young generation that `pulse start` gives its own
+ * (src/start/child.ts says why; a test compares). Whoever names one himself is left alone.
+ */
+const FLAGS = new Map([
+  ['api', ['--max-semi-space-size=32']],
+  ['canary', ['--max-semi-space-size=1']],
+])
+const asked = [process.env.NODE_OPTIONS || ''].concat(process.execArgv).join(' ')
+const flags = (!/semi.space/.test(asked) && FLAGS.get(process.argv[2])) || []
+const itself = [fileURLToPath(import.meta.url)].concat(process.argv.slice(2))
+
 if (isOldEnough(process.versions.node)) {
+  // The same process with its flags, not one beside it; not where somebody holds a channel to it, which would be lost.
+  if (flags.length > 0 && process.execve && process.channel === undefined) {
+    process.execve(process.execPath, [process.execPath].concat(process.execArgv, flags, itself), process.env)
+  }
   if (existsSync(join(root, 'node_modules', 'commander'))) {
     import('node:module')
       .then(function (nodes) {
@@ -57,7 +73,7 @@ if (isOldEnough(process.versions.node)) {
     process.exitCode = 1
   } else {
     // The channel's only use: the other one stops when this one is gone.
-    const other = spawn(node, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), {
+    const other = spawn(node, flags.concat(itself), {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     })
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
