@@ -13,7 +13,7 @@ import { tenant } from './tenant.ts'
 import { worker } from './worker.ts'
 
 /** Every dashboard by its slug, from the whole to the parts. */
-export const ALL: Readonly<Record<Dashboard, () => DashboardModel>> = {
+const ALL: Readonly<Record<Dashboard, () => DashboardModel>> = {
   home,
   api,
   collect,

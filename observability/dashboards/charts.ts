@@ -12,13 +12,14 @@ import {
   VizLegendOptionsBuilder,
   VizTooltipOptionsBuilder,
 } from '@grafana/grafana-foundation-sdk/common'
+import { FieldColorBuilder, FieldColorModeId } from '@grafana/grafana-foundation-sdk/dashboard'
 import {
   HeatmapTooltipBuilder,
   PanelBuilder as Heatmap,
   YAxisConfigBuilder,
 } from '@grafana/grafana-foundation-sdk/heatmap'
 import { PanelBuilder as Timeseries } from '@grafana/grafana-foundation-sdk/timeseries'
-import { saying, thresholds, type Limits, type Panel, type Said } from './said.ts'
+import { noLimits, saying, thresholds, type Limits, type Panel, type Said } from './said.ts'
 import { byBucket, overTime, PROMETHEUS, type Asked } from './sources.ts'
 
 interface Lines extends Said {
@@ -57,10 +58,11 @@ export function lines(spec: Lines): Panel {
     if (spec.signed !== true) panel.min(0)
     if (spec.max !== undefined) panel.max(spec.max)
     if (spec.stacked === true) panel.stacking(new StackingConfigBuilder().mode(StackingMode.Normal).group('A'))
+    panel
+      .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassic))
+      .thresholds(thresholds(spec.limits ?? noLimits))
     if (spec.limits !== undefined)
-      panel
-        .thresholds(thresholds(spec.limits))
-        .thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed))
+      panel.thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed))
     for (const name of spec.dashed ?? [])
       panel.overrideByName(name, [
         { id: 'custom.lineStyle', value: { fill: 'dash', dash: [8, 6] } },

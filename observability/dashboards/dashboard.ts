@@ -15,7 +15,7 @@ import type { Panel } from './said.ts'
 import { overTime, PROMETHEUS } from './sources.ts'
 
 /** Panels that answer one question together. */
-export interface Row {
+interface Row {
   /** Of the heading: ten times the row's place, so that the panels' ids below it are free. */
   readonly id: number
   readonly title: string
@@ -120,6 +120,7 @@ export function dashboard({ slug, title, description, rows, variables = [] }: Sp
   }
   const model = built.build()
   // The SDK hides links in a menu; these are to be seen.
-  for (const link of model.links ?? []) delete link.placement
+  const links = [model, ...(model.panels ?? [])].flatMap((part) => ('links' in part ? (part.links ?? []) : []))
+  for (const link of links) delete link.placement
   return model
 }

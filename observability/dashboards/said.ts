@@ -36,9 +36,11 @@ export interface Panel {
 
 /** Where the values change from good to bad: a colour from each value on, the first from the very bottom. */
 export type Limits = readonly Threshold[]
-type Colour = 'green' | 'yellow' | 'orange' | 'red' | 'transparent'
+type Colour = 'green' | 'yellow' | 'orange' | 'red' | 'text'
 
 const from = (value: number | null, color: Colour): Threshold => ({ value, color })
+/** Neither: Grafana would draw its own line at 80. */
+export const noLimits: Limits = [from(null, 'text')]
 /** Good until there. */
 export const under = (limit: number): Limits => [from(null, 'green'), from(limit, 'red')]
 /** Good from there on. */

@@ -7,7 +7,7 @@ import type { DynamicConfigValue } from '@grafana/grafana-foundation-sdk/dashboa
 import { PanelBuilder as Logs } from '@grafana/grafana-foundation-sdk/logs'
 import { PanelBuilder as Table } from '@grafana/grafana-foundation-sdk/table'
 import { refOf } from './charts.ts'
-import { saying, thresholds, type Limits, type Panel, type Said } from './said.ts'
+import { noLimits, saying, thresholds, type Limits, type Panel, type Said } from './said.ts'
 import { logCounts, logLines, LOKI, now, PROMETHEUS, TEMPO, traces, type Asked } from './sources.ts'
 
 interface Column extends Asked {
@@ -44,6 +44,7 @@ export function table(spec: Rows): Panel {
     const panel = new Table()
       .datasource(PROMETHEUS)
       .targets(spec.columns.map(({ expr }, position) => now({ expr }, refOf(position))))
+      .thresholds(thresholds(noLimits))
       .noValue(spec.empty)
     if (!isOne) panel.withTransformation({ id: 'merge', options: {} })
     panel.withTransformation({

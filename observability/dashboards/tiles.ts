@@ -4,10 +4,15 @@ import {
   BigValueTextMode,
   ReduceDataOptionsBuilder,
 } from '@grafana/grafana-foundation-sdk/common'
-import { FieldColorModeId, type DynamicConfigValue, MappingType } from '@grafana/grafana-foundation-sdk/dashboard'
+import {
+  FieldColorBuilder,
+  FieldColorModeId,
+  type DynamicConfigValue,
+  MappingType,
+} from '@grafana/grafana-foundation-sdk/dashboard'
 import { PanelBuilder as Stat } from '@grafana/grafana-foundation-sdk/stat'
 import { refOf } from './charts.ts'
-import { saying, thresholds, type Limits, type Panel, type Said } from './said.ts'
+import { noLimits, saying, thresholds, type Limits, type Panel, type Said } from './said.ts'
 import { overTime, PROMETHEUS, type Asked } from './sources.ts'
 
 interface Shown extends Asked {
@@ -40,8 +45,9 @@ export function tile(spec: Tile): Panel {
           ? BigValueTextMode.ValueAndName
           : BigValueTextMode.Value,
       )
+      .thresholds(thresholds(spec.limits ?? noLimits))
+      .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
       .noValue(spec.empty)
-    if (spec.limits !== undefined) panel.thresholds(thresholds(spec.limits))
     if (spec.words !== undefined)
       panel.mappings([
         {
@@ -52,12 +58,7 @@ export function tile(spec: Tile): Panel {
     for (const [position, { unit, limits }] of spec.asked.entries()) {
       const own: DynamicConfigValue[] = [
         ...(unit === undefined ? [] : [{ id: 'unit', value: unit }]),
-        ...(limits === undefined
-          ? []
-          : [
-              { id: 'thresholds', value: thresholds(limits).build() },
-              { id: 'color', value: { mode: FieldColorModeId.Thresholds } },
-            ]),
+        ...(limits === undefined ? [] : [{ id: 'thresholds', value: thresholds(limits).build() }]),
       ]
       if (own.length > 0) panel.overrideByQuery(refOf(position), own)
     }

@@ -9,7 +9,7 @@ import { PROMETHEUS } from './sources.ts'
  * quotes nothing.
  */
 export const TENANT = '${tenant:percentencode}'
-export const DATASET = '${dataset:percentencode}'
+const DATASET = '${dataset:percentencode}'
 /** For selectors of PromQL. */
 export const OF_TENANT = { tenant: TENANT } as const
 export const OF_DATASET = { tenant: TENANT, dataset: DATASET } as const

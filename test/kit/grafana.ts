@@ -48,7 +48,7 @@ interface Variable {
   readonly includeAll: boolean
   readonly query: { readonly query: string }
 }
-export interface Model {
+interface Model {
   readonly uid: string
   readonly title: string
   readonly description: string
@@ -123,7 +123,7 @@ const FORMATS: Readonly<Record<string, (value: string) => string>> = {
   raw: (value) => value,
 }
 
-export interface Filling {
+interface Filling {
   readonly variables: Readonly<Record<string, string>>
   /** For `$__rate_interval`, `$__range` and `$__interval`. */
   readonly rate: string

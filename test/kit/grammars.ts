@@ -10,7 +10,7 @@ import type { Query } from './grafana.ts'
  */
 const PARSERS: Readonly<Record<Query['language'], LRParser>> = { PromQL: promql, LogQL: logql, TraceQL: traceql }
 
-export interface Node {
+interface Node {
   readonly name: string
   readonly text: string
 }
