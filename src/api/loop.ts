@@ -1,5 +1,5 @@
 /** Since the event loop came round. */
-export interface LoopWatch extends Disposable {
+interface LoopWatch extends Disposable {
   readonly sinceTurnMs: () => number
 }
 

@@ -1,5 +1,5 @@
 export { openStore, type FinishedTransaction, type PoolFacts, type Store } from './store.ts'
-export { TRANSACTION_NAMES, type TransactionName } from './names.ts'
+export { TRANSACTION_NAMES } from './names.ts'
 export { openWaitingStore } from './waiting.ts'
 export type { Sql } from './transaction.ts'
 export { CommitUnknown, StoreRefused } from './faults.ts'
