@@ -3,7 +3,7 @@ import { parser } from '@prometheus-io/lezer-promql'
 import { METRICS, type MetricEntry } from '../../src/telemetry/index.ts'
 
 /** What a query says, as far as it can be told without data. */
-export interface Read {
+interface Read {
   /** What is wrong with it: syntax, a metric, label or value that does not exist. Empty where nothing is. */
   readonly faults: readonly string[]
   /** The labels that its result may carry. */
@@ -56,7 +56,7 @@ export function readQuery(query: string, recorded: Known = new Map()): Read {
   }
 
   const grouping = (node: SyntaxNode | null | undefined, among: readonly string[]): string[] => {
-    const labels = node == null ? [] : descendants(node, 'LabelName').map(text)
+    const labels = node === null || node === undefined ? [] : descendants(node, 'LabelName').map(text)
     for (const label of labels)
       if (!among.includes(label)) faults.push(`${text(node as SyntaxNode)}: nothing here has a label ${label}`)
     return labels
@@ -88,12 +88,13 @@ export function readQuery(query: string, recorded: Known = new Map()): Read {
     const [a, b] = [left === undefined ? [] : labels(left), right === undefined ? [] : labels(right)]
     const matching = node.getChild('MatchingModifierClause')
     const lists = matching?.getChildren('GroupingLabels') ?? []
-    const on = matching?.getChild('On') == null ? undefined : grouping(lists[0], union(a, b))
+    const has = (name: string): boolean => (matching?.getChild(name) ?? null) !== null
+    const on = has('On') ? grouping(lists[0], union(a, b)) : undefined
     const more = grouping(lists[1], union(a, b))
     if (node.getChild('And') !== null || node.getChild('Unless') !== null) return a
     if (node.getChild('Or') !== null) return union(a, b)
-    if (matching?.getChild('GroupLeft') != null) return union(a, more)
-    if (matching?.getChild('GroupRight') != null) return union(b, more)
+    if (has('GroupLeft')) return union(a, more)
+    if (has('GroupRight')) return union(b, more)
     return on ?? union(a, b)
   }
 
