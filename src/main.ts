@@ -1,7 +1,7 @@
 import { enableCompileCache } from 'node:module'
 import { Command, InvalidArgumentError } from 'commander'
 import { readSettings, settingsHelp, type Loaded } from './config/index.ts'
-import type { DoctorOptions } from './doctor/index.ts'
+import type { DoctorOptions, TraceOptions } from './doctor/index.ts'
 import { sentenceOf, serveBus, serveRole, settingsBeside, type Role } from './start/index.ts'
 
 enableCompileCache() // most of a start is compiling: measured in docs/operate/performance.md
@@ -92,6 +92,17 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option('--json', 'the report as one JSON object')
     .action((given: DoctorOptions) =>
       ending(async () => (await import('./doctor/index.ts')).doctorCommand(given, write)),
+    )
+  pulse
+    .command('trace <row>')
+    .description("from a row (_source, or _event_id with --tenant) to its request's trace, its flush and its snapshot")
+    .option('--tenant <slug>', 'whose event id it is')
+    .option('--dataset <slug>', 'the dataset that has the row')
+    .option('--api <url>', 'where the API answers; without it run.json and the settings say')
+    .option('--worker <url>', "a worker's health port, the same")
+    .option('--json', 'the facts as one JSON object')
+    .action((row: string, given: TraceOptions) =>
+      ending(async () => (await import('./doctor/index.ts')).traceCommand(row, given, write)),
     )
   pulse
     .command('telemetry')

@@ -60,7 +60,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   canary: ['config', 'event', 'tenancy', 'telemetry'],
   // A client, too, that also asks the machine and Postgres; `canary`: it sends the canary's kind of event to its dataset;
   // `start`: what runs on the data folder, and where.
-  doctor: ['canary', 'config', 'event', 'start', 'store', 'tenancy'],
+  // `bus`, `places`: from a row to the record that it was.
+  doctor: ['bus', 'canary', 'config', 'event', 'places', 'start', 'store', 'tenancy'],
   // `lake`: the demo reads the table's files with its own eyes.
   start: ['config', 'store', 'bus', 'telemetry', 'problems', 'tenancy', 'lake'],
 }

@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { eventAt } from '../../src/canary/index.ts'
 import { partitionsOf } from '../../src/doctor/partitions.ts'
@@ -13,12 +14,14 @@ import { bootPulse, type Member, type System } from '../kit/system.ts'
 import { until } from '../kit/until.ts'
 import { nowhere } from './fake.ts'
 
+const run = promisify(execFile)
 const LAUNCHER = join(import.meta.dirname, '../../bin/pulse.mjs')
 
 interface Said {
   readonly code: number
   readonly ok: boolean
   readonly trace_id: string | null
+  readonly event_id: string | null
   readonly snapshot_id: string | null
   readonly flush_id: string | null
   readonly steps: readonly { readonly step: string; readonly state: string; readonly ms: number | null }[]
@@ -39,6 +42,13 @@ function doctor(system: System, ...more: readonly string[]): Promise<Said> {
       }
     })
   })
+}
+
+/** `pulse trace --json`, the same way. */
+async function trace(system: System, ...more: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  const env = { ...process.env, ...system.env }
+  const { stdout } = await run(process.execPath, [LAUNCHER, 'trace', '--json', ...more], { env })
+  return JSON.parse(stdout) as Record<string, unknown>
 }
 
 /** Kills a member, and again whenever the supervisor has it running, until it is disposed. */
@@ -94,6 +104,18 @@ test('beside a running system', { timeout: 170_000 }, async (t) => {
       said.further.map(({ code }) => code),
       ['otlp_unset'],
     )
+  })
+
+  await t.test('from its row the event leads back to its request, its flush and its snapshot', async () => {
+    const sent = await doctor(system)
+    const byId = await trace(system, sent.event_id ?? '', '--tenant', 'pulse-canary')
+    const about = ['event_id', 'trace_id', 'flush_id', 'snapshot_id'] as const
+    const pick = (from: object) => about.map((name) => (from as Record<string, unknown>)[name])
+    assert.deepEqual(pick(byId), pick(sent))
+    assert.match(String(byId['source']), /^pulse\.[0-9a-f-]{36}\.events\.raw\/0\/\d+$/)
+    assert.deepEqual(await trace(system, String(byId['source'])), byId, 'by its source the same')
+    const [none] = await Promise.allSettled([trace(system, sent.trace_id ?? '')])
+    assert.match(String((none as PromiseRejectedResult).reason.stdout), /neither an event id nor/)
   })
 
   await t.test('the API is not running', async () => {
