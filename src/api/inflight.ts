@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Socket } from 'node:net'
-import { COLLECT_ROUTE } from './refused.ts'
+import { COLLECT_ROUTE } from './routes/collect.ts'
 import { PROBES } from './routes/health.ts'
 
 /** Requests by what they cost: the hot path, reads of the lake, everything else. */

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Problem, ProblemCode } from '../problems/index.ts'
 import { announce, type Announcements } from '../telemetry/index.ts'
+import { COLLECT_ROUTE } from './routes/collect.ts'
 
 /** Why a tenant was not established, by the problem that says so. */
 const FAILURES: Readonly<Partial<Record<ProblemCode, Announcements['api.auth.failed']['reason']>>> = {
@@ -28,8 +29,6 @@ function reasonOf({ code }: Problem): Announcements['collect.refused']['reason']
   }
 }
 
-/** The route of events; its requests are counted by event as well, so that those which never got so far must not be missing. */
-export const COLLECT_ROUTE = '/v1/collect'
 const UNKNOWN = '_unknown'
 
 /** Says what a refusal means: nobody established, load shed, a collect request refused whole. `route` is its template. */
@@ -38,6 +37,7 @@ export function announceRefusal(request: FastifyRequest, route: string, problem:
   const failure = FAILURES[problem.code]
   if (failure !== undefined) announce('api.auth.failed', { reason: failure, route, traceId })
   if (problem.shed !== undefined) announce('api.request.shed', { reason: problem.shed, route })
+  // Its requests are counted by event as well: those that never got so far must not be missing.
   if (route !== COLLECT_ROUTE || request.collected !== undefined) return
   const reason = reasonOf(problem)
   if (reason === undefined) return

@@ -17,8 +17,7 @@ export interface DependencyFacts {
 }
 
 export interface Dependencies extends AsyncDisposable {
-  /** At once: asking waits for nobody. A dependency not asked yet is not there. */
-  verdicts(): Readonly<Record<Dependency, boolean>>
+  /** At once: asking waits for nobody. */
   facts(): Readonly<Record<Dependency, DependencyFacts>>
 }
 
@@ -73,7 +72,6 @@ export function watchDependencies(checks: Readonly<Record<Dependency, Check>>, o
     minio: say('minio'),
   })
   return {
-    verdicts: () => of((name) => known.has(name) && known.get(name)?.detail === undefined),
     facts: () =>
       of((name) => {
         const last = known.get(name)

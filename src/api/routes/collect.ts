@@ -5,8 +5,9 @@ import { CollectDocument, CollectRequest } from '../schemas/collect.ts'
 import { problems } from '../schemas/wire.ts'
 import type { Sampler } from '../../telemetry/index.ts'
 import { keepFailed, placeInTrace } from '../place-in-trace.ts'
-import { COLLECT_ROUTE } from '../refused.ts'
 import { admit, tenantIdOf } from '../tenant-hook.ts'
+
+export const COLLECT_ROUTE = '/v1/collect'
 
 interface CollectRoutePlaces {
   readonly collect: Collect
