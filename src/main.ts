@@ -40,6 +40,14 @@ function seconds(text: string): number {
   return found
 }
 
+/** An option's address. */
+function address(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
+    throw new InvalidArgumentError('Give an address like http://127.0.0.1:8000.')
+  return text
+}
+
 interface Given {
   readonly supervised?: true
 }
@@ -86,20 +94,21 @@ export async function main(argv: readonly string[]): Promise<void> {
   pulse
     .command('doctor')
     .description('send one event through and say what is wrong first')
-    .option('--api <url>', 'where the API answers; without it run.json and the settings say')
-    .option('--worker <url>', "a worker's health port, the same")
+    .option('--api <url>', 'where the API answers; without it run.json and the settings say', address)
+    .option('--worker <url>', "a worker's health port, the same", address)
     .option('--timeout <seconds>', 'how long the event may take to its row', seconds, 90)
     .option('--json', 'the report as one JSON object')
     .action((given: DoctorOptions) =>
       ending(async () => (await import('./doctor/index.ts')).doctorCommand(given, write)),
     )
   pulse
-    .command('trace <row>')
+    .command('trace')
+    .argument('<row>', 'a _source (topic/partition/offset) or an _event_id')
     .description("from a row (_source, or _event_id with --tenant) to its request's trace, its flush and its snapshot")
     .option('--tenant <slug>', 'whose event id it is')
     .option('--dataset <slug>', 'the dataset that has the row')
-    .option('--api <url>', 'where the API answers; without it run.json and the settings say')
-    .option('--worker <url>', "a worker's health port, the same")
+    .option('--api <url>', 'where the API answers; without it run.json and the settings say', address)
+    .option('--worker <url>', "a worker's health port, the same", address)
     .option('--json', 'the facts as one JSON object')
     .action((row: string, given: TraceOptions) =>
       ending(async () => (await import('./doctor/index.ts')).traceCommand(row, given, write)),

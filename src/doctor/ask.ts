@@ -25,6 +25,7 @@ interface Question {
 
 /** One look takes this long at most. */
 const LOOK_MS = 2_000
+const MOST_BYTES = 16 << 20
 /** Errors of a connection that was never there. */
 const NOBODY: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'])
 
@@ -40,7 +41,7 @@ export async function ask(url: string, question: Question = {}): Promise<Heard> 
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     })
-    const text = await response.text()
+    const text = await bounded(response)
     const { status, headers: heard } = response
     return {
       kind: 'answered',
@@ -49,6 +50,18 @@ export async function ask(url: string, question: Question = {}): Promise<Heard> 
   } catch (error) {
     return unanswered(error, timeoutMs)
   }
+}
+
+/** The body, if it is of a size that anything of Pulse may have: who else answers may never end. */
+async function bounded(response: Response): Promise<string> {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const part of response.body ?? []) {
+    bytes += part.length
+    if (bytes > MOST_BYTES) throw new Error(`an answer of more than ${MOST_BYTES >> 20} MiB`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString('utf8')
 }
 
 function unanswered(error: unknown, timeoutMs: number): Heard {

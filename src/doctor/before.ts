@@ -22,24 +22,25 @@ function atTheDoor({ health, apiUrl: place, isDraining }: Facts): Finding[] | un
   if (health.kind !== 'answered') return [unanswered('api_absent', 'api_silent', place, health)]
   const { json, status } = health.answer
   if (isDraining || (status === 503 && textOf(json, 'code') === 'draining')) return [finding('api_draining', { place })]
+  if (memberOf(json, 'status') === 'hung') return [finding('api_silent', { place, detail: 'it says that it hangs' })]
   if (status !== 200 || memberOf(json, 'status') !== 'ok') return [finding('api_stranger', { place })]
   return undefined
 }
 
 function places(facts: Facts): Finding[] {
-  const { ready, postgres, home, lakeFault, disk, warehouse } = facts
+  const { ready, awayBecause, postgres, home, lakeFault, disk, warehouse } = facts
   const found: Finding[] = []
-  if (ready?.postgres === false) found.push(finding('postgres_away', { detail: '/ready says postgres: false' }))
+  if (ready?.postgres === false) found.push(finding('postgres_away', { detail: awayBecause.postgres }))
   const missing = postgres?.missingMigrations ?? []
   if (missing.length > 0) found.push(finding('migrations_missing', { detail: missing.join(', ') }))
   if (found.length === 0 && home?.kind === 'missing') found.push(finding('tenant_missing'))
   const isTable = home?.kind === 'refused' && home.code === 'dependency_away' && ready?.minio === true
   if (found.length === 0 && home?.kind === 'refused' && !isTable)
     found.push(finding('home_refused', { code: home.code, detail: home.detail }))
-  if (ready?.kafka === false) found.push(finding('bus_away'))
+  if (ready?.kafka === false) found.push(finding('bus_away', { detail: awayBecause.kafka }))
   if (disk !== undefined && disk.freeBytes < LEAST_FREE_BYTES)
     found.push(finding('disk_full', { place: disk.path, detail: `${Math.floor(disk.freeBytes / MIB)} MiB` }))
-  if (ready?.minio === false) found.push(finding('lake_away', { place: warehouse }))
+  if (ready?.minio === false) found.push(finding('lake_away', { place: warehouse, detail: awayBecause.minio }))
   else if (lakeFault !== undefined) found.push(finding('lake_read_only', { place: warehouse, detail: lakeFault }))
   // Everything answers, and the dataset does not: it is its table.
   if (found.length === 0 && isTable) found.push(finding('table_unreadable', { detail: home.detail }))

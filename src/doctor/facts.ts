@@ -35,6 +35,8 @@ export interface Facts {
   readonly isLocal: boolean
   readonly health: Heard
   readonly ready: Readonly<Record<'postgres' | 'kafka' | 'minio', boolean>> | undefined
+  /** What `/ready?verbose` says of each. */
+  readonly awayBecause: Readonly<Record<'postgres' | 'kafka' | 'minio', string>>
   /** Whether `/ready` says no although every check says yes: that is a process that stops. */
   readonly isDraining: boolean
   readonly warehouse: string

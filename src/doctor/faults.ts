@@ -26,7 +26,7 @@ export const FAULTS = {
   },
   api_silent: {
     step: 'accept',
-    sentence: '{place} takes connections and does not answer ({detail}).',
+    sentence: '{place} takes connections and does not serve ({detail}).',
     remedy: 'Look at the last lines of the log of the process on that port and restart it: its loop is stuck.',
   },
   api_stranger: {
@@ -51,13 +51,13 @@ export const FAULTS = {
   },
   bus_away: {
     step: 'publish',
-    sentence: 'The API cannot reach the bus.',
+    sentence: 'The API cannot reach the bus: {detail}.',
     remedy:
       'Start the brokers, or correct PULSE_KAFKA_BROKERS; on the embedded bus look at logs/bus.log in the data folder.',
   },
   lake_away: {
     step: 'flush',
-    sentence: 'The API cannot use the lake at {place}.',
+    sentence: 'The API cannot use the lake at {place}: {detail}.',
     remedy:
       'Mount the folder (or name the bucket) of PULSE_WAREHOUSE again: what was accepted waits on the bus until then.',
   },

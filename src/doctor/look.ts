@@ -1,6 +1,6 @@
 import { rawTopic } from '../event/index.ts'
 import { findHome, Hindrance, openDoor } from '../canary/index.ts'
-import { ask, memberOf, type Heard } from './ask.ts'
+import { ask, memberOf, textOf, type Heard } from './ask.ts'
 import type { Facts, HomeFacts } from './facts.ts'
 import type { Machine } from './machine.ts'
 import { settledPartitions } from './partitions.ts'
@@ -24,7 +24,7 @@ export async function lookAround(
   const from = machine.now()
   const [health, readiness, worker, postgresFacts, disk, lakeFault, otlp] = await Promise.all([
     ask(`${apiUrl}/health`),
-    ask(`${apiUrl}/ready`),
+    ask(`${apiUrl}/ready?verbose`),
     ask(`${workerUrl}/healthz`),
     postgres?.look(),
     fullest(machine, places),
@@ -41,6 +41,7 @@ export async function lookAround(
     isLocal,
     health,
     ready,
+    awayBecause: errorsOf(readiness),
     isDraining: isWhole && readiness.kind === 'answered' && readiness.answer.status === 503,
     warehouse,
     lakeFault,
@@ -63,6 +64,13 @@ function checksOf(heard: Heard): Facts['ready'] {
   const checks = heard.kind === 'answered' ? memberOf(heard.answer.json, 'checks') : undefined
   if (checks === undefined) return undefined
   const of = (name: string): boolean => memberOf(checks, name) === true
+  return { postgres: of('postgres'), kafka: of('kafka'), minio: of('minio') }
+}
+
+/** Why a check failed, in the API's words. */
+function errorsOf(heard: Heard): Facts['awayBecause'] {
+  const details = heard.kind === 'answered' ? memberOf(heard.answer.json, 'details') : undefined
+  const of = (name: string): string => textOf(memberOf(details, name), 'error') ?? '/ready says so'
   return { postgres: of('postgres'), kafka: of('kafka'), minio: of('minio') }
 }
 

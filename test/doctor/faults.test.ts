@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { doctorCommand } from '../../src/doctor/index.ts'
 import { FAULTS, type FaultCode } from '../../src/doctor/faults.ts'
+import { asJson, asText } from '../../src/doctor/report.ts'
 import { STEPS } from '../../src/doctor/steps.ts'
 import { nowhere, openFakePulse, partition, WELL, type FakePulse } from './fake.ts'
 
@@ -201,7 +204,7 @@ const CASES: Readonly<Record<Exclude<FaultCode, 'settings_refused'>, Case>> = {
     step: 'beside',
     remedy: /NTP/,
     sent: true,
-    provoke: (fake) => (fake.machine = { ...fake.machine, now: () => Date.now() + 60_000 }),
+    provoke: (fake) => (fake.machine = { ...fake.machine, now: () => Date.now() - 60_000 }),
   },
   otlp_unset: {
     step: 'beside',
@@ -294,4 +297,44 @@ test('the page of the doctor lists each fault with its step, sentence and remedy
   )
   const listed = page.split('\n').filter((line) => line.startsWith('| `'))
   assert.deepEqual(listed, rows)
+})
+
+test('an answer that never ends is not waited for, and not kept', async (t) => {
+  const fake = await openFakePulse(t)
+  const server = createServer((_request, response) => {
+    const more = (): void =>
+      void (response.write(Buffer.alloc(1 << 20, ' ')) ? setImmediate(more) : response.once('drain', more))
+    more()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  fake.places = { ...fake.places, apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+  const report = await fake.run()
+  assert.equal(report.first?.code, 'api_silent')
+  assert.match(report.first.sentence, /more than 16 MiB/)
+})
+
+test('whoever answers with anything at all is no defect', async (t) => {
+  const odd = [
+    null,
+    7,
+    'x',
+    [],
+    [null, 7, [[]]],
+    { status: 'ok' },
+    { checks: [], details: 7, spans: {}, rows: null },
+    { spans: [null] },
+  ]
+  for (const body of odd) {
+    const fake = await openFakePulse(t)
+    fake.worker = { ...fake.worker, partitions: body }
+    fake.collect = [202, body]
+    fake.preview = [200, body]
+    const report = await fake.run(50)
+    assert.ok(report.first !== undefined, JSON.stringify(body))
+    assert.ok(asText(report).includes(report.first.remedy) && JSON.parse(asJson(report)) !== null)
+  }
 })
