@@ -63,7 +63,9 @@ test('every npm command that the papers name exists', async () => {
 
 test('every `pulse` command that the papers name exists', async () => {
   const help = execFileSync(process.execPath, [join(root, 'bin/pulse.mjs'), '--help'], { encoding: 'utf8' })
-  const commands = new Set([...help.matchAll(/^ {2}([a-z]+)(?: \[options\])? {2,}/gm)].map(([, command]) => command))
+  const commands = new Set(
+    [...help.matchAll(/^ {2}([a-z]+)(?: \[options\])?(?: <[a-z]+>)* {2,}/gm)].map(([, command]) => command),
+  )
   const missing: string[] = []
   let checked = 0
   for (const page of pages) {
