@@ -22,10 +22,10 @@ export interface Inflight {
 
 const none = (): Counts => ({ collect: 0, preview: 0, admin: 0 })
 
-function classOf(route: string | undefined): RouteClass | undefined {
+function classOf(route: string): RouteClass | undefined {
   if (route === COLLECT_ROUTE) return 'collect'
   if (route === '/v1/datasets/:dataset/preview') return 'preview'
-  return route !== undefined && PROBES.has(route) ? undefined : 'admin'
+  return PROBES.has(route) ? undefined : 'admin'
 }
 
 /**
@@ -52,7 +52,7 @@ export function countInflight(app: FastifyInstance): Inflight {
   app.decorateRequest('routeClass', undefined)
   app.addHook('onRequest', (request, _reply, done) => {
     const { socket } = request.raw
-    const routeClass = classOf(request.routeOptions.url)
+    const routeClass = classOf(request.route)
     // Of a connection that is gone already nobody would hear the end.
     if (routeClass !== undefined && !socket.destroyed) {
       request.routeClass = routeClass

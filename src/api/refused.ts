@@ -31,9 +31,12 @@ function reasonOf({ code }: Problem): Announcements['collect.refused']['reason']
 
 const UNKNOWN = '_unknown'
 
-/** Says what a refusal means: nobody established, load shed, a collect request refused whole. `route` is its template. */
-export function announceRefusal(request: FastifyRequest, route: string, problem: Problem): void {
-  const { traceId } = request.trace
+/** Says what a refusal means: nobody established, load shed, a collect request refused whole. */
+export function announceRefusal(request: FastifyRequest, problem: Problem): void {
+  const {
+    route,
+    trace: { traceId },
+  } = request
   const failure = FAILURES[problem.code]
   if (failure !== undefined) announce('api.auth.failed', { reason: failure, route, traceId })
   if (problem.shed !== undefined) announce('api.request.shed', { reason: problem.shed, route })

@@ -7,6 +7,8 @@ import { isSlug } from '../tenancy/index.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
+    /** The template of its route: clients cannot mint series with it. */
+    route: string
     /** This request's position in its trace; its id is in the answer, the log lines and the records. */
     trace: Traceparent
     /** The position that the caller sent: its parent where the caller is trusted, else linked. */
@@ -28,6 +30,7 @@ declare module 'fastify' {
 /** Gives a request its ids and the answer their headers. Called once per request, whatever becomes of it. */
 export function identify(request: FastifyRequest, reply: FastifyReply): void {
   request.trace = mintTraceparent()
+  request.route = request.routeOptions.url ?? UNMATCHED
   // Fastify hands its own headers to writeHead at once; headers set on the raw answer would be merged one by one.
   void reply.header('x-request-id', request.id)
   void reply.header('traceparent', request.trace.header)
@@ -36,6 +39,7 @@ export function identify(request: FastifyRequest, reply: FastifyReply): void {
 /** Ids on every answer, and one announcement for every answer. */
 export function addRequestContext(app: FastifyInstance): void {
   app.decorateRequest('trace')
+  app.decorateRequest('route', UNMATCHED)
   app.decorateRequest('caller', undefined)
   app.decorateRequest('isTrusted', false)
   app.decorateRequest('tenant', undefined)
@@ -52,11 +56,11 @@ export function addRequestContext(app: FastifyInstance): void {
   })
 }
 
-/** Says once what became of a request. The route is its template: clients cannot mint series. */
+/** Says once what became of a request. */
 export function announceFinished(request: FastifyRequest, reply: FastifyReply): void {
   announce('api.request.finished', {
     method: request.method,
-    route: request.routeOptions.url ?? UNMATCHED,
+    route: request.route,
     status: reply.statusCode,
     tookMs: reply.elapsedTime,
     tenant: request.tenant?.slug,

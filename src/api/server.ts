@@ -5,7 +5,7 @@ import type { Collect } from '../collect/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Bindings, DatasetPlaces, TenantPlaces } from '../registry/index.ts'
 import type { Preview } from '../preview/index.ts'
-import { UNMATCHED, announce, type Sampler, type Telemetry } from '../telemetry/index.ts'
+import { announce, type Sampler, type Telemetry } from '../telemetry/index.ts'
 import { answerBrokenConnection } from './broken-connection.ts'
 import { answerOddRequests, requireHost } from './odd-requests.ts'
 import { countInflight, type Inflight } from './inflight.ts'
@@ -97,7 +97,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   app.addHook('onRequest', requireHost)
   app.addHook('onRequest', (request, reply, done) => {
     if (!isDraining) return done()
-    if (PROBES.has(request.routeOptions.url ?? UNMATCHED)) return done()
+    if (PROBES.has(request.route)) return done()
     void reply.header('connection', 'close')
     done(
       new Problem('draining', 'This server is stopping: send the request again, another one takes it.', {
@@ -159,12 +159,11 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
 /** Every error leaves here, as a problem document. */
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, sampler: Sampler): FastifyReply {
   const problem = asProblem(error)
-  const route = request.routeOptions.url ?? UNMATCHED
-  announceRefusal(request, route, problem)
+  announceRefusal(request, problem)
   if (problem.status >= 500) keepFailed(request, reply, sampler)
   if (problem.code === 'internal') {
     announce('process.defect', {
-      where: `${request.method} ${route}`,
+      where: `${request.method} ${request.route}`,
       detail: (error as Error).message,
       stack: (error as Error).stack,
       tenant: request.tenant?.slug,

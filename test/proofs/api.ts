@@ -37,7 +37,7 @@ export const PROOFS: readonly Proof[] = [
     name: 'while it drains it lives and is not ready, on new connections too, and its checks still say what is',
     mutation: {
       file: 'src/api/server.ts',
-      from: 'if (PROBES.has(request.routeOptions.url ?? UNMATCHED)) return done()',
+      from: 'if (PROBES.has(request.route)) return done()',
       to: '',
     },
   },
