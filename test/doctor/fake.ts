@@ -67,7 +67,7 @@ export async function openFakePulse(owner: Owner): Promise<FakePulse> {
     appendErrors: 0,
     postgres: WELL,
     deadLetter: undefined,
-    run: (timeoutMs = 300) =>
+    run: (timeoutMs = 150) =>
       examine({
         places: fake.places,
         machine: fake.machine,

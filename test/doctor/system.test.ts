@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -51,11 +51,12 @@ async function trace(system: System, ...more: readonly string[]): Promise<Readon
   return JSON.parse(stdout) as Record<string, unknown>
 }
 
-/** Kills a member, and again whenever the supervisor has it running, until it is disposed. */
-function keptDown(system: System, member: Member): Disposable {
+/** Kills a member and holds the supervisor, so that it stays down until this is disposed. */
+async function keptDown(system: System, member: Member): Promise<Disposable> {
+  const { pid } = JSON.parse(await readFile(join(system.dataDir, 'run.json'), 'utf8')) as { pid: number }
+  process.kill(pid, 'SIGSTOP')
   system.kill9(member)
-  const timer = setInterval(() => system.kill9(member), 20)
-  return { [Symbol.dispose]: () => clearInterval(timer) }
+  return { [Symbol.dispose]: () => void process.kill(pid, 'SIGCONT') }
 }
 
 /** What `/ready` says, within 15 s. */
@@ -176,7 +177,7 @@ test('beside a running system', { timeout: 170_000 }, async (t) => {
 
   await t.test('the worker is killed', async () => {
     {
-      using _down = keptDown(system, 'worker')
+      using _down = await keptDown(system, 'worker')
       await until('nobody to listen', () =>
         fetch(`http://127.0.0.1:${system.env['PULSE_WORKER_HEALTH_PORT']}/livez`).then(
           () => false,
@@ -189,7 +190,7 @@ test('beside a running system', { timeout: 170_000 }, async (t) => {
 
   await t.test('the bus is stopped', async () => {
     {
-      using _down = keptDown(system, 'bus')
+      using _down = await keptDown(system, 'bus')
       await readyIs(system, { kafka: false })
       await named('bus_away', 'publish', /PULSE_KAFKA_BROKERS/)
     }
@@ -198,7 +199,7 @@ test('beside a running system', { timeout: 170_000 }, async (t) => {
 
   await t.test('Postgres is stopped', async () => {
     {
-      using _down = keptDown(system, 'postgres')
+      using _down = await keptDown(system, 'postgres')
       await readyIs(system, { postgres: false })
       await named('postgres_away', 'validate', /PULSE_DATABASE_URL/)
     }
