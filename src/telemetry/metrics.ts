@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from '@prometheus-io/client'
 import { systemClock } from '../event/index.ts'
+import { announce } from './announce.ts'
 import { labelSets } from './born.ts'
 import {
   DEFAULT_LIMITS,
@@ -192,11 +193,11 @@ export function openMetrics(options: {
     const shared = underway.get(openMetrics)
     if (shared !== undefined) return shared
     const began = performance.now()
-    const collected = Promise.all(theirs.map((metric) => metric.get()))
+    const collected = Promise.allSettled(theirs.map((metric) => metric.get()))
     const heldMs = performance.now() - began
-    const writing = collected.then((given) => {
+    const writing = collected.then((outcomes) => {
       underway.delete(openMetrics)
-      return write(given, openMetrics, heldMs)
+      return write(collectedOf(outcomes), openMetrics, heldMs)
     })
     underway.set(openMetrics, writing)
     return writing
@@ -262,6 +263,15 @@ function processMetrics(registry: Registry): readonly Collected[] {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50, eventLoopUtilizationTimeout: 1000 })
   for (const name of MISNAMED) registry.removeSingleMetric(name)
   return registry.getMetricsAsArray().filter((metric) => !ours.has(metric)) as unknown as Collected[]
+}
+
+/** What the client could collect of the process: what it could not (a CPU clock that stepped back throws there) costs the scrape itself only. */
+function collectedOf(outcomes: readonly PromiseSettledResult<Given>[]): Given[] {
+  return outcomes.flatMap((outcome) => {
+    if (outcome.status === 'fulfilled') return [outcome.value]
+    announce('process.defect', { where: "the client's own metrics", detail: String(outcome.reason) })
+    return []
+  })
 }
 
 /** A bucket is its tenant's own name while it has series of its own: the bound and the bucket are one rule. */

@@ -62,6 +62,21 @@ test('a hundred scrapers of both formats at once share two renderings, each its 
   assert.notEqual(await metrics.exposition(), answers[1], 'who comes later is told what is so then')
 })
 
+test('a process whose CPU clock has stepped back costs one scrape that one series, is told, and the next has it again', async (t) => {
+  const metrics = openMetrics({ plane: 'canary' })
+  const defects: string[] = []
+  t.after(listen('process.defect', ({ detail }) => defects.push(detail)))
+  const real = process.cpuUsage()
+  const { mock } = t.mock.method(process, 'cpuUsage', () => ({ user: real.user - 1_000_000, system: 0 }))
+  const { body } = await metrics.exposition()
+  assert.match(body, /^process_start_time_seconds /m)
+  assert.match(body, /^pulse_canary_sent_total 0$/m)
+  assert.ok(!/^process_cpu_user_seconds_total /m.test(body))
+  assert.equal(defects.length, 1)
+  mock.restore()
+  assert.match((await metrics.exposition()).body, /^process_cpu_user_seconds_total /m)
+})
+
 test('a plane exports the metrics of its own in the catalogue and refuses the other plane’s', async () => {
   for (const plane of PLANES) {
     const families = readExposition((await pulseOnly(plane).exposition()).body)
