@@ -45,7 +45,7 @@ const LONGEST_BACKOFF_MS = 10_000
 /** Waits up to here are not worth a line: 3.75 s in all. */
 const QUIET_BACKOFF_MS = 4_000
 /** What the API says when the canary's home is not there any more: a new database, a dataset that was deleted. */
-const GONE: ReadonlySet<string> = new Set(['unknown_tenant', 'unknown_dataset', 'not_found'])
+const GONE: ReadonlySet<string> = new Set(['tenant_unknown', 'unknown_dataset', 'not_found'])
 
 /**
  * Sends a round of events every so often and reads them back, until disposed; never rejects. Whatever hinders it

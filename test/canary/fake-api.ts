@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Owner } from '../kit/postgres.ts'
@@ -21,7 +22,7 @@ export interface FakeApi {
   readonly foreignUris: Set<string>
   /** Verdict of an event; default `accepted`. */
   verdict: (row: Row) => string
-  /** Forgets tenant, schema, dataset and rows, as a new database has. */
+  /** Forgets tenant, schema, dataset and rows, as a new database has: its tenant of that slug is another one. */
   forget(): void
 }
 
@@ -36,6 +37,7 @@ const exact = (text: string): unknown =>
 export async function openFakeApi(owner: Owner): Promise<FakeApi> {
   const schemas = new Map<string, { id: string; status: string; uri: string }>()
   let dataset = false
+  let tenant = TENANT
   const api: FakeApi = {
     url: '',
     asked: [],
@@ -47,16 +49,23 @@ export async function openFakeApi(owner: Owner): Promise<FakeApi> {
     verdict: () => 'accepted',
     foreignUris: new Set(),
     forget() {
+      tenant = randomUUID()
       schemas.clear()
       dataset = false
       api.rows.length = 0
     },
   }
-  const answer = (method: string, url: URL, body: string, trace: string | undefined): [number, unknown] => {
+  const answer = (
+    method: string,
+    url: URL,
+    body: string,
+    { traceparent: trace, 'x-tenant-id': named }: Readonly<Record<string, string | undefined>>,
+  ): [number, unknown] => {
     if (api.down !== undefined) return [api.down.status, { code: api.down.code, detail: `It is ${api.down.code}.` }]
+    if (named !== undefined && named !== tenant) return [401, { code: 'tenant_unknown', detail: 'There is none.' }]
     switch (`${method} ${url.pathname}`) {
       case 'GET /v1/tenants':
-        return [200, { items: api.hasTenant ? [{ id: TENANT, slug: url.searchParams.get('slug') }] : [] }]
+        return [200, { items: api.hasTenant ? [{ id: tenant, slug: url.searchParams.get('slug') }] : [] }]
       case 'GET /v1/schemas':
         return [200, { items: [...schemas.values()].filter(({ uri }) => uri === url.searchParams.get('uri')) }]
       case 'POST /v1/schemas': {
@@ -112,8 +121,8 @@ export async function openFakeApi(owner: Owner): Promise<FakeApi> {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
     request.on('end', () => {
-      const trace = request.headers['traceparent'] as string | undefined
-      const [status, body] = answer(request.method ?? '', url, Buffer.concat(parts).toString(), trace)
+      const headers = request.headers as Readonly<Record<string, string | undefined>>
+      const [status, body] = answer(request.method ?? '', url, Buffer.concat(parts).toString(), headers)
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     })
   })
