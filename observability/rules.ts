@@ -46,6 +46,7 @@ function alertingRule(alert: Alert, { tempo, grafana }: RuleOptions): object {
     alert: alert.name,
     expr: alert.expr(tempo),
     ...(alert.wait === '0s' ? {} : { for: tempo.window(alert.wait) }),
+    ...(alert.lingers === undefined ? {} : { keep_firing_for: tempo.window(alert.lingers) }),
     labels: { grade: alert.grade, ...alert.labels },
     annotations: {
       summary: alert.summary,

@@ -27,6 +27,8 @@ export interface Alert {
   readonly expr: (tempo: Tempo) => string
   /** How long it has to hold before anybody is told. */
   readonly wait: Duration
+  /** How long it goes on when it holds no more: what comes and goes is one alert, and what it explains has the time to end. */
+  readonly lingers?: Duration
   readonly grade: Grade
   readonly labels?: Readonly<Record<string, string>>
   /** The labels of the result, for the lint of the templates. */

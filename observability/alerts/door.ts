@@ -48,6 +48,7 @@ export const DOOR_ALERTS: readonly Alert[] = [
     name: 'PulseDependencyDown',
     expr: () => `min by (job, dependency) (${series('pulse_dependency_up')}) == 0`,
     wait: '2m',
+    lingers: '5m',
     grade: 'ticket',
     carries: ['job', 'dependency'],
     summary: '{{ $labels.dependency }} does not answer {{ $labels.job }}',

@@ -51,7 +51,7 @@ export const INGEST_ALERTS: readonly Alert[] = [
   },
   {
     name: 'PulseLagGrowing',
-    expr: ({ window, seconds }) => `${LAG} > ${seconds(fresh(2))} and deriv(${LAG}[${window('5m')}]) > 0.05`,
+    expr: ({ window, seconds }) => `${LAG} > ${seconds(fresh(2))} and deriv(${LAG}[${window('2m')}]) > 0.05`,
     wait: '2m',
     grade: 'page',
     carries: ['tenant'],

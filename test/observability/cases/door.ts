@@ -112,6 +112,27 @@ export const DOOR_CASES: readonly AlertCase[] = [
     },
   },
   {
+    scenario: 'Postgres was away and has been back for four minutes',
+    series: { [dependency('postgres', 'a')]: '1x2 0x5 1x20' },
+    at: 12,
+    fires: {
+      PulseDependencyDown: [
+        {
+          labels: { grade: 'ticket', job: 'pulse-api', dependency: 'postgres' },
+          summary: 'postgres does not answer pulse-api',
+          description:
+            'pulse_dependency_up is 0 for postgres in at least one process of pulse-api, for 2 min. What comes of it pages by itself.',
+        },
+      ],
+    },
+  },
+  {
+    scenario: 'Postgres was away, and has been back for a quarter of an hour',
+    series: { [dependency('postgres', 'a')]: '1x2 0x5 1x30' },
+    at: 23,
+    quiet: ['PulseDependencyDown'],
+  },
+  {
     scenario: 'Postgres is restarted within a minute',
     series: { [dependency('postgres', 'a')]: '1x3 0x1 1x20' },
     at: 5,
