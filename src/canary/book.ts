@@ -200,7 +200,9 @@ function judgeRound(
       entry.state = 'seen'
       entry.isLate = seenMs > settings.lateMs
     }
-    if (entry.state === 'seen' && newest - open.round >= settings.watchRounds) {
+    // By a reading that goes back beyond it, unless none could any more: what it leaves out may be a second row of it.
+    const isBeyond = reaches(reading, entry.event) || reading.limit >= settings.mostRows
+    if (entry.state === 'seen' && isBeyond && newest - open.round >= settings.watchRounds) {
       const outcome = entry.isLate ? 'late' : 'exactly_once'
       outcomes[outcome] += 1
       entry.state = 'right'

@@ -14,9 +14,11 @@ const CLASS_URI = 'https://ns.azothedge.com/pdm/class/interaction-event'
 
 /**
  * Finds the canary's tenant (the API makes it) and sees to it that its schema and dataset exist. Safe to
- * repeat, and from any number of canaries at once: whoever is second finds what the first made. Rejects with `Hindrance`.
+ * repeat, and from any number of canaries at once: whoever is second finds what the first made. `own` (nobody can
+ * guess it) ends the uri that is taken where the usual one is somebody else's: whoever tries again gives the same, so that a
+ * dataset that cannot be made for hours leaves one schema behind and not one for each try. Rejects with `Hindrance`.
  */
-export async function findHome(door: Door): Promise<Home> {
+export async function findHome(door: Door, own: string = randomUUID()): Promise<Home> {
   const tenants = expecting(await door.ask('GET', `/v1/tenants?slug=${CANARY_SLUG}`), 200)
   const tenantId = textOf(first(tenants), 'id')
   if (tenantId === undefined) throw new Hindrance('no_tenant', `The tenant ${CANARY_SLUG} does not exist yet.`)
@@ -29,7 +31,7 @@ export async function findHome(door: Door): Promise<Home> {
   // Uris are unique in the deployment: one that somebody else has taken must not silence the canary.
   const uri =
     (await publishedSchema(door, tenantId, SCHEMA_URI)) ??
-    (await publishedSchema(door, tenantId, `${SCHEMA_URI}:${randomUUID()}`))
+    (await publishedSchema(door, tenantId, `${SCHEMA_URI}:${own}`))
   if (uri === undefined) throw new Hindrance('no_schema', `The schema ${SCHEMA_URI} cannot be made.`)
   const body = { slug: CANARY_DATASET, name: 'Canary', schema_uri: uri }
   expecting(await door.ask('POST', '/v1/datasets', { tenantId, body }), 201, 409)

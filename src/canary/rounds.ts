@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { mintTraceparent, type Clock } from '../event/index.ts'
 import { announce } from '../telemetry/index.ts'
@@ -71,6 +72,7 @@ export function startRounds(parts: RoundsParts): Rounds {
 async function run(parts: RoundsParts, book: Book, signal: AbortSignal): Promise<void> {
   const { everyMs, now, pauseMs: firstPauseMs = FIRST_PAUSE_MS } = parts
   const pause = (ms: number): Promise<unknown> => delay(Math.max(0, ms), undefined, { signal }).catch(() => {})
+  const own = randomUUID()
   let home: Home | undefined
   let usualMs = 0 // what a round took to come back, lately: looking much earlier shows nothing
   let rowsEach = 1 // rows of all canaries for one of ours: others may write beside this one
@@ -91,7 +93,7 @@ async function run(parts: RoundsParts, book: Book, signal: AbortSignal): Promise
 
   for (let round = 1; !signal.aborted; round += 1) {
     const beganMs = now()
-    home ??= await unhindered(() => arrive(parts))
+    home ??= await unhindered(() => arrive(parts, own))
     if (home === undefined) {
       await pause(backoffMs)
       backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS)
@@ -119,8 +121,8 @@ async function run(parts: RoundsParts, book: Book, signal: AbortSignal): Promise
   }
 }
 
-async function arrive({ door, everyMs, events }: RoundsParts): Promise<Home> {
-  const home = await findHome(door)
+async function arrive({ door, everyMs, events }: RoundsParts, own: string): Promise<Home> {
+  const home = await findHome(door, own)
   announce('canary.started', { dataset: home.dataset, everySeconds: everyMs / 1000, events })
   return home
 }

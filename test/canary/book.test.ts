@@ -230,6 +230,29 @@ test('a reading that does not go back to an event says nothing about it, unless 
   assert.match(full.verified[0]?.detail ?? '', /others may hide it/)
 })
 
+test('no event is right by a reading that others have pushed it out of, as long as a longer one may show it twice', () => {
+  const [old] = eventsOf(1, 1, AT) as [CanaryEvent]
+  const others = eventsOf(9, 2, AT + 60_000)
+    .map(rowOf)
+    .toReversed()
+  const book = openBook({ ...SETTINGS, mostRows: 4 })
+  book.sent(sentAt(1, 0, [old]))
+  book.read(reading(1, [rowOf(old)]))
+  book.begun(9)
+  const short = book.read(reading(2, others, { limit: 2 }))
+  assert.deepEqual([short.verified, short.isShort, book.pending()], [[], true, 1])
+  const last = book.read(reading(2, [...others, rowOf(old)], { limit: 3 }))
+  assert.deepEqual([last.verified, last.isShort], [[], true], 'it is the last row that was asked for')
+  const [told] = book.read(reading(3, [...others, rowOf(old), rowOf(old)], { limit: 4 })).verified
+  assert.equal(told?.outcomes.duplicated, 1)
+
+  const full = openBook({ ...SETTINGS, mostRows: 2 })
+  full.sent(sentAt(1, 0, [old]))
+  full.read(reading(1, [rowOf(old)]))
+  full.begun(9)
+  assert.equal(full.read(reading(2, others, { limit: 2 })).verified[0]?.outcomes.exactly_once, 1, 'it was seen once')
+})
+
 test('what was missing and comes after all is told as that, once, and is not counted again', () => {
   const book = openBook(SETTINGS)
   const [event] = eventsOf(1) as [CanaryEvent]

@@ -20,6 +20,8 @@ export interface FakeApi {
   hasTenant: boolean
   /** Uris that another tenant has. */
   readonly foreignUris: Set<string>
+  /** Whether a dataset can be made. */
+  hasLake: boolean
   /** Verdict of an event; default `accepted`. */
   verdict: (row: Row) => string
   /** Forgets tenant, schema, dataset and rows, as a new database has: its tenant of that slug is another one. */
@@ -48,6 +50,7 @@ export async function openFakeApi(owner: Owner): Promise<FakeApi> {
     hasTenant: true,
     verdict: () => 'accepted',
     foreignUris: new Set(),
+    hasLake: true,
     forget() {
       tenant = randomUUID()
       schemas.clear()
@@ -79,6 +82,7 @@ export async function openFakeApi(owner: Owner): Promise<FakeApi> {
         return dataset ? [200, {}] : [404, { code: 'not_found' }]
       case 'POST /v1/datasets':
         if (dataset) return [409, { code: 'dataset_slug_taken' }]
+        if (!api.hasLake) return [503, { code: 'dependency_away', detail: 'The lake is away.' }]
         dataset = true
         return [201, {}]
       case 'POST /v1/collect':

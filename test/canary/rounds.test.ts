@@ -225,3 +225,16 @@ test('a tenant that is not there yet is waited for', async (t) => {
   assert.equal(canary.heard('canary.started').length, 1)
   assert.ok(TENANT.length === 36)
 })
+
+test('where its uri is taken and the lake is away, trying again leaves one schema behind and not one for each try', async (t) => {
+  const canary = await watch(t, (api) => {
+    api.foreignUris.add('urn:pulse:canary:v1')
+    api.hasLake = false
+  })
+  const tries = () => canary.api.asked.filter((path) => path === 'POST /v1/datasets').length
+  await until('some tries', () => tries() >= 4)
+  const published = canary.api.asked.filter((path) => path.startsWith('PATCH /v1/schemas'))
+  assert.equal(new Set(published).size, 1)
+  canary.api.hasLake = true
+  await until('a round', () => canary.heard('canary.returned').length > 0)
+})

@@ -22,7 +22,7 @@ export const PROOFS: readonly Proof[] = [
     name: 'an event whose second row comes after it was seen is named duplicated, and not exactly once as well',
     mutation: {
       file: 'src/canary/book.ts',
-      from: "if (entry.state === 'seen' && newest - open.round >= settings.watchRounds) {",
+      from: "if (entry.state === 'seen' && isBeyond && newest - open.round >= settings.watchRounds) {",
       to: "if (entry.state === 'seen') {",
     },
   },
