@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from '../event/index.ts'
+import { parseTraceparent, type DeadLetterReason } from '../event/index.ts'
 import type { CarriedContext } from '../telemetry/index.ts'
 import type { Draft } from './draft.ts'
 
@@ -21,14 +21,16 @@ const ZERO = 48
 const NINE = 57
 
 /**
- * Whether a `traceparent` says that its trace is kept: the lowest bit of its flags. Looks at one character, because it is
- * asked for every context that the bus brings; the API wrote them, and who reads them later parses them whole.
+ * Whether a `traceparent` says that its trace is kept: the lowest bit of its flags. Of those that are not, which are nearly
+ * all, one character is looked at; of the others everything, because whoever may write to the bus may have written them, and
+ * they become exemplars.
  */
 export function isSampled(traceparent: string): boolean {
   if (traceparent.length !== HEADER_LENGTH) return false
   const code = traceparent.charCodeAt(HEADER_LENGTH - 1)
   // '0' to '9' are even and odd as their codes are; 'a' is ten, and odd as a code.
-  return ((code <= NINE && code >= ZERO ? code : code + 1) & 1) === 1
+  const isOdd = ((code <= NINE && code >= ZERO ? code : code + 1) & 1) === 1
+  return isOdd && parseTraceparent(traceparent) !== undefined
 }
 
 /** Notes a record of a sampled context. Called for sampled ones only. */

@@ -24,7 +24,15 @@ test('sampled is what the flags of the header say, for every flag there is, and 
     const header = `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, '0')}`
     assert.equal(isSampled(header), parseTraceparent(header)?.sampled, header)
   }
-  for (const odd of ['', '1', `00-${traceId}-${spanId}-1`, `00-${traceId}-${spanId}-01-more`, 'x'.repeat(10_001)])
+  const foreign = [`00-${'\0'.repeat(32)}-${spanId}-01`, `00-${traceId}-${'0'.repeat(16)}-01`, `${'x'.repeat(54)}z`]
+  for (const odd of [
+    ...foreign,
+    '',
+    '1',
+    `00-${traceId}-${spanId}-1`,
+    `00-${traceId}-${spanId}-01-more`,
+    'x'.repeat(10_001),
+  ])
     assert.equal(isSampled(odd), false, odd.slice(0, 80))
 })
 
