@@ -44,6 +44,8 @@ export function hearLake(metrics: Metrics): (() => void)[] {
       const written = files(tenant, dataset)
       written.count.inc(said.files)
       written.bytes.inc(said.bytes)
+      // A flush of nothing but repeats and dead letters commits nothing to its table, which stays as it was.
+      if (snapshots === undefined) return
       const table = `${tenant}/${dataset}`
       tables.delete(table)
       tables.set(table, { labels: { tenant, dataset }, snapshots, metadataBytes })

@@ -209,7 +209,8 @@ test('a table’s snapshots and metadata are those of its last commit, and are f
   const { values } = listening(t)
   say('worker.flush.committed', { ...of, snapshots: 4, metadataBytes: 900 })
   say('worker.flush.committed', { ...of, snapshots: 5, metadataBytes: 950 })
-  say('worker.flush.committed', { ...of, dataset: 'views', snapshots: undefined, metadataBytes: undefined })
+  for (const dataset of [of.dataset, 'views'])
+    say('worker.flush.committed', { ...of, dataset, snapshots: undefined, metadataBytes: undefined })
   const names = new Set(['pulse_worker_iceberg_snapshots', 'pulse_worker_iceberg_metadata_bytes'])
   const told = (now: Map<string, number>) =>
     [...now].filter(([key]) => names.has(familyOf(key))).map(([, value]) => value)
