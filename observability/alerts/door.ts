@@ -8,6 +8,8 @@ const missing = (job: (typeof JOBS)['api' | 'worker'], what: string): Alert => (
   name: 'PulseTargetMissing',
   expr: () => `absent(up{job="${job}"} == 1)`,
   wait: '2m',
+  // A process that is back has still to claim its share, and one that ends again and again is one alert.
+  lingers: '3m',
   grade: 'page',
   labels: { job },
   carries: ['job'],
