@@ -268,5 +268,5 @@ if (wanted.has('collect') || wanted.has('batch') || wanted.has('drain') || wante
 }
 if (wanted.has('freshness')) await measureFreshness()
 if (wanted.has('idle')) await measureIdle()
-if (wanted.has('telemetry')) figures.push(...(await measureTelemetry(Math.ceil(seconds / 2))))
+if (wanted.has('telemetry')) figures.push(...(await measureTelemetry(Math.ceil(seconds / 4))))
 process.stdout.write(`${table(figures)}\n`)
