@@ -1,9 +1,11 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { mintTraceparent, systemClock, uuidv7 } from '../event/index.ts'
+import { mintTraceparent, systemClock, uuidv7, type Traceparent } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 import { UNMATCHED, announce } from '../telemetry/index.ts'
 import { PROBLEM_TYPE, problemText } from './problem-document.ts'
+import { announceFinished } from './request-context.ts'
+import { take } from './underway.ts'
 
 interface ParseFault extends Error {
   readonly code?: string
@@ -26,31 +28,37 @@ export function answerBrokenConnection(error: ParseFault, socket: Socket): void 
     return
   }
   const problem = problemOf(error)
-  const trace = mintTraceparent()
-  const requestId = uuidv7()
-  const body = problemText(problem, { instance: '/', traceId: trace.traceId })
   // Where an answer was begun already, a second head would be read as its body.
   const isBegun =
     socket.bytesWritten > 0 &&
     (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true
   if (!isBegun) {
+    // A request whose head was read is known: this is its answer.
+    const owed = take(socket)
+    const of = owed[0]?.request ?? { id: uuidv7(), trace: mintTraceparent() }
+    const body = problemText(problem, { instance: '/', traceId: of.trace.traceId })
     socket.write(
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\nx-request-id: ${requestId}\r\n` +
-        `traceparent: ${trace.header}\r\n\r\n${body}`,
+        `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\nx-request-id: ${of.id}\r\n` +
+        `traceparent: ${of.trace.header}\r\n\r\n${body}`,
     )
-    announce('api.request.finished', {
-      method: '-',
-      route: UNMATCHED,
-      status: problem.status,
-      tookMs: 0,
-      requestId,
-      traceId: trace.traceId,
-      spanId: trace.spanId,
-      sampled: false,
-      startedAtMs: systemClock.now(),
-      code: problem.code,
-    })
+    for (const reply of owed) announceFinished(reply.request, reply, problem.status, problem.code)
+    if (owed.length === 0) announceUnread(problem, of)
   }
   socket.destroySoon()
+}
+
+function announceUnread(problem: Problem, { id, trace }: { readonly id: string; readonly trace: Traceparent }): void {
+  announce('api.request.finished', {
+    method: '-',
+    route: UNMATCHED,
+    status: problem.status,
+    tookMs: 0,
+    requestId: id,
+    traceId: trace.traceId,
+    spanId: trace.spanId,
+    sampled: false,
+    startedAtMs: systemClock.now(),
+    code: problem.code,
+  })
 }

@@ -2,8 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { mintTraceparent, systemClock, uuidv7, type Traceparent } from '../event/index.ts'
 import type { Collect } from '../collect/index.ts'
 import type { KnownTenant } from '../registry/index.ts'
-import { UNMATCHED, announce, type TracePoint } from '../telemetry/index.ts'
+import { LEFT, UNMATCHED, announce, type TracePoint } from '../telemetry/index.ts'
 import { isSlug } from '../tenancy/index.ts'
+import { begin, end } from './underway.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -36,8 +37,11 @@ export function identify(request: FastifyRequest, reply: FastifyReply): void {
   void reply.header('traceparent', request.trace.header)
 }
 
-/** Ids on every answer, and one announcement for every answer. */
-export function addRequestContext(app: FastifyInstance): void {
+/**
+ * Ids on every answer, and one announcement for every request: also for one whose client has left before it was answered, which
+ * is told as `LEFT`, and as 503 where it may have been this process that ended the connection.
+ */
+export function addRequestContext(app: FastifyInstance, isDraining: () => boolean): void {
   app.decorateRequest('trace')
   app.decorateRequest('route', UNMATCHED)
   app.decorateRequest('caller', undefined)
@@ -48,20 +52,30 @@ export function addRequestContext(app: FastifyInstance): void {
   app.decorateReply('problemCode', undefined)
   app.addHook('onRequest', (request, reply, done) => {
     identify(request, reply)
+    begin(reply, left)
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
-    announceFinished(request, reply)
+    if (end(reply)) announceFinished(request, reply)
     done()
   })
+  const left = (reply: FastifyReply): void => {
+    const [status, code] = isDraining() ? [503, 'draining'] : [LEFT, 'client_left']
+    announceFinished(reply.request, reply, status, code)
+  }
 }
 
 /** Says once what became of a request. */
-export function announceFinished(request: FastifyRequest, reply: FastifyReply): void {
+export function announceFinished(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  status = reply.statusCode,
+  code = reply.problemCode,
+): void {
   announce('api.request.finished', {
     method: request.method,
     route: request.route,
-    status: reply.statusCode,
+    status,
     tookMs: reply.elapsedTime,
     tenant: request.tenant?.slug,
     requestId: request.id,
@@ -71,7 +85,7 @@ export function announceFinished(request: FastifyRequest, reply: FastifyReply): 
     caller: request.caller,
     trusted: request.isTrusted,
     startedAtMs: systemClock.now() - reply.elapsedTime,
-    code: reply.problemCode,
+    code,
     dataset: datasetOf(request),
     collected: request.collected,
   })

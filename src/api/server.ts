@@ -93,7 +93,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   })
 
   answerOddRequests(app, places.limits.maxBodyBytes)
-  addRequestContext(app)
+  addRequestContext(app, () => isDraining)
   app.addHook('onRequest', requireHost)
   app.addHook('onRequest', (request, reply, done) => {
     if (!isDraining) return done()

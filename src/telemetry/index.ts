@@ -20,7 +20,7 @@ export {
   type NameOf,
 } from './catalog/catalog.ts'
 export { openMetrics } from './metrics.ts'
-export { listenApi, UNMATCHED } from './listen-api.ts'
+export { LEFT, listenApi, UNMATCHED } from './listen-api.ts'
 export { listenWorker } from './listen-worker.ts'
 export { LOG } from './log-table.ts'
 export { openLog, type LogSettings } from './log.ts'

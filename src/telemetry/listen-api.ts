@@ -15,6 +15,9 @@ import { each, exemplarOf, type CounterSeries, type HistogramSeries } from './se
 /** The route label of a request that matched no route: clients cannot mint series. */
 export const UNMATCHED = '_unmatched'
 
+/** The status label of a request that was not answered, because its client had left: no status of HTTP's own, and the one that others use. */
+export const LEFT = 499
+
 /** How long scrapes take, and how often they come, is the scraper's to say: here they would be most of what an idle API answers. */
 const SCRAPES: ReadonlySet<string> = new Set(['/metrics', '/metrics/'])
 

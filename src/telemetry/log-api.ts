@@ -1,4 +1,5 @@
 import type { Announcements } from './announce.ts'
+import { LEFT } from './listen-api.ts'
 import { events, fieldsOf, records, rows, type LogEntries, type LogLevel } from './log-entry.ts'
 
 const COLLECT = '/v1/collect'
@@ -63,7 +64,10 @@ export const API_LINES: LogEntries<'api' | 'collect' | 'preview' | 'registry'> =
   'api.stopped': { level: 'info', say: () => 'The API has stopped' },
   'api.request.finished': {
     level: requestLevel,
-    say: ({ method, route, status }) => `${method} ${route} answered ${status}`,
+    say: ({ method, route, status }) =>
+      status === LEFT
+        ? `${method} ${route}: the client left before the answer`
+        : `${method} ${route} answered ${status}`,
     fields: requestFields,
     error: ({ code, status }) =>
       status >= 400 ? { code: code ?? `status_${status}`, retryable: RETRYABLE.has(status) } : undefined,
