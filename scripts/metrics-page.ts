@@ -52,7 +52,8 @@ const INTRODUCTION = [
   'the heaviest of the others get the places of those that were silent for an hour. Series that go with their tenant are as a counter that',
   'restarts: `sum(rate(…))` stays exact throughout. `pulse_telemetry_overflow_total` says how often `_other` was taken.',
   '',
-  "**`route`** is a route's template, `_unmatched` where none matched. `pulse telemetry budget` prints the most series, lines and bytes that a",
+  "**`route`** is a route's template, `_unmatched` where none matched; **`status`** 499 is a request that was not answered, because its",
+  'client had left. `pulse telemetry budget` prints the most series, lines and bytes that a',
   'scrape of each plane can have at the configured limits; at the defaults a worker stays below 5,000 series.',
   '',
 ]
