@@ -42,7 +42,7 @@ export function answerBrokenConnection(error: ParseFault, socket: Socket): void 
         `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\nx-request-id: ${of.id}\r\n` +
         `traceparent: ${of.trace.header}\r\n\r\n${body}`,
     )
-    for (const reply of owed) announceFinished(reply.request, reply, problem.status, problem.code)
+    for (const reply of owed) announceFinished(reply.request, reply, problem)
     if (owed.length === 0) announceUnread(problem, of)
   }
   socket.destroySoon()

@@ -60,23 +60,23 @@ export function addRequestContext(app: FastifyInstance, isDraining: () => boolea
     done()
   })
   const left = (reply: FastifyReply): void => {
-    const [status, code] = isDraining() ? [503, 'draining'] : [LEFT, 'client_left']
-    announceFinished(reply.request, reply, status, code)
+    const why = isDraining() ? { status: 503, code: 'draining' } : { status: LEFT, code: 'client_left' }
+    announceFinished(reply.request, reply, why)
   }
 }
 
-/** Says once what became of a request. */
+/** Says once what became of a request; `broken`: its connection ended, and with what. */
 export function announceFinished(
   request: FastifyRequest,
   reply: FastifyReply,
-  status = reply.statusCode,
-  code = reply.problemCode,
+  broken?: { readonly status: number; readonly code: string },
 ): void {
   announce('api.request.finished', {
     method: request.method,
     route: request.route,
-    status,
+    status: broken?.status ?? reply.statusCode,
     tookMs: reply.elapsedTime,
+    isIncomplete: broken === undefined || request.raw.complete ? undefined : true,
     tenant: request.tenant?.slug,
     requestId: request.id,
     traceId: request.trace.traceId,
@@ -85,7 +85,7 @@ export function announceFinished(
     caller: request.caller,
     trusted: request.isTrusted,
     startedAtMs: systemClock.now() - reply.elapsedTime,
-    code,
+    code: broken?.code ?? reply.problemCode,
     dataset: datasetOf(request),
     collected: request.collected,
   })

@@ -65,6 +65,8 @@ export interface Announcements {
     route: string
     status: number
     tookMs: number
+    /** Its connection ended before all of its body had come, so that what it took is the client's. */
+    isIncomplete?: true | undefined
     tenant?: string | undefined
     requestId: string
     traceId: string

@@ -74,7 +74,8 @@ function hearRequests(metrics: Metrics, routes: readonly string[]): (() => void)
       if (SCRAPES.has(said.route)) return
       const series = seriesOf(said.route)
       countOf(said.route, series, said.status).inc()
-      series.seconds.observe(said.tookMs / 1000, 1, exemplarOf(said))
+      // Clients that send slowly and give up must not look like a slow system.
+      if (said.isIncomplete !== true) series.seconds.observe(said.tookMs / 1000, 1, exemplarOf(said))
       if (said.collected === undefined) return
       let events = 0
       for (const { accepted, rejected, failed } of said.collected.values()) events += accepted + rejected + failed

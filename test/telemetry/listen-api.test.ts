@@ -30,6 +30,15 @@ test('a request is counted by route and status and timed by route', async (t) =>
   assert.equal(now.get('pulse_api_request_seconds_count{route="/v1/tenants"}'), 2)
 })
 
+test('a request whose body never arrived whole is counted, and not timed: how long it took was not ours', async (t) => {
+  const { values } = listening(t, ['/v1/collect'])
+  for (const isIncomplete of [undefined, true] as const)
+    announce('api.request.finished', said('api.request.finished', { status: 499, tookMs: 9_000, isIncomplete }))
+  const now = await values()
+  assert.equal(now.get('pulse_api_requests_total{route="/v1/collect",status="499"}'), 2)
+  assert.equal(now.get('pulse_api_request_seconds_count{route="/v1/collect"}'), 1)
+})
+
 test('known routes are born at zero', async (t) => {
   const { values } = listening(t, ['/v1/collect', '/health'])
   const now = await values()
