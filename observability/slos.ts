@@ -38,6 +38,9 @@ const rateOrZero = (selector: string, window: string): string => `(${rate(select
 const answered = (route: string): string => series('pulse_api_requests_total', { route, status: { not: '4..' } })
 const broken = (route: string): string => series('pulse_api_requests_total', { route, status: '5..' })
 
+/** Requests whose clients left before an answer: where everything hangs, there are no others. */
+const left = (route: string): string => series('pulse_api_requests_total', { route, status: '499' })
+
 const requestSeconds = (route: string, threshold: number, window: string): string =>
   `(${rate(observations('pulse_api_request_seconds', { route }), window)} - ${rate(within('pulse_api_request_seconds', threshold, { route }), window)})`
 
@@ -98,7 +101,7 @@ export const SLOS: readonly Slo[] = [
     threshold: 2.5,
     // A failure that was slow weighs twice: the histogram does not know statuses, and the error is on the safe side.
     bad: (window) => `(${rateOrZero(broken(PREVIEW), window)} + ${requestSeconds(PREVIEW, 2.5, window)})`,
-    all: (window) => rate(answered(PREVIEW), window),
+    all: (window) => `(${rate(answered(PREVIEW), window)} + ${rateOrZero(left(PREVIEW), window)})`,
     fewest: 0.02,
     unit: 'previews',
   },

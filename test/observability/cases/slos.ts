@@ -159,6 +159,17 @@ export const BURN_CASES: readonly AlertCase[] = [
     quiet: ['PulseCollectAvailabilityBurn/1h', 'PulseCollectAvailabilityBurn/3d'],
   },
   {
+    scenario: 'preview: it hangs, and every client has left before its answer',
+    series: {
+      [api('requests_total', `${PREVIEW},status="200"`)]: '0x130',
+      [api('requests_total', `${PREVIEW},status="499"`)]: '0+60x130',
+      [api('request_seconds_bucket', `${PREVIEW},le="2.5"`)]: '0x130',
+      [api('request_seconds_count', PREVIEW)]: '0+60x130',
+    },
+    at: 120,
+    fires: firing(SLOS.find(({ slug }) => slug === 'preview') as Slo, ['1h', '6h', '1d', '3d'], '100%'),
+  },
+  {
     scenario: 'integrity: what was missing during an outage came back, all of it',
     series: {
       [verified('exactly_once')]: '0+10x130',
