@@ -2,7 +2,7 @@ import { stringify } from 'yaml'
 import { JOBS } from './query.ts'
 import { NOTICE } from './rules.ts'
 
-export interface ScrapeOptions {
+interface ScrapeOptions {
   /** `host:port` of each plane's processes. */
   readonly targets: Readonly<Record<keyof typeof JOBS, readonly string[]>>
   readonly alertmanager: string

@@ -7,7 +7,7 @@ import { RECORDING_GROUPS } from './recording.ts'
 import type { RecordingGroup } from './rule.ts'
 import { REAL_TIME, type Tempo } from './tempo.ts'
 
-export interface RuleOptions {
+interface RuleOptions {
   readonly tempo: Tempo
   /** Where Grafana is, as somebody who reads an alert reaches it. */
   readonly grafana: string
@@ -58,7 +58,7 @@ function alertingRule(alert: Alert, { tempo, grafana }: RuleOptions): object {
 }
 
 /** Where the section of the runbook is, below the repository's root. */
-export const runbookOf = ({ name }: Pick<Alert, 'name'>): string => `docs/operate/runbook.md#${name.toLowerCase()}`
+const runbookOf = ({ name }: Pick<Alert, 'name'>): string => `docs/operate/runbook.md#${name.toLowerCase()}`
 
 /** The dashboards' variables that labels fill; a bucket is a tenant's name, or `_other`. */
 const VARIABLES = { tenant: 'tenant', tenant_bucket: 'tenant', dataset: 'dataset' } as const

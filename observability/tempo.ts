@@ -4,7 +4,7 @@ export type Duration = `${number}${'s' | 'm' | 'h' | 'd'}`
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
 /** The seconds of a duration. */
-export const secondsOf = (duration: Duration): number =>
+const secondsOf = (duration: Duration): number =>
   Number(duration.slice(0, -1)) * SECONDS[duration.at(-1) as keyof typeof SECONDS]
 
 /** How fast the clock of the rules goes: every window, wait and age in them is written through one. */

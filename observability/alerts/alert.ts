@@ -2,7 +2,7 @@ import type { MetricEntry } from '../../src/telemetry/index.ts'
 import type { Duration, Tempo } from '../tempo.ts'
 
 /** Who is to know: `page` wakes somebody, `ticket` waits for the morning, `none` is nobody's: it only explains others. */
-export type Grade = 'page' | 'ticket' | 'none'
+type Grade = 'page' | 'ticket' | 'none'
 
 /** Dashboards by the slug of their uid, `pulse-<slug>`. */
 type Dashboard = MetricEntry['dashboard']
