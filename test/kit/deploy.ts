@@ -18,7 +18,7 @@ export async function filesOf(folder: string): Promise<string[]> {
 }
 export const inDeploy = (path: string): string => join(DEPLOY, path)
 
-export interface Service {
+interface Service {
   readonly image: string
   readonly command?: readonly string[]
   readonly entrypoint?: readonly string[]
@@ -44,7 +44,7 @@ export interface Service {
     readonly start_period: string
   }
 }
-export interface Compose {
+interface Compose {
   readonly services: Readonly<Record<string, Service>>
   readonly volumes: Readonly<Record<string, unknown>>
 }
