@@ -1,6 +1,6 @@
 import { announce } from '../telemetry/index.ts'
 import { named } from './announce-flush.ts'
-import { dropQueue, forgetShed, type IngestBuffer } from './buffer.ts'
+import { dropQueue, forgetShed, type IngestBuffer, type Lane } from './buffer.ts'
 import type { OwnedPartition, Share } from './claims.ts'
 import { openSource, sourceKey, type Source } from './sources.ts'
 
@@ -94,7 +94,9 @@ export function forgetSource(sources: Sources, buffer: IngestBuffer, source: Sou
 
 /**
  * Sources that leave and have nothing pending any more: to be given back. What a parked dataset holds
- * of them is dropped, because nobody knows when it could be flushed; the next owner reads it again.
+ * of them is not waited for, because nobody knows when it could be flushed; the next owner reads it again.
+ * It stays buffered until they are given back: forgotten any sooner, the next commit of another dataset
+ * would take the partition's offset past it.
  */
 export function readyToLeave(
   sources: Sources,
@@ -104,17 +106,10 @@ export function readyToLeave(
   const ready: Source[] = []
   for (const source of sources.byKey.values()) {
     if ((!source.leaving && !source.retiring) || isInFlight(source)) continue
-    let pending = false
-    for (const lane of buffer.tenants.get(source.tenantId)?.lanes.values() ?? []) {
-      // Of a topic that is gone nobody can read anything again: it is kept until it is settled.
-      if (lane.parked !== undefined && !source.retiring) {
-        forgetShed(lane, source)
-        const records = dropQueue(buffer, lane, source)
-        if (records > 0) announce('worker.records.released', { ...named(lane), records })
-      }
-      if (lane.queues.has(source)) pending = true
-    }
-    if (!pending) ready.push(source)
+    const lanes = [...(buffer.tenants.get(source.tenantId)?.lanes.values() ?? [])]
+    // Of a topic that is gone nobody can read anything again: it is kept until it is settled.
+    const isAwaited = (lane: Lane): boolean => lane.parked === undefined || source.retiring
+    if (!lanes.some((lane) => lane.queues.has(source) && isAwaited(lane))) ready.push(source)
   }
   return ready
 }

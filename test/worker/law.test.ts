@@ -75,11 +75,19 @@ test('consumed is the sum of what became of it in every scrape, through crashes,
   }
 
   const faults = { write: 0, second: 0, commitAway: 0, commitLost: 0 }
+  const admin = carriage.pg.sql('admin')
+  /** The next flush finds at its commit that its partitions are not its own any more. */
+  let fencing = false
   const spend = (name: keyof typeof faults): boolean => faults[name] > 0 && (faults[name] -= 1) >= 0
   const start = async (): Promise<Ingest> =>
     (ingest = await carriage.start({
       limits: { flushSeconds: 0.05, leaseSeconds: 1.5, parkSeconds: 600, bufferBytes: 4 << 20 },
-      point: (name) => scrape(`at ${name}`),
+      async point(name) {
+        await scrape(`at ${name}`)
+        if (name !== 'flush.before_commit' || !fencing) return
+        fencing = false
+        await admin.query('UPDATE source_partitions SET generation = generation + 1')
+      },
       lake: (real): FlushLake => ({
         ...real,
         async write(job) {
@@ -114,7 +122,6 @@ test('consumed is the sum of what became of it in every scrape, through crashes,
     carriage.log.append(place.topic, place === places[2] ? 0 : partition, records)
     appended += records.length
   }
-  const admin = carriage.pg.sql('admin')
   const steps: Record<string, () => Promise<unknown>> = {
     append: async () => append(),
     'hold one back': async () => (faults.second = 2),
@@ -156,7 +163,12 @@ test('consumed is the sum of what became of it in every scrape, through crashes,
     // Half of the steps meet what the one before has set going, half of them its outcome.
     if (luck.next() < 0.5) await settled(`after step ${n}`)
   }
-  // Whatever chance has left out: what was settled for one dataset and not for another is read again after a crash.
+  // Whatever chance has left out: a flush that is fenced releases what it holds, and
+  await settled('before it is fenced')
+  fencing = true
+  append(places[0], 0)
+  await until('it is fenced', () => broken !== undefined || !fencing)
+  // what was settled for one dataset and not for another is read again after a crash.
   await settled('before the last crash')
   faults.second = 1_000
   const before = ingest?.tally.appended ?? 0
