@@ -247,19 +247,23 @@ test('stopping sends what waits', LONG, async () => {
   assert.equal(await system.stop(), 0)
   assert.deepEqual(treeOf(receiver.trace(traceId)), JOURNEY)
 })
-test('a receiver that never answers delays neither events nor the end', { timeout: 90_000 }, async () => {
+
+// A batch is tried for half a minute: whatever waited for it would take longer than these bounds, which a busy machine keeps.
+test('a receiver that never answers delays neither events nor the end', { timeout: 180_000 }, async () => {
   receiver.be('hang')
   await system.start()
-  await until('everything to be up', () => system.output().includes('Ctrl-C'), 30_000)
+  await until('everything to be up', () => system.output().includes('Ctrl-C'), 60_000)
   const from = performance.now()
   await collect([10])
-  assert.ok(performance.now() - from < 5_000)
+  const tookMs = performance.now() - from
+  assert.ok(tookMs < 9_000, `${tookMs} ms`)
   const rows = () =>
     call(system.baseUrl, 'GET', `/v1/datasets/${place.dataset}/preview?limit=50`, { tenantId: place.tenantId })
-  await until('the row', async () => JSON.stringify((await rows()).body).includes('"n":10'))
+  await until('the row', async () => JSON.stringify((await rows()).body).includes('"n":10'), 60_000)
   const stopping = performance.now()
   assert.equal(await system.stop(), 0)
-  assert.ok(performance.now() - stopping < 10_000, `${performance.now() - stopping} ms`)
+  const stoppedMs = performance.now() - stopping
+  assert.ok(stoppedMs < 20_000, `${stoppedMs} ms`)
 })
 
 /** A record with this context, as it comes from the bus. */
