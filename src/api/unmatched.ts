@@ -1,8 +1,9 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../problems/index.ts'
 
 /**
- * Tells a path that does not exist (404) from one that exists for other methods (405 with Allow).
+ * Tells a path that does not exist (404) from one that exists for other methods (405 with Allow), before anything is
+ * made of a body: what is wrong with that (its type, or QUERY without one) is not what is wrong with the request.
  * Call before routes are added: it listens to them.
  */
 export function addUnmatched(app: FastifyInstance): void {
@@ -12,15 +13,19 @@ export function addUnmatched(app: FastifyInstance): void {
     for (const one of Array.isArray(method) ? method : [method]) known.methods.add(one)
     routes.set(url, known)
   })
-  app.setNotFoundHandler((request, reply) => {
+  const refusal = (request: FastifyRequest, reply: FastifyReply): Problem => {
     const path = request.url.split('?', 1)[0] as string
     const allowed = new Set<string>()
     for (const route of routes.values())
       if (route.pattern.test(path)) for (const method of route.methods) allowed.add(method)
-    if (allowed.size === 0) throw new Problem('not_found', 'There is nothing at this path: /docs lists what there is.')
+    if (allowed.size === 0) return new Problem('not_found', 'There is nothing at this path: /docs lists what there is.')
     const allow = [...allowed].sort().join(', ')
     void reply.header('allow', allow)
-    throw new Problem('method_not_allowed', `${request.method} does not apply here: use ${allow}.`)
+    return new Problem('method_not_allowed', `${request.method} does not apply here: use ${allow}.`)
+  }
+  app.addHook('onRequest', (request, reply, done) => done(request.is404 ? refusal(request, reply) : undefined))
+  app.setNotFoundHandler((request, reply) => {
+    throw refusal(request, reply)
   })
 }
 

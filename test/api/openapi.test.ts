@@ -70,6 +70,14 @@ test('what the API answers is what the document says', async () => {
   })
 })
 
+test('the type of the metrics is the one that is sent', async () => {
+  const { content } = (await api.ask('GET', '/openapi.json')).body['paths']['/metrics/'].get.responses['200']
+  for (const accept of ['text/plain', 'application/openmetrics-text;version=1.0.0']) {
+    const { headers } = await api.ask('GET', '/metrics/', { headers: { accept } })
+    assert.ok(((headers.get('content-type') ?? '').split(';', 1)[0] as string) in content, accept)
+  }
+})
+
 test('the examples of the reference work when they are sent in order', async () => {
   const { body: document, text } = await api.ask('GET', '/openapi.json')
   assert.doesNotMatch(text, /"\$ref":"https?:/, 'a viewer would fetch it')

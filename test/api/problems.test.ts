@@ -94,10 +94,19 @@ test('paths and methods that do not exist', async () => {
     ['POST', '/health', 'GET, HEAD'],
     ['OPTIONS', '/v1/collect', 'POST'],
     ['PATCH', '/metrics/', 'GET, HEAD'],
+    ['QUERY', '/v1/datasets', 'GET, HEAD, POST'],
   ] as const) {
     const answer = await refused('method_not_allowed', method, path, { tenant })
     assert.equal(answer.headers.get('allow'), allow, path)
   }
+  // What is wrong with a body that nobody takes is not what is wrong with the request.
+  for (const body of ['{', 'x'.repeat(2_000_000)])
+    for (const type of ['text/plain', 'application/json', ';;'])
+      for (const [code, path] of [
+        ['method_not_allowed', '/v1/collect'],
+        ['not_found', '/v1/nothing'],
+      ] as const)
+        await refused(code, 'PUT', path, { tenant, body, headers: { 'content-type': type } })
 })
 
 test('ids and slugs that cannot be, and those of other tenants, are not found', async () => {

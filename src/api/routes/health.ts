@@ -14,6 +14,15 @@ const Verbose = Type.Object({
   ),
 })
 
+/** Which of the two it is, `Accept` decides. */
+const EXPOSITION = {
+  description: 'All metrics, as text.',
+  content: {
+    'text/plain': { schema: Type.String() },
+    'application/openmetrics-text': { schema: Type.String() },
+  },
+}
+
 /** What probes and scrapers ask: answered also while the process drains. */
 export const PROBES: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics', '/metrics/'])
 
@@ -50,7 +59,7 @@ export function addHealthRoutes(
   )
   app.get(
     '/metrics/',
-    { schema: { tags, summary: 'Prometheus metrics', response: { 200: Type.String() } } },
+    { schema: { tags, summary: 'Prometheus metrics', response: { 200: EXPOSITION } } },
     async (request, reply) => {
       const { contentType, bytes } = await places.metrics.exposition(request.headers.accept)
       return reply.header('content-type', contentType).header('cache-control', 'no-store').send(bytes)
