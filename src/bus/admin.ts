@@ -6,7 +6,8 @@ import {
   type PartitionOf,
   type PartitionOutcome,
 } from './admin-messages.ts'
-import { rootCause, type Links, type Message } from './links.ts'
+import { causeOf } from './causes.ts'
+import type { Links, Message } from './links.ts'
 import { BusRefused, BusUnreachable, type Admin, type BusSettings, type TopicInfo } from './port.ts'
 import type { TopicRoute, Topology } from './topology.ts'
 import { CODE, codeName } from './wire/codes.ts'
@@ -67,7 +68,7 @@ export function openAdmin({ settings, links, topology, nowMs }: AdminParts): Adm
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
     const took = Math.round(nowMs() - beganMs)
-    const why = last === undefined ? 'the brokers did not get it done' : rootCause(last)
+    const why = last === undefined ? 'the brokers did not get it done' : causeOf(last)
     throw new BusUnreachable(`${what} did not succeed within ${took} ms: ${why}.`, { cause: last })
   }
 

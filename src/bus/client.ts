@@ -8,6 +8,8 @@ import { openTopology } from './topology.ts'
 const ADMIN_REQUEST_MS = 10_000
 /** Sends of one publisher to one broker; the publisher itself keeps to fewer. */
 const IN_FLIGHT = 16
+/** How soon a publisher writes to partitions that an operator added: about when the workers begin to read them (`adoptPartitions`). */
+const RENEW_MS = 30_000
 
 /**
  * A client of any Kafka: nothing is connected before it is used, and every call ends within its bound whether or not a
@@ -20,6 +22,7 @@ export function openBus(settings: BusSettings): Bus {
   const topology = openTopology(settings, adminLinks, 'metadata')
   const admin = openAdmin({ settings, links: adminLinks, topology, nowMs })
   const opened: AsyncDisposable[] = []
+  let renewing: NodeJS.Timeout | undefined
   return {
     publisher() {
       const publisher = openPublisher({
@@ -30,6 +33,8 @@ export function openBus(settings: BusSettings): Bus {
         wallMs: Date.now,
       })
       opened.push(publisher)
+      // A bus that is away is asked again the next time; whoever publishes meanwhile asks anyway.
+      renewing ??= setInterval(() => topology.renew().catch(() => undefined), RENEW_MS).unref()
       return publisher
     },
     reader() {
@@ -43,6 +48,7 @@ export function openBus(settings: BusSettings): Bus {
       await withinTime(topology.refresh([]), timeoutMs)
     },
     async [Symbol.asyncDispose]() {
+      clearInterval(renewing)
       for (const each of opened) await each[Symbol.asyncDispose]()
       await produceLinks[Symbol.asyncDispose]()
       await adminLinks[Symbol.asyncDispose]()

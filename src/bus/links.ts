@@ -1,6 +1,8 @@
 import type { Buffer } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { Connection, Writer, type ConnectionOptions, type Reader } from '@platformatic/kafka'
+import { whyClosed } from './causes.ts'
 import { BusUnreachable, type BusSettings } from './port.ts'
 import { API } from './wire/codes.ts'
 import { WireReader } from './wire/reader.ts'
@@ -55,7 +57,15 @@ export function openLinks(settings: BusSettings, requestTimeoutMs: number, inFli
     const at = address.lastIndexOf(':')
     const host = address.slice(0, at).replace(/^\[|\]$/g, '')
     options ??= connectionOptions(settings, requestTimeoutMs, inFlight)
-    const connection = new Connection(settings.clientId, await options)
+    const known = await options.catch((error: unknown) => {
+      // A file that is put there later is found at the next attempt.
+      options = undefined
+      throw new BusUnreachable(`No connection to the broker ${address} can be made: ${whyClosed(error)}.`, {
+        cause: error,
+      })
+    })
+    // A server name is a name: RFC 6066 has no place for an address, and Node.js will refuse one.
+    const connection = new Connection(settings.clientId, { ...known, tlsServerName: isIP(host) === 0 })
     const forget = (): void => {
       links.delete(key)
     }
@@ -68,7 +78,7 @@ export function openLinks(settings: BusSettings, requestTimeoutMs: number, inFli
     } catch (error) {
       forget()
       connection.close(() => undefined)
-      throw new BusUnreachable(`The broker ${address} cannot be reached: ${rootCause(error)}.`, { cause: error })
+      throw new BusUnreachable(`The broker ${address} cannot be reached: ${whyClosed(error)}.`, { cause: error })
     }
   }
 
@@ -121,7 +131,6 @@ async function connectionOptions(
             ...(key === undefined ? {} : { key }),
             rejectUnauthorized: tls.rejectUnauthorized ?? true,
           },
-          tlsServerName: true,
         }),
     ...(sasl === undefined ? {} : { sasl: { ...sasl } }),
   }
@@ -193,17 +202,4 @@ function exchange<T>(connection: Connection, message: Message<T>, version: numbe
       },
     )
   })
-}
-
-/** The innermost sentence of a nested error: what the operating system said. */
-export function rootCause(error: unknown): string {
-  let at: unknown = error
-  for (let depth = 0; depth < 8; depth += 1) {
-    const inner: unknown =
-      at instanceof AggregateError && at.errors.length > 0 ? at.errors[0] : (at as Error | undefined)?.cause
-    if (!(inner instanceof Error)) break
-    at = inner
-  }
-  const text = at instanceof Error ? at.message || ((at as NodeJS.ErrnoException).code ?? at.name) : String(at)
-  return text.replace(/\.$/, '')
 }

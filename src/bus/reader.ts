@@ -1,5 +1,6 @@
+import { rootCause } from './causes.ts'
 import type { FetchWant, FetchedPart } from './fetch-message.ts'
-import { rootCause, type Links } from './links.ts'
+import type { Links } from './links.ts'
 import { openPoll, positionKey, type Poll, type PollAnswer } from './poll.ts'
 import {
   BusUnreachable,

@@ -1,5 +1,6 @@
 import type { Calls } from './calls.ts'
-import { CallUnsupported, rootCause, type Links } from './links.ts'
+import { rootCause } from './causes.ts'
+import { CallUnsupported, type Links } from './links.ts'
 import { halves, type Batch, type Outbox, type Queue } from './outbox.ts'
 import { BusUnreachable, type PublishFailure, type PublishVerdict } from './port.ts'
 import { produceMessage, type ProducePart, type ProduceVerdict } from './produce-message.ts'

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import { causeOf } from './causes.ts'
 import type { Link, Links, Message } from './links.ts'
-import { CallUnsupported, rootCause } from './links.ts'
+import { CallUnsupported } from './links.ts'
 import { BusUnreachable, type BusSettings } from './port.ts'
 import { API, CODE } from './wire/codes.ts'
 
@@ -31,7 +32,9 @@ export interface Topology {
    * Asks for these topics and answers those that exist. Calls made while one is under way share the next one.
    * Rejects with `BusUnreachable` where no broker answers.
    */
-  refresh(names: readonly string[]): Promise<ReadonlyMap<string, TopicRoute>>
+  refresh(names: Iterable<string>): Promise<ReadonlyMap<string, TopicRoute>>
+  /** Asks again for everything that is known: nobody says that a topic was given more partitions. */
+  renew(): Promise<void>
   forget(name: string): void
   /** A connection to any broker that answers, those that answered last first. */
   anyBroker(): Promise<Link>
@@ -61,7 +64,7 @@ export function openTopology(settings: BusSettings, links: Links, lane: string):
         faults.push(error)
       }
     }
-    throw new BusUnreachable(`No broker of ${settings.brokers.join(', ')} can be reached: ${rootCause(faults[0])}.`, {
+    throw new BusUnreachable(`No broker of ${settings.brokers.join(', ')} can be reached: ${causeOf(faults[0])}.`, {
       cause: new AggregateError(faults),
     })
   }
@@ -102,25 +105,30 @@ export function openTopology(settings: BusSettings, links: Links, lane: string):
     names.delete(route.topicId)
   }
 
+  function refresh(wanted: Iterable<string>): Promise<ReadonlyMap<string, TopicRoute>> {
+    if (waiting === undefined) {
+      const gathered = new Set<string>()
+      const answer = asking.then(() => {
+        waiting = undefined
+        const asked = ask([...gathered])
+        asking = asked.catch(() => undefined)
+        return asked
+      })
+      waiting = { names: gathered, answer }
+    }
+    for (const name of wanted) waiting.names.add(name)
+    return waiting.answer
+  }
+
   return {
     known: (name) => routes.get(name),
     knownId: (topicId) => {
       const name = names.get(topicId)
       return name === undefined ? undefined : routes.get(name)
     },
-    refresh(wanted) {
-      if (waiting === undefined) {
-        const gathered = new Set<string>()
-        const answer = asking.then(() => {
-          waiting = undefined
-          const asked = ask([...gathered])
-          asking = asked.catch(() => undefined)
-          return asked
-        })
-        waiting = { names: gathered, answer }
-      }
-      for (const name of wanted) waiting.names.add(name)
-      return waiting.answer
+    refresh,
+    async renew() {
+      if (routes.size > 0) await refresh(routes.keys())
     },
     forget,
     anyBroker,

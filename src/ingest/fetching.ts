@@ -166,6 +166,8 @@ async function consumePartition(parts: FetchParts, asked: Asked, partition: Fetc
   source.logStart = partition.logStart
   source.logEnd = partition.highWatermark
   source.unknownSinceMs = undefined
+  // It was taken for deleted, and is not: a broker had not heard of it.
+  source.lost = false
   source.busy = records.length > 0
   const counts = new Map<string, Counted>()
   let { offset } = asked

@@ -52,7 +52,8 @@ export function fakeTopology(routes: Map<string, TopicRoute>): Topology & { refr
     away: false,
     known: (name: string) => seen.get(name),
     knownId: (id: string) => [...seen.values()].find((route) => route.topicId === id),
-    async refresh(names: readonly string[]) {
+    async refresh(wanted: Iterable<string>) {
+      const names = [...wanted]
       topology.refreshes += 1
       if (topology.away) throw new BusUnreachable('No broker can be reached.')
       seen = new Map(seen)
@@ -62,6 +63,9 @@ export function fakeTopology(routes: Map<string, TopicRoute>): Topology & { refr
         else seen.set(name, route)
       }
       return new Map([...routes].filter(([name]) => names.includes(name)))
+    },
+    async renew() {
+      await topology.refresh(seen.keys())
     },
     forget: (name: string) => void seen.delete(name),
     anyBroker: () => Promise.reject(new BusUnreachable('not in this test')),

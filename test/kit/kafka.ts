@@ -54,7 +54,7 @@ export function run(
 }
 
 /** The folder of Kafka's jars, fetched once. */
-async function kafkaJars(): Promise<string> {
+export async function kafkaJars(): Promise<string> {
   const jars = join(CACHE, `libs-${VERSION}`)
   if (existsSync(jars)) return jars
   await mkdir(CACHE, { recursive: true })
@@ -82,15 +82,21 @@ async function kafkaJars(): Promise<string> {
   return jars
 }
 
-/** One of Kafka's own command line tools, by its main class below `org.apache.kafka.tools`. */
+/** One of Kafka's own command line tools, by its main class below `org.apache.kafka.tools`, or by its whole name from `kafka.` on. */
 export async function kafkaTool(
   name: string,
   args: readonly string[],
   options: { readonly input?: string; readonly timeoutMs?: number } = {},
 ): Promise<Ran> {
   const jars = await kafkaJars()
-  const java = ['-Xmx256m', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', `${jars}/*`]
-  return run('java', [...java, `org.apache.kafka.tools.${name}`, ...args], options)
+  const java = [
+    '-Xmx256m',
+    '-XX:TieredStopAtLevel=1',
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
+    '-cp',
+    `${jars}/*`,
+  ]
+  return run('java', [...java, name.startsWith('kafka.') ? name : `org.apache.kafka.tools.${name}`, ...args], options)
 }
 
 export interface TestKafka {
