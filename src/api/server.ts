@@ -42,6 +42,8 @@ interface ApiServer {
   readonly inflight: Inflight
   /** From now on new requests are answered 503 `draining`, on connections that then close; only probes are answered on. */
   drain(): void
+  /** Since `drain` was called, or refused a request last, in ms. */
+  quietMs(): number
 }
 
 /** A definition is at most 256 KiB; the rest is room for white space. */
@@ -53,6 +55,7 @@ const SILENCE_MS = 120_000
 /** Assembles the HTTP server; nothing listens yet. */
 export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   let isDraining = false
+  let refusedMs = 0
   const app = fastify({
     // Announcements become log lines; Fastify's own two lines a request cost 18 us of CPU (measured).
     logger: false,
@@ -98,6 +101,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   app.addHook('onRequest', (request, reply, done) => {
     if (!isDraining) return done()
     if (PROBES.has(request.route)) return done()
+    refusedMs = performance.now()
     void reply.header('connection', 'close')
     done(
       new Problem('draining', 'This server is stopping: send the request again, another one takes it.', {
@@ -153,7 +157,15 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   })
   addReferenceRoutes(app)
   await app.ready()
-  return { app, inflight, drain: () => void (isDraining = true) }
+  return {
+    app,
+    inflight,
+    drain() {
+      isDraining = true
+      refusedMs = performance.now()
+    },
+    quietMs: () => performance.now() - refusedMs,
+  }
 }
 
 /** Every error leaves here, as a problem document. */

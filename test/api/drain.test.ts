@@ -68,3 +68,18 @@ test('a drain is bounded: what never ends is cut', async (t) => {
   assert.equal(await stuck, 'cut')
   release()
 })
+
+test('a port closes once nobody has sent anything for a while: until then whoever sends is told to send again', async (t) => {
+  const api = await withApi(t, { quietMs: 1_000 })
+  const { tenant } = await makeJourney(api)
+  const closing = api.running.close()
+  const started = performance.now()
+  const answers: string[] = []
+  while (performance.now() - started < 2_000) {
+    const { status, headers, body } = await api.ask('POST', '/v1/collect', { tenant, body: EVENT })
+    answers.push(`${status} ${body['code']} ${headers.get('retry-after')} ${headers.get('connection')}`)
+  }
+  assert.deepEqual([...new Set(answers)], ['503 draining 1 close'])
+  await closing
+  await assert.rejects(api.ask('GET', '/health'), /fetch failed/)
+})

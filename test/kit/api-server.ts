@@ -57,6 +57,7 @@ export async function withApi(
     readonly store?: (store: Store) => Store
     readonly objects?: (objects: ObjectStore) => ObjectStore
     readonly bus?: Bus
+    readonly quietMs?: number
   } = {},
 ): Promise<TestApi> {
   const postgres = await withPostgres(owner)
@@ -75,6 +76,7 @@ export async function withApi(
     bus: options.bus ?? bus,
     objects,
     metrics,
+    quietMs: options.quietMs ?? 0,
   })
   owner.after(() => running.close())
   const url = `http://127.0.0.1:${running.port}`
