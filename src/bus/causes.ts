@@ -9,7 +9,7 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
     /SASL authentication failed|Invalid server signature/,
     'it refused the user or the password; check PULSE_KAFKA_SASL_USERNAME, PULSE_KAFKA_SASL_PASSWORD and PULSE_KAFKA_SASL_MECHANISM',
   ],
-  [/suitable SASL mechanism/, 'it does not offer the mechanism; check PULSE_KAFKA_SASL_MECHANISM'],
+  [/SASL mechanism/, 'it does not offer the mechanism; check PULSE_KAFKA_SASL_MECHANISM'],
   [/current SASL state/, 'its listener asks for no SASL; unset PULSE_KAFKA_SASL_MECHANISM or use its other port'],
   [/requires TLS/, 'its listener speaks TLS; set PULSE_KAFKA_TLS=true'],
   [

@@ -73,7 +73,13 @@ export function openLinks(settings: BusSettings, requestTimeoutMs: number, inFli
     connection.on('close', forget)
     try {
       await connection.connect(host, Number(address.slice(at + 1)))
-      const link = openLink(connection, await negotiate(connection))
+      const link = openLink(address, connection, await negotiate(connection), settings.sasl !== undefined)
+      // The session ends soon. Shown again on this connection, who we are would come between requests that are under
+      // way, and Kafka refuses those (KIP-368): what is under way ends here, what comes next goes over a new one.
+      connection.reauthenticate = () => {
+        forget()
+        link.retire()
+      }
       return { link, connection }
     } catch (error) {
       forget()
@@ -138,7 +144,22 @@ async function connectionOptions(
 
 type Versions = ReadonlyMap<number, { readonly least: number; readonly most: number }>
 
-function openLink(connection: Connection, versions: Versions): Link {
+/** A link that was handed out a moment ago is still used: it is closed no sooner. */
+const RETIRED_MS = 1000
+
+function openLink(
+  address: string,
+  connection: Connection,
+  versions: Versions,
+  isKnown: boolean,
+): Link & { retire(): void } {
+  let underway = 0
+  let isRetired = false
+  let hasAnswered = false
+  const closeWhereIdle = (): void => {
+    if (isRetired && underway === 0) connection.close(() => undefined)
+  }
+
   const versionOf = (message: Message<unknown>): number => {
     const offered = versions.get(message.key)
     const version = Math.min(message.most, offered?.most ?? -1)
@@ -147,7 +168,31 @@ function openLink(connection: Connection, versions: Versions): Link {
     }
     return version
   }
-  return { versionOf, send: async (message) => exchange(connection, message, versionOf(message)) }
+  return {
+    versionOf,
+    async send(message) {
+      const version = versionOf(message)
+      underway += 1
+      try {
+        const answer = await exchange(connection, message, version)
+        hasAnswered = true
+        return answer
+      } catch (error) {
+        // A listener that asks who we are answers what it speaks, and then nothing to whoever does not say it.
+        if (hasAnswered || isKnown) throw error
+        throw new BusUnreachable(`The broker ${address} did not answer: ${whyClosed(error)}.`, { cause: error })
+      } finally {
+        underway -= 1
+        closeWhereIdle()
+      }
+    },
+    retire() {
+      setTimeout(() => {
+        isRetired = true
+        closeWhereIdle()
+      }, RETIRED_MS).unref()
+    },
+  }
 }
 
 /** Asks for the versions; KIP-511: version 3, and version 0 of a broker that is too old for it. */

@@ -34,6 +34,8 @@ const AGAIN: ReadonlyMap<number, PublishFailureCode> = new Map<number, PublishFa
   [CODE.notEnoughReplicas, 'storage'],
   [CODE.notEnoughReplicasAfterAppend, 'storage'],
   [CODE.throttlingQuotaExceeded, 'timeout'],
+  // Of the connection, not of the records: another one serves.
+  [CODE.illegalSaslState, 'unreachable'],
   // Damaged on the way: the bytes here are whole.
   [CODE.corruptMessage, 'timeout'],
 ])

@@ -10,7 +10,7 @@ const within = (message: string): Error =>
 test('what a broker says on the way in names the setting that answers it', () => {
   const said: readonly (readonly [string, RegExp])[] = [
     ['SASL authentication failed.', /PULSE_KAFKA_SASL_PASSWORD/],
-    ['Cannot find a suitable SASL mechanism.', /check PULSE_KAFKA_SASL_MECHANISM/],
+    ['The broker does not support the requested SASL mechanism.', /check PULSE_KAFKA_SASL_MECHANISM/],
     ['Request is not valid given the current SASL state.', /unset PULSE_KAFKA_SASL_MECHANISM/],
     ['Broker requires TLS.', /PULSE_KAFKA_TLS=true/],
     ['Client network socket disconnected before secure TLS connection was established', /unset PULSE_KAFKA_TLS/],

@@ -16,6 +16,8 @@ import {
 
 export interface BusUnderTest {
   readonly broker: string
+  /** What a client has to show. */
+  readonly client?: Pick<BusSettings, 'tls' | 'sasl'>
   /** Kills the bus and starts it again on the same port and data. */
   restart(): Promise<void>
   /** Makes the bus unreachable until the returned function is called. */
@@ -80,15 +82,16 @@ async function fetchSomething(reader: Reader, positions: readonly SourcePosition
  * What Pulse relies on, of any bus: run on the embedded one and on Apache Kafka alike, so that the two cannot drift apart.
  */
 export function busContract(name: string, start: () => Promise<BusUnderTest>): void {
-  const settings = (broker: string, publishTimeoutMs = 10_000): BusSettings => ({
+  const settings = ({ broker, client }: BusUnderTest, publishTimeoutMs = 10_000): BusSettings => ({
     brokers: [broker],
     clientId: 'contract',
     publishTimeoutMs,
+    ...client,
   })
 
   test(`${name}: the port's contract`, async (t) => {
     const under = await start()
-    const bus = openBus(settings(under.broker))
+    const bus = openBus(settings(under))
     const publisher = bus.publisher()
     const reader = bus.reader()
     t.after(() => bus[Symbol.asyncDispose]())
@@ -346,7 +349,7 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
 
     await t.test('while the bus is away every call ends within its bound', async () => {
       const topic = await newTopic(bus)
-      await using impatient = openBus(settings(under.broker, 700))
+      await using impatient = openBus(settings(under, 700))
       const quick = impatient.publisher()
       assert.deepEqual(await quick.publish([record(topic.name, '1')]), [null])
       const start = await under.stop()

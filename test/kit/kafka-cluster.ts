@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openBus } from '../../src/bus/index.ts'
+import { openBus, type BusSettings } from '../../src/bus/index.ts'
 import { freePort } from '../../src/store/index.ts'
 import { withCertificates, type Certificates } from './certificates.ts'
 import { kafkaJars, run } from './kafka.ts'
@@ -16,6 +16,8 @@ export interface KafkaCluster {
   readonly inside: readonly string[]
   /** What a client of Pulse has to be told, as environment. */
   readonly settings: Readonly<Record<string, string>>
+  /** The same for the bus's client. */
+  readonly client: Pick<BusSettings, 'tls' | 'sasl'>
   readonly secure: Secure | undefined
   /** By place in `brokers`. `kill` is -9; data stays. */
   kill(broker: number): Promise<void>
@@ -175,6 +177,13 @@ export async function withKafkaCluster(
             PULSE_KAFKA_SASL_PASSWORD: secure.password,
           }),
     },
+    client:
+      secure === undefined
+        ? {}
+        : {
+            tls: { caFile: secure.certificates.caFile },
+            sasl: { mechanism: secure.mechanism, username: secure.username, password: secure.password },
+          },
     secure,
     kill,
     async start(at) {

@@ -33,6 +33,7 @@ export const CODE = {
   invalidRequiredAcks: 21,
   topicAuthorizationFailed: 29,
   clusterAuthorizationFailed: 31,
+  illegalSaslState: 34,
   unsupportedVersion: 35,
   topicAlreadyExists: 36,
   invalidPartitions: 37,
