@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { deflateRaw, inflateRaw } from 'node:zlib'
 import avsc from 'avsc'
+import { boundedTypes } from './avro-bounds.ts'
 import { LakeFault } from './faults.ts'
 
 /**
@@ -13,9 +14,13 @@ import { LakeFault } from './faults.ts'
 const deflate = promisify(deflateRaw)
 const inflate = promisify(inflateRaw)
 
+/** Anew each time: avsc keeps the names of a schema in the options that it was given. */
+const bounded = (): avsc.ForSchemaOptions => ({ wrapUnions: false, typeHook: boundedTypes }) as avsc.ForSchemaOptions
 const MAGIC = Buffer.from('Obj\u0001', 'latin1')
-const BYTES_MAP = avsc.Type.forSchema({ type: 'map', values: 'bytes' })
+const BYTES_MAP = avsc.Type.forSchema({ type: 'map', values: 'bytes' }, bounded())
 const LONG = avsc.Type.forSchema('long')
+/** A file that unfolds beyond this is not read: 65 KB of deflate can hold 64 MiB, and a table of 500,000 files has less. */
+const MOST_RAW_BYTES = 512 * 1024 * 1024
 /** Records per block: between blocks the event loop gets its turn. */
 const BLOCK = 512
 
@@ -52,8 +57,8 @@ function codecOf(schemaText: string): Codec {
   if (known) return known
   const schema = JSON.parse(schemaText) as avsc.Schema
   const made = {
-    plain: avsc.Type.forSchema(schema, { wrapUnions: false }),
-    exact: avsc.Type.forSchema(schema, { wrapUnions: false, registry: { long: EXACT_LONG } as Registry }),
+    plain: avsc.Type.forSchema(schema, bounded()),
+    exact: avsc.Type.forSchema(schema, { ...bounded(), registry: { long: EXACT_LONG } as Registry }),
   }
   if (codecs.size >= MOST_CODECS) codecs.clear()
   codecs.set(schemaText, made)
@@ -120,9 +125,12 @@ export async function decodeAvro<T>(file: Uint8Array, name: string): Promise<Avr
       const count = take<number>(LONG, bytes, at)
       const size = take<number>(LONG, bytes, count.end)
       const end = size.end + size.value
+      // A negative size would lead back into what was read, for ever.
+      if (count.value < 0 || size.value < 0) throw new Error('a block is damaged')
       if (end + 16 > bytes.length || !bytes.subarray(end, end + 16).equals(sync)) throw new Error('a block is damaged')
-      const body = await inflated(compression, bytes.subarray(size.end, end))
+      const body = await inflated(compression, bytes.subarray(size.end, end), MOST_RAW_BYTES - rawBytes)
       rawBytes += body.length
+      if (count.value > body.length) throw new Error('more records than bytes')
       decodeBlock(codec, body, count.value, records)
       at = end + 16
     }
@@ -132,9 +140,9 @@ export async function decodeAvro<T>(file: Uint8Array, name: string): Promise<Avr
   }
 }
 
-async function inflated(codec: string, body: Buffer): Promise<Buffer> {
+async function inflated(codec: string, body: Buffer, mostBytes: number): Promise<Buffer> {
   if (codec === 'null') return body
-  if (codec === 'deflate') return await inflate(body)
+  if (codec === 'deflate') return await inflate(body, { maxOutputLength: Math.max(1, mostBytes) })
   throw new Error(`compressed with ${codec}, which is not supported`)
 }
 

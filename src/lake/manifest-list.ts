@@ -1,4 +1,5 @@
 import { decodeAvro, encodeAvro } from './avro.ts'
+import { LakeFault } from './faults.ts'
 import { ADDED, DELETED, type ManifestEntry } from './manifest.ts'
 import type { SnapshotId } from './metadata.ts'
 
@@ -90,6 +91,9 @@ export function encodeManifestList(
 /** Decodes a list of any writer, v1 lists included (their counts may be null there, content is data). */
 export async function decodeManifestList(bytes: Uint8Array, name: string): Promise<readonly ManifestRow[]> {
   const file = await decodeAvro<ManifestRow>(bytes, name)
+  const isRow = ({ manifest_path: path, partition_spec_id: spec }: ManifestRow): boolean =>
+    typeof path === 'string' && typeof spec === 'number'
+  if (!file.records.every(isRow)) throw new LakeFault('table_unreadable', `${name} lists what is no manifest`)
   return file.records.map((row) => ({ ...row, content: row.content ?? 0 }))
 }
 
@@ -135,8 +139,10 @@ export function manifestRow(
 /** The days that a manifest covers; undefined where it does not say. */
 export function daysOf(row: ManifestRow): { readonly from: number; readonly to: number } | undefined {
   const summary = row.partitions?.[0]
-  if (!summary?.lower_bound || !summary.upper_bound || summary.contains_null) return undefined
-  return { from: summary.lower_bound.readInt32LE(0), to: summary.upper_bound.readInt32LE(0) }
+  const [from, to] = [summary?.lower_bound, summary?.upper_bound]
+  // A bound of another length is not a day's: nothing is known of what the manifest covers.
+  if (from?.length !== 4 || to?.length !== 4 || summary?.contains_null) return undefined
+  return { from: from.readInt32LE(0), to: to.readInt32LE(0) }
 }
 
 function int32(value: number): Buffer {

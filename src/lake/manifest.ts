@@ -110,8 +110,18 @@ export function encodeManifest(
 /** Decodes a manifest of any writer. Throws `LakeFault('table_unreadable')`. */
 export async function decodeManifest(bytes: Uint8Array, name: string) {
   const file = await decodeAvro<ManifestEntry>(bytes, name)
+  if (!file.records.every(isEntry)) throw new LakeFault('table_unreadable', `${name} lists what is no data file`)
   return { entries: file.records, rawBytes: file.rawBytes }
 }
+
+/** The members that nothing can be made of a file without; what a writer's own schema left out is missing here. */
+const isEntry = ({ status, data_file: file }: ManifestEntry): boolean =>
+  typeof status === 'number' &&
+  typeof file?.file_path === 'string' &&
+  typeof file.record_count === 'number' &&
+  typeof file.file_size_in_bytes === 'number' &&
+  typeof file.partition === 'object' &&
+  file.partition !== null
 
 /** A new data file as an entry: snapshot id and sequence numbers are inherited from the manifest list. */
 export function addedEntry(spec: PartitionSpec, file: DataFile): ManifestEntry {

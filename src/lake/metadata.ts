@@ -1,6 +1,7 @@
 import { daySpec, FIRST_PARTITION_ID, type PartitionSpec } from './day.ts'
 import { LakeFault } from './faults.ts'
 import { parseExact, stringifyExact } from './json-integers.ts'
+import { metadataFault } from './metadata-shape.ts'
 import type { Schema } from './schema.ts'
 
 /** Table metadata (spec v2, "Table Metadata"), as plain data: every function here is pure. */
@@ -103,8 +104,8 @@ export function parseMetadata(bytes: Uint8Array, location: string): TableMetadat
   if (parsed?.['format-version'] !== 2) {
     throw new LakeFault('table_unreadable', `${location} has format version ${parsed?.['format-version']}, not 2`)
   }
-  const missing = (['location', 'table-uuid', 'schemas', 'partition-specs'] as const).filter((key) => !parsed[key])
-  if (missing.length > 0) throw new LakeFault('table_unreadable', `${location} lacks ${missing.join(', ')}`)
+  const fault = metadataFault(parsed)
+  if (fault !== undefined) throw new LakeFault('table_unreadable', `${location} is damaged: ${fault}`)
   return parsed as TableMetadata
 }
 
