@@ -56,6 +56,17 @@ export const INTEGRITY_ALERTS: readonly Alert[] = [
     dashboard: 'integrity',
   },
   {
+    name: 'PulseSourceLost',
+    expr: ({ window }) =>
+      `sum by (reason) (increase(${series('pulse_worker_sources_lost_total', { reason: ['recreated', 'deleted'] })}[${window('10m')}])) > 0`,
+    wait: '0s',
+    grade: 'page',
+    carries: ['reason'],
+    summary: "A tenant's topic was {{ $labels.reason }}",
+    description: `${NUMBER} partitions were {{ $labels.reason }} in the last 10 min. What they held unread is gone, and nobody can say how much that was.`,
+    dashboard: 'integrity',
+  },
+  {
     name: 'PulseLedgerUnbalanced',
     expr: () => `abs(${series('pulse_worker_ledger_imbalance')}) > 0`,
     wait: '1m',

@@ -207,7 +207,10 @@ export const integrity = () =>
             width: 8,
             bars: true,
             limits: nothing,
-            asked: [{ expr: grown('pulse_worker_offset_gaps_total'), as: 'gone' }],
+            asked: [
+              { expr: grown('pulse_worker_offset_gaps_total'), as: 'gone' },
+              { expr: grown('pulse_worker_sources_lost_total', ['reason']), as: 'partitions: {{reason}}' },
+            ],
           }),
           lines({
             id: 36,

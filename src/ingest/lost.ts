@@ -44,7 +44,7 @@ export function afterOutOfRange(source: Source, log: { readonly earliest: number
 
 /** What an unknown topic id means, by what the bus says of the topic's name. Pure. */
 export function afterUnknownTopic(source: Source, found: TopicInfo | undefined, unknownForMs: number): Remedy {
-  const missing = Math.max(0, source.highWatermark - source.position)
+  const missing = Math.max(0, source.highWatermark - source.position, (source.logEnd ?? 0) - source.position)
   if (found !== undefined && found.topicId !== source.topicId) {
     return {
       kind: 'recreated',

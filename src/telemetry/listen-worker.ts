@@ -1,6 +1,6 @@
 import { DEAD_LETTER_REASONS, systemClock, type Clock } from '../event/index.ts'
 import { listen, type Announcements, type FreshnessPoint } from './announce.ts'
-import { COMMIT_OUTCOMES, FLUSH_OUTCOMES, FLUSH_TRIGGERS, PAUSE_REASONS } from './catalog/worker.ts'
+import { COMMIT_OUTCOMES, FLUSH_OUTCOMES, FLUSH_TRIGGERS, PAUSE_REASONS, SOURCE_LOSSES } from './catalog/worker.ts'
 import { hearLake } from './listen-lake.ts'
 import type { Metrics } from './metrics.ts'
 import { each, exemplarOf, type Exemplar, type HistogramSeries } from './series.ts'
@@ -36,6 +36,7 @@ function hearLedger(metrics: Metrics): (() => void)[] {
   }))
   const released = metrics.counter('pulse_worker_events_released_total', {})
   const gaps = metrics.counter('pulse_worker_offset_gaps_total', {})
+  const lost = each(SOURCE_LOSSES, (reason) => metrics.counter('pulse_worker_sources_lost_total', { reason }))
   const unrelayed = metrics.counter('pulse_worker_dlq_publish_errors_total', {})
   return [
     listen('worker.records.consumed', (said) => consumed(said.tenant, said.dataset, said.records).inc(said.records)),
@@ -47,7 +48,10 @@ function hearLedger(metrics: Metrics): (() => void)[] {
       ofTenant(tenant).deadLetters[reason].inc(events),
     ),
     listen('worker.records.released', ({ records }) => released.inc(records)),
-    listen('worker.source.lost', ({ missing }) => gaps.inc(missing)),
+    listen('worker.source.lost', ({ reason, missing }) => {
+      lost[reason].inc(1)
+      gaps.inc(missing)
+    }),
     listen('worker.dead_letters.unrelayed', ({ events }) => unrelayed.inc(events)),
   ]
 }

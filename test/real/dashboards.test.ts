@@ -197,6 +197,7 @@ const STILL = new Set([
   'pulse_api_shed_total',
   'pulse_worker_iceberg_append_errors_total',
   'pulse_worker_offset_gaps_total',
+  'pulse_worker_sources_lost_total',
   'pulse_worker_future_records_total',
   'pulse_worker_ledger_imbalance',
   'pulse_worker_rows_removed_total',

@@ -148,7 +148,16 @@ const MOVES: readonly (readonly [string, () => void, Readonly<Record<string, num
     () => say('worker.records.future', { tenant: 'acme', records: 4, aheadMs: 9000 }),
     { 'pulse_worker_future_records_total{}': 4 },
   ],
-  ['a gap on the bus', () => say('worker.source.lost', { missing: 12 }), { 'pulse_worker_offset_gaps_total{}': 12 }],
+  [
+    'a gap on the bus',
+    () => say('worker.source.lost', { reason: 'records_missing', missing: 12 }),
+    { 'pulse_worker_offset_gaps_total{}': 12, 'pulse_worker_sources_lost_total{reason="records_missing"}': 1 },
+  ],
+  [
+    'a topic that was made again',
+    () => say('worker.source.lost', { reason: 'recreated', missing: 0 }),
+    { 'pulse_worker_sources_lost_total{reason="recreated"}': 1 },
+  ],
   [
     'dead letters that the bus did not take',
     () => say('worker.dead_letters.unrelayed', { tenant: 'acme', events: 2, detail: '' }),

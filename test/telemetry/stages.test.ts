@@ -53,6 +53,7 @@ const RELEASE = ['pulse_worker_partition_moves_total', 'pulse_worker_release_dra
 const ELSEWHERE: Readonly<Partial<Record<MetricName, readonly [file: string, announcement: string]>>> = {
   pulse_api_shed_total: ['test/api/refused.test.ts', 'shed'],
   pulse_worker_offset_gaps_total: ['test/ingest/fetching.test.ts', 'worker.source.lost'],
+  pulse_worker_sources_lost_total: ['test/ingest/fetching.test.ts', 'worker.source.lost'],
   pulse_worker_future_records_total: ['test/ingest/told.test.ts', 'worker.records.future'],
   pulse_worker_fetch_paused_seconds_total: ['test/ingest/told.test.ts', 'worker.fetch.paused'],
   pulse_worker_events_replayed_total: ['test/worker/law.test.ts', 'pulse_worker_events_replayed_total'],

@@ -7,6 +7,8 @@ export type FlushTrigger = (typeof FLUSH_TRIGGERS)[number]
 export const FLUSH_OUTCOMES = ['committed', 'retried', 'failed'] as const
 export const COMMIT_OUTCOMES = ['ok', 'conflict', 'unknown', 'error'] as const
 export type CommitOutcomeLabel = (typeof COMMIT_OUTCOMES)[number]
+/** What became of a partition that the bus did not answer for as expected. */
+export const SOURCE_LOSSES = ['recreated', 'records_missing', 'deleted'] as const
 export const PAUSE_REASONS = ['buffer_full', 'bus_away', 'release'] as const
 export type PauseReason = (typeof PAUSE_REASONS)[number]
 const LOOPS = ['consume', 'flush', 'health'] as const
@@ -92,6 +94,12 @@ export const WORKER_METRICS = {
     'integrity',
     {},
     'Records that the bus no longer had when they were to be read. Has to be 0; the log names topic and offsets.',
+  ),
+  pulse_worker_sources_lost_total: counter(
+    'worker',
+    'integrity',
+    { reason: SOURCE_LOSSES },
+    'Partitions whose topic was deleted or made again, or whose records were removed or cut back, before they were read. Has to be 0.',
   ),
   pulse_worker_future_records_total: counter(
     'worker',

@@ -92,6 +92,27 @@ export const INTEGRITY_CASES: readonly AlertCase[] = [
     quiet: ['PulseOffsetGap'],
   },
   {
+    scenario: 'somebody made two topics again',
+    series: { [worker('sources_lost_total', ',reason="recreated"')]: '0x3 2x20' },
+    at: 6,
+    fires: {
+      PulseSourceLost: [
+        {
+          labels: { grade: 'page', reason: 'recreated' },
+          summary: "A tenant's topic was recreated",
+          description:
+            '2 partitions were recreated in the last 10 min. What they held unread is gone, and nobody can say how much that was.',
+        },
+      ],
+    },
+  },
+  {
+    scenario: 'somebody made topics again long ago',
+    series: { [worker('sources_lost_total', ',reason="recreated"')]: '0x3 2x40' },
+    at: 20,
+    quiet: ['PulseSourceLost'],
+  },
+  {
     scenario: 'a worker has three records too many in its books',
     series: { [worker('ledger_imbalance')]: '0x2 -3x20' },
     at: 5,
