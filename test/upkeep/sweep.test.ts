@@ -15,7 +15,8 @@ async function prepare(t: TestContext) {
   const warehouse = pathToFileURL(join(folder, 'lake')).href
   const objects = openObjectStore({ warehouse, cacheDir: join(folder, 'cache') })
   const tenantId = await ground.tenant()
-  const dataset = await ground.dataset(tenantId)
+  // Of the same lake: nothing outside of it is even listed.
+  const dataset = { ...(await ground.dataset(tenantId)), location: `${warehouse}/pulse/events-2` }
   const location = `${warehouse}/pulse/events-1`
   return {
     ground,

@@ -20,6 +20,8 @@ export interface FileLayer {
   unlink(path: string): Promise<void>
   read(path: string, range?: { readonly start: number; readonly length: number }): Promise<Uint8Array>
   entries(path: string): Promise<Dirent[]>
+  /** The path without links on the way; fails with ENOENT where nothing is. */
+  real(path: string): Promise<string>
   stat(path: string): Promise<{ readonly size: number; readonly mtimeMs: number; readonly ino: number }>
 }
 
@@ -77,5 +79,6 @@ export const diskFiles: FileLayer = {
     }
   },
   entries: (path) => fs.readdir(path, { withFileTypes: true }),
+  real: (path) => fs.realpath(path),
   stat: (path) => fs.stat(path),
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { LakeFault, type LakeFaultCode } from '../faults.ts'
 import type { ObjectStore } from '../port.ts'
+import { confinedTo } from './confined.ts'
 import { diskFiles, type FileLayer } from './files.ts'
 
 /**
@@ -10,10 +11,22 @@ import { diskFiles, type FileLayer } from './files.ts'
  * up to the warehouse. So what resolved survives a power cut, and a torn write never has a name.
  * The warehouse itself is made once: one that is gone later, or another folder (its disk was
  * unmounted), is away until it is back. Writing into a new one would hide what was committed.
+ * Nothing outside of it is touched, and links below it are not followed (see `confinedTo`).
  */
 export function localStore(root: string, files: FileLayer = diskFiles): ObjectStore {
-  const folders = durableFolders(root, files)
+  const { pathOf, readPathOf, requireUnlinked, requireOwn } = confinedTo(root, files)
+  const folders = durableFolders(root, files, requireUnlinked)
   const syncFolder = sharedSync((path) => files.syncFolder(path))
+
+  async function isOwnFolder(path: string): Promise<boolean> {
+    try {
+      await requireOwn(path)
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false
+      throw fault(error, `cannot list ${path}`)
+    }
+  }
 
   async function place(location: string, write: (temporary: string) => Promise<void>): Promise<void> {
     const path = pathOf(location)
@@ -23,6 +36,7 @@ export function localStore(root: string, files: FileLayer = diskFiles): ObjectSt
     try {
       await folders.ensure(folder)
       try {
+        await requireUnlinked(path)
         await write(temporary)
       } catch (error) {
         if (codeOf(error) !== 'ENOENT') throw error
@@ -44,7 +58,9 @@ export function localStore(root: string, files: FileLayer = diskFiles): ObjectSt
   return {
     async get(location, range) {
       try {
-        return await files.read(pathOf(location), range)
+        const path = readPathOf(location)
+        await requireOwn(path)
+        return await files.read(path, range)
       } catch (error) {
         if (codeOf(error) === 'ENOENT') await folders.requireRoot()
         throw fault(error, `cannot read ${location}`)
@@ -64,27 +80,38 @@ export function localStore(root: string, files: FileLayer = diskFiles): ObjectSt
       }).then(() => files.unlink(localPath).catch(() => {})),
     async remove(location) {
       try {
-        await files.unlink(pathOf(location))
+        const path = pathOf(location)
+        await requireUnlinked(path)
+        await files.unlink(path)
       } catch (error) {
         if (codeOf(error) !== 'ENOENT') throw fault(error, `cannot remove ${location}`)
       }
     },
     async *list(prefix) {
       const start = pathOf(prefix)
-      const open = [start.endsWith('/') ? start.slice(0, -1) : dirname(start)]
+      const top = start.endsWith('/') ? start.slice(0, -1) : dirname(start)
+      if (!(await isOwnFolder(top))) return
+      const open = [top]
       for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
         for (const entry of await entriesOf(files, folder)) {
           const path = join(folder, entry.name)
           if (entry.isDirectory()) {
             if (`${path}/`.startsWith(start) || start.startsWith(`${path}/`)) open.push(path)
-          } else if (path.startsWith(start)) {
+          } else if (entry.isFile() && path.startsWith(start)) {
             const found = await files.stat(path).catch(() => undefined) // removed meanwhile
             if (found) yield { location: `file://${path}`, bytes: found.size, modifiedAtMs: found.mtimeMs }
           }
         }
       }
     },
-    localCopy: async (location) => pathOf(location),
+    async localCopy(location) {
+      const path = readPathOf(location)
+      // What is not there, whoever opens it says.
+      await requireOwn(path).catch((error: unknown) => {
+        if (codeOf(error) !== 'ENOENT') throw fault(error, `cannot read ${location}`)
+      })
+      return path
+    },
     async ping() {
       try {
         await folders.ensure(root)
@@ -94,12 +121,6 @@ export function localStore(root: string, files: FileLayer = diskFiles): ObjectSt
       }
     },
   }
-}
-
-/** `file:///a/b` to `/a/b`. Locations are not percent-encoded: foreign readers take them as they are. */
-function pathOf(location: string): string {
-  if (!location.startsWith('file:///')) throw new LakeFault('object_missing', `not a local location: ${location}`)
-  return location.slice('file://'.length)
 }
 
 async function entriesOf(files: FileLayer, folder: string) {
@@ -116,7 +137,7 @@ async function entriesOf(files: FileLayer, folder: string) {
  * durable: another writer may have made it a moment ago and not synced its parent yet. So each
  * process syncs each folder's parent once.
  */
-function durableFolders(root: string, files: FileLayer) {
+function durableFolders(root: string, files: FileLayer, requireUnlinked: (path: string) => Promise<void>) {
   const known = new Map<string, Promise<void>>()
   const MOST = 10_000
   /** The root's inode, once it is there. */
@@ -139,7 +160,10 @@ function durableFolders(root: string, files: FileLayer) {
     if (path === root) {
       if (identity !== undefined) return requireRoot()
       await makeAll(parent)
-    } else await ensure(parent)
+    } else {
+      await ensure(parent)
+      await requireUnlinked(path)
+    }
     await files.makeFolder(path)
     await files.syncFolder(parent)
     if (path === root) identity = (await files.stat(root)).ino
@@ -209,6 +233,7 @@ const FAULTS: Readonly<Record<string, LakeFaultCode>> = {
   ENOSPC: 'store_refused',
   EDQUOT: 'store_refused',
   ENOTDIR: 'store_refused',
+  ELOOP: 'store_refused',
 }
 
 function codeOf(error: unknown): string {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { diskFiles, isLakeFault, openObjectStore, stageAppend, type LakeFaultCode } from '../../../src/lake/index.ts'
@@ -92,6 +92,84 @@ test('nothing is written outside the warehouse', async (t) => {
   const store = openObjectStore({ warehouse: join(root, 'lake') })
   await assert.rejects(store.put(`file://${root}/elsewhere/x`, body), is('store_refused'))
   await assert.rejects(store.put('s3://bucket/x', body), is('object_missing'))
+})
+
+test('no spelling of a location leads out of the warehouse: nothing there is read, written, listed or removed', async (t) => {
+  const root = await ownFolder(t)
+  const store = openObjectStore({ warehouse: join(root, 'lake') })
+  await store.put(`file://${root}/lake/a/x`, body)
+  await mkdir(join(root, 'lake-of-others'))
+  for (const name of ['secret', 'lake-of-others/secret']) await writeFile(join(root, name), 'secret')
+  for (const climbing of [
+    `${root}/secret`,
+    `${root}/lake-of-others/secret`,
+    `${root}/lake/../secret`,
+    `${root}/lake/a/../../secret`,
+    `${root}/lake/a/./../../lake-of-others/secret`,
+    `${root}/lake//../secret`,
+    `${root}/lake/a/x\0`,
+    '/etc/hostname',
+  ]) {
+    const at = `file://${climbing}`
+    await assert.rejects(store.get(at), is('object_missing'), at)
+    await assert.rejects(store.localCopy(at), is('object_missing'), at)
+    await assert.rejects(store.remove(at), is('store_refused'), at)
+    await assert.rejects(store.put(`${at}-new`, body), is('store_refused'), at)
+    await assert.rejects(Array.fromAsync(store.list(at)), is('store_refused'), at)
+  }
+  assert.equal(await readFile(join(root, 'secret'), 'utf8'), 'secret')
+  assert.equal(await readFile(join(root, 'lake-of-others/secret'), 'utf8'), 'secret')
+})
+
+test('links below the warehouse are not followed, wherever they lead', async (t) => {
+  const root = await ownFolder(t)
+  const lake = join(root, 'lake')
+  const store = openObjectStore({ warehouse: lake })
+  await store.put(`file://${lake}/a/x`, body)
+  await mkdir(join(root, 'outside'))
+  await writeFile(join(root, 'outside/secret'), 'secret')
+  await symlink(join(root, 'outside'), join(lake, 'folder'))
+  await symlink(join(root, 'outside/secret'), join(lake, 'a/file'))
+  await symlink(join(lake, 'a/x'), join(lake, 'a/inside'))
+  await symlink('loop', join(lake, 'a/loop'))
+  const refuse = async (name: string): Promise<void> => {
+    const at = `file://${lake}/${name}`
+    await assert.rejects(store.get(at), is('store_refused'), name)
+    await assert.rejects(store.get(at, { start: 0, length: 2 }), is('store_refused'), name)
+    await assert.rejects(store.localCopy(at), is('store_refused'), name)
+  }
+  for (const name of ['folder/secret', 'a/file', 'a/inside', 'a/loop']) await refuse(name)
+  await assert.rejects(store.put(`file://${lake}/folder/new`, body), is('store_refused'))
+  await assert.rejects(store.put(`file://${lake}/folder/deep/new`, body), is('store_refused'))
+  await writeFile(join(root, 'local'), 'first')
+  await assert.rejects(store.putFile(`file://${lake}/folder/new`, join(root, 'local')), is('store_refused'))
+  await assert.rejects(store.put(`file://${lake}/a/file`, body), is('object_exists'))
+  await assert.rejects(store.remove(`file://${lake}/folder/secret`), is('store_refused'))
+  await assert.rejects(Array.fromAsync(store.list(`file://${lake}/folder/`)), is('store_refused'))
+  const listed = await Array.fromAsync(store.list(`file://${lake}/`))
+  assert.deepEqual(
+    listed.map(({ location }) => location),
+    [`file://${lake}/a/x`],
+  )
+  assert.deepEqual(await readdir(join(root, 'outside')), ['secret'])
+  assert.equal(await readFile(join(root, 'outside/secret'), 'utf8'), 'secret')
+  // A folder that becomes a link while the process runs.
+  await rename(join(lake, 'a'), join(root, 'moved'))
+  await symlink(join(root, 'moved'), join(lake, 'a'))
+  await assert.rejects(store.put(`file://${lake}/a/new`, body), is('store_refused'))
+  await refuse('a/x')
+})
+
+test('the warehouse itself may be a link: an operator put it there', async (t) => {
+  const root = await ownFolder(t)
+  await mkdir(join(root, 'big-disk'))
+  await symlink(join(root, 'big-disk'), join(root, 'lake'))
+  const store = openObjectStore({ warehouse: join(root, 'lake') })
+  const at = `file://${root}/lake/a/x`
+  await store.put(at, body)
+  assert.deepEqual(Buffer.from(await store.get(at)), body)
+  assert.equal((await Array.fromAsync(store.list(`file://${root}/lake/`))).length, 1)
+  await store.remove(at)
 })
 
 test('what a put resolved survives a power cut, with all folders that it made', async (t) => {
