@@ -9,12 +9,11 @@ const here = import.meta.dirname
 const cache = resolve(here, '../../.cache')
 
 /**
- * The Python of a virtual environment with the foreign engines, made at the first use and kept in `.cache/`
+ * The Python of a virtual environment with what a requirements file names (the foreign engines, if none is given), made at the first use and kept in `.cache/`
  * under a name that follows the requirements; of several that make it at once, one's is kept. Fails, never skips,
  * where Python or the packages are not to be had.
  */
-export async function foreignPython(): Promise<string> {
-  const requirements = join(here, 'requirements.txt')
+export async function foreignPython(requirements = join(here, 'requirements.txt')): Promise<string> {
   const version = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12)
   const home = join(cache, `interop-${version}`)
   const python = join(home, 'bin/python')

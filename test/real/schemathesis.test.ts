@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
+import { readFile, readdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { foreignPython } from '../interop/python.ts'
+import { addDataset, call } from '../kit/api.ts'
+import { anySeed } from '../kit/seed.ts'
+import { bootPulse, type System } from '../kit/system.ts'
+import { until } from '../kit/until.ts'
+
+/**
+ * Schemathesis reads the OpenAPI document of a running system and sends what it allows and what it does not, at
+ * least ten thousand requests; each answer is held to the document. Its checks that are left out, with the reason:
+ */
+const NOT_ASKED = {
+  positive_data_acceptance: 'a schema cannot say which cursors, columns, states or datasets there are',
+  use_after_free: 'DELETE archives, and what is archived can be read on',
+  ignored_auth: 'a request that names no tenant is 400 by contract; keys have tests of their own',
+}
+const REQUESTS = 10_000
+const here = join(import.meta.dirname, 'schemathesis')
+const PAGE_VIEWS = {
+  type: 'object',
+  required: ['timestamp'],
+  properties: { timestamp: { type: 'string', format: 'date-time' }, page: { type: 'string' } },
+}
+
+interface SchemaRow {
+  readonly id: string
+  readonly uri: string
+}
+
+interface Report {
+  requests: number
+  readonly statuses: Map<number, number>
+  /** Operations that answered at least one request with success. */
+  readonly succeeded: Set<string>
+  readonly operations: Set<string>
+}
+
+test('ten thousand requests by the OpenAPI document: none answered with 500, all within the contract, nothing lost', async (t) => {
+  const seed = anySeed() % 1_000_000
+  t.diagnostic(`seed ${seed}`)
+  const python = await foreignPython(join(here, 'requirements.txt'))
+  const folder = mkdtempSync(join(tmpdir(), 'pulse-schemathesis-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  await using system = await bootPulse()
+  const { baseUrl } = system
+  const members = (['postgres', 'bus', 'api', 'worker'] as const).map((name) => [name, system.pid(name)] as const)
+  const { body } = await call(baseUrl, 'POST', '/v1/tenants', { body: { slug: 'asked', name: 'Asked' } })
+  const tenantId = String(body['id'])
+  await addDataset(baseUrl, tenantId, PAGE_VIEWS, 'page-views')
+  const { items } = (await call(baseUrl, 'GET', '/v1/schemas', { tenantId })).body as { items: SchemaRow[] }
+  const [schema] = items
+  assert.ok(schema !== undefined)
+
+  const report: Report = { requests: 0, statuses: new Map(), succeeded: new Set(), operations: new Set() }
+  // Apart, because a tenant that is being suspended at random would have everything else answered with 403.
+  const parts = [
+    ['--exclude-path-regex', '^/v1/tenants', '--max-examples', '200'],
+    ['--include-path-regex', '^/v1/tenants', '--max-examples', '200'],
+  ]
+  const more = ['--exclude-path-regex', '^/v1/tenants', '--phases', 'coverage,fuzzing', '--max-examples', '30']
+  for (let part = 0; part < parts.length || report.requests < REQUESTS; part += 1) {
+    const into = join(folder, `${part}.ndjson`)
+    await ask({ python, system, tenantId, schema, seed: seed + part, into, filter: parts[part] ?? more })
+    await addUp(into, report)
+  }
+  const statuses = [...report.statuses].toSorted(([a], [b]) => a - b)
+  t.diagnostic(`${report.requests} requests, by status: ${JSON.stringify(Object.fromEntries(statuses))}`)
+
+  assert.equal(report.statuses.get(500) ?? 0, 0)
+  assert.ok(report.requests >= REQUESTS)
+  assert.ok(report.operations.size >= 38, `${report.operations.size} operations`)
+  assert.deepEqual(
+    [...report.operations].filter((operation) => !report.succeeded.has(operation)),
+    [],
+    'operations that never answered with success were not tried',
+  )
+  // Nobody fell, nobody was surprised, and what was accepted is there.
+  assert.deepEqual(
+    members.filter(([name, pid]) => system.pid(name) !== pid),
+    [],
+  )
+  assert.doesNotMatch(system.output() + (await logOf(system)), /"event":"process\.defect"/)
+  await until('what was accepted to be settled', () => isSettled(system), 60_000, 250)
+})
+
+interface Asking {
+  readonly python: string
+  readonly system: System
+  readonly tenantId: string
+  readonly schema: SchemaRow
+  readonly seed: number
+  readonly into: string
+  readonly filter: readonly string[]
+}
+
+/** One run of Schemathesis; rejects with what it printed where any answer was outside the contract. */
+function ask({ python, system, tenantId, schema, seed, into, filter }: Asking): Promise<void> {
+  const args = [
+    // By its module: the programs of an environment that was moved into place name where it was made.
+    ...['-c', 'from schemathesis.cli import schemathesis; schemathesis()'],
+    ...['run', `${system.baseUrl}/openapi.json`, '--header', `X-Tenant-ID: ${tenantId}`, '--seed', String(seed)],
+    ...['--exclude-checks', Object.keys(NOT_ASKED).join(','), '--workers', '2', '--no-shrink', '--continue-on-failure'],
+    ...['--request-timeout', '30', '--suppress-health-check', 'all', '--warnings', 'off'],
+    ...['--report', 'ndjson', '--report-ndjson-path', into, ...filter],
+  ]
+  return new Promise((resolve, reject) => {
+    execFile(
+      python,
+      args,
+      {
+        cwd: dirname(into),
+        env: {
+          PATH: process.env['PATH'],
+          HOME: dirname(into),
+          PYTHONPATH: here,
+          SCHEMATHESIS_HOOKS: 'hooks',
+          PYTHONDONTWRITEBYTECODE: '1',
+          KNOWN_SCHEMA_ID: schema.id,
+          KNOWN_SCHEMA_URI: schema.uri,
+        },
+        timeout: 400_000,
+        maxBuffer: 1e8,
+      },
+      (error, stdout, stderr) => {
+        if (error === null) return resolve()
+        const begins = Math.max(0, stdout.search(/= (FAILURES|ERRORS) =/))
+        reject(
+          new Error(
+            `Schemathesis found what the document does not say (seed ${seed}):\n${stdout.slice(begins, begins + 20_000)}${stderr.slice(-5_000)}\n${error.message.slice(0, 500)}`,
+          ),
+        )
+      },
+    )
+  })
+}
+
+interface Exchange {
+  readonly label: string
+  readonly interactions?: Readonly<Record<string, { readonly response?: { readonly status_code: number } | null }>>
+}
+
+/** Counts the requests of a run, and how they were answered, from its own record. */
+async function addUp(path: string, report: Report): Promise<void> {
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    const { ScenarioFinished: scenario } = JSON.parse(line) as { ScenarioFinished?: { readonly recorder: Exchange } }
+    if (scenario === undefined) continue
+    const { label, interactions } = scenario.recorder
+    for (const { response } of Object.values(interactions ?? {})) {
+      if (response === undefined || response === null) continue
+      const { status_code: status } = response
+      report.requests += 1
+      report.statuses.set(status, (report.statuses.get(status) ?? 0) + 1)
+      if (!/^[A-Z]+ \//.test(label)) continue
+      report.operations.add(label)
+      if (status < 300) report.succeeded.add(label)
+    }
+  }
+}
+
+async function logOf({ dataDir }: System): Promise<string> {
+  const names = await readdir(join(dataDir, 'logs'))
+  assert.ok(names.length > 0)
+  return (await Promise.all(names.map((name) => readFile(join(dataDir, 'logs', name), 'utf8')))).join('')
+}
+
+/** Every event that the API accepted was read by the worker, once, and became a row, a duplicate or a dead letter. */
+async function isSettled({ baseUrl, env }: System): Promise<boolean> {
+  const accepted = sumOf(await scrape(`${baseUrl}/metrics/`), 'pulse_api_collect_events_total', 'outcome="accepted"')
+  const text = await scrape(`http://127.0.0.1:${env['PULSE_WORKER_METRICS_PORT']}/metrics`)
+  const of = (name: string): number => sumOf(text, `pulse_worker_${name}`)
+  const became = of('events_appended_total') + of('duplicates_dropped_total') + of('events_dlq_total')
+  return accepted > 0 && accepted === of('events_consumed_total') && accepted === became && of('ledger_imbalance') === 0
+}
+
+async function scrape(url: string): Promise<string> {
+  return (await fetch(url, { signal: AbortSignal.timeout(10_000) })).text()
+}
+
+const sumOf = (text: string, name: string, having = ''): number =>
+  text
+    .split('\n')
+    .filter((line) => (line.startsWith(`${name}{`) || line.startsWith(`${name} `)) && line.includes(having))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
