@@ -8,6 +8,7 @@ export interface FetchWant {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  readonly epoch?: number | undefined
   readonly maxBytes: number
 }
 
@@ -30,6 +31,8 @@ export interface FetchedPart {
   readonly logStart: number
   readonly aborted: readonly AbortedTransaction[]
   readonly bytes: Buffer | null
+  /** Where the log stops being what the asked epoch says it was (KIP-595, tag 0); undefined where it does not. */
+  divergesAt?: number
 }
 
 export interface FetchResponse {
@@ -38,6 +41,7 @@ export interface FetchResponse {
   readonly parts: readonly FetchedPart[]
 }
 
+const DIVERGING_EPOCH = 0
 const READ_COMMITTED = 1
 /** From here on topics are named by id; before, by name. */
 export const BY_ID_FROM = 13
@@ -61,7 +65,7 @@ export function fetchMessage(request: FetchRequest): Message<FetchResponse> {
           out.int32(want.partition)
           if (version >= 9) out.int32(-1) // leader epoch: not known, not checked
           out.int64(want.offset)
-          if (version >= 12) out.int32(-1)
+          if (version >= 12) out.int32(want.epoch ?? -1)
           out.int64(-1).int32(want.maxBytes)
         })
       })
@@ -79,16 +83,26 @@ export function fetchMessage(request: FetchRequest): Message<FetchResponse> {
       const parts: FetchedPart[] = []
       body.structs(() => {
         const topic = version >= BY_ID_FROM ? body.uuid() : body.string()
-        body.structs(() => {
-          const partition = body.int32()
-          const partCode = body.int16()
-          const highWatermark = body.int64()
-          body.int64()
-          const logStart = body.int64()
-          const aborted = body.structs(() => ({ producerId: body.int64(), firstOffset: body.int64() }))
-          if (version >= 11) body.int32()
-          parts.push({ topic, partition, code: partCode, highWatermark, logStart, aborted, bytes: body.bytesOrNull() })
-        })
+        body.structs(
+          () => {
+            const partition = body.int32()
+            const partCode = body.int16()
+            const highWatermark = body.int64()
+            body.int64()
+            const logStart = body.int64()
+            const aborted = body.structs(() => ({ producerId: body.int64(), firstOffset: body.int64() }))
+            if (version >= 11) body.int32()
+            const bytes = body.bytesOrNull()
+            const part: FetchedPart = { topic, partition, code: partCode, highWatermark, logStart, aborted, bytes }
+            parts.push(part)
+            return part
+          },
+          (tag, part) => {
+            if (tag !== DIVERGING_EPOCH) return
+            body.int32()
+            part.divergesAt = body.int64()
+          },
+        )
       })
       return { code, sessionId, parts }
     },

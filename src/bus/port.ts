@@ -53,6 +53,8 @@ export interface SourcePosition {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** At least the leader epoch of the record before `offset`, and one that was read; undefined where nobody knows it. */
+  readonly epoch?: number | undefined
   /** The most bytes this partition may answer with in one fetch. */
   readonly maxBytes?: number
 }
@@ -74,15 +76,20 @@ export interface FetchedPartition {
   readonly nextOffset: number
   readonly highWatermark: number
   readonly logStart: number
+  /** The leader epoch of the last batch (KIP-101): it grows with every leader, and a record keeps its own. */
+  readonly epoch: number
 }
 
-export type FetchProblemCode = 'offset_out_of_range' | 'unknown_topic_id' | 'unavailable' | 'corrupt'
+/** `cut_back`: the log holds other records below `offset` than those of the epoch that was asked with. */
+export type FetchProblemCode = 'offset_out_of_range' | 'cut_back' | 'unknown_topic_id' | 'unavailable' | 'corrupt'
 export interface FetchProblem {
   readonly topicId: string
   readonly topic: string
   readonly partition: number
   readonly code: FetchProblemCode
   readonly detail: string
+  /** With `cut_back`: up to here the log is what it was. */
+  readonly divergesAt?: number
 }
 
 export interface FetchAnswer {

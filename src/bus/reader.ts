@@ -210,12 +210,18 @@ export function openReader({ links, topology, lane, nowMs }: ReaderParts): Reade
       return
     }
     troubled.delete(key)
+    if (part.divergesAt !== undefined) {
+      const detail = `The log is another one from offset ${part.divergesAt} on than the one that was read up to ${want.offset}.`
+      const { topicId, topic, partition } = want
+      answer.problems.push({ topicId, topic, partition, code: 'cut_back', detail, divergesAt: part.divergesAt })
+      return
+    }
     if (part.bytes === null || part.bytes.length === 0) return
-    const { records, nextOffset, fault } = decodeBatches(part.bytes, want.offset, part.aborted)
+    const { records, nextOffset, epoch, fault } = decodeBatches(part.bytes, want.offset, part.aborted)
     if (nextOffset > want.offset) {
       const { topicId, topic, partition } = want
       const { highWatermark, logStart } = part
-      answer.partitions.push({ topicId, topic, partition, records, nextOffset, highWatermark, logStart })
+      answer.partitions.push({ topicId, topic, partition, records, nextOffset, highWatermark, logStart, epoch })
     }
     // What lies before the fault is answered first; the fault itself when it is next.
     if (fault !== undefined && nextOffset === want.offset) problem(answer, want, 'corrupt', `${fault}.`)
@@ -239,6 +245,7 @@ const wantOf = (position: SourcePosition): FetchWant => ({
   topic: position.topic,
   partition: position.partition,
   offset: position.offset,
+  epoch: position.epoch,
   maxBytes: position.maxBytes ?? PARTITION_BYTES,
 })
 

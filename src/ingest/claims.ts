@@ -12,6 +12,8 @@ export interface OwnedPartition extends SourcePartition {
   readonly flushes: number
   /** As of the claim, the first offset to fetch. */
   readonly nextOffset: number
+  /** As of the claim, the highest leader epoch that was read; absent where none was noted. */
+  readonly epoch?: number
   /** As of the claim, per dataset id (or `NIL_DATASET`): a record below is a re-read. */
   readonly settled: ReadonlyMap<string, number>
 }
@@ -43,6 +45,11 @@ export interface Membership extends AsyncDisposable {
    * claimed, or undefined when it is not ours any more.
    */
   rewind(partition: FencedPartition, nextOffset: number): Promise<OwnedPartition | undefined>
+  /**
+   * Notes the leader epochs that are about to be read; to be called before any of their records is consumed. Answers the keys
+   * (`sourceKey`) of those noted: not ours any more, or being committed right now, are left out.
+   */
+  noteEpochs(partitions: readonly (FencedPartition & { readonly epoch: number })[]): Promise<ReadonlySet<string>>
   /** For a topic that is gone or was made anew: its partition is claimed by nobody from now on. */
   retire(partition: FencedPartition): Promise<void>
   /** Gives everything back and ends the membership. Safe to repeat. */
@@ -112,6 +119,7 @@ export async function openMembership(
       else owned.set(keyOf(partition), again)
       return again
     },
+    noteEpochs: (partitions) => store.asSystem((sql) => noteEpochs(sql, worker, partitions), { name: 'claim' }),
     async retire({ topicId, partition, generation }) {
       await store.asSystem(
         (sql) =>
@@ -213,7 +221,7 @@ async function claim(sql: Sql, worker: string, wanted: readonly SourcePartition[
            WHERE s.retired_at IS NULL AND NOT ${IS_ALIVE} ORDER BY s.topic_id, s.partition FOR NO KEY UPDATE OF s SKIP LOCKED) AS free
      WHERE s.topic_id = free.topic_id AND s.partition = free.partition
        AND EXISTS (SELECT FROM public.worker_members WHERE worker = $1 AND expires_at > clock_timestamp())
-     RETURNING s.topic_id, s.partition, s.topic, s.tenant_id, s.generation, s.flushes, s.next_offset`,
+     RETURNING s.topic_id, s.partition, s.topic, s.tenant_id, s.generation, s.flushes, s.next_offset, s.leader_epoch`,
     [worker, wanted.map((of) => of.topicId), wanted.map((of) => of.partition)],
   )
   if (claimed.length === 0) return []
@@ -244,6 +252,7 @@ interface PartitionRow {
   readonly generation: string
   readonly flushes: string
   readonly next_offset: string
+  readonly leader_epoch: number | null
 }
 
 const ownedOf = (row: PartitionRow, settled: ReadonlyMap<string, number>): OwnedPartition => ({
@@ -254,6 +263,7 @@ const ownedOf = (row: PartitionRow, settled: ReadonlyMap<string, number>): Owned
   generation: Number(row.generation),
   flushes: Number(row.flushes),
   nextOffset: Number(row.next_offset),
+  ...(row.leader_epoch !== null && { epoch: row.leader_epoch }),
   settled,
 })
 
@@ -264,9 +274,10 @@ async function rewind(
   nextOffset: number,
 ): Promise<OwnedPartition | undefined> {
   const [row] = await sql.query<PartitionRow>(
-    `UPDATE public.source_partitions SET generation = generation + 1, rewound = rewound + 1, next_offset = $5, deleted_below = 0
+    `UPDATE public.source_partitions SET generation = generation + 1, rewound = rewound + 1, next_offset = $5, deleted_below = 0,
+       leader_epoch = NULL
      WHERE topic_id = $1 AND partition = $2 AND owner = $3 AND generation = $4
-     RETURNING topic_id, partition, topic, tenant_id, generation, flushes, next_offset`,
+     RETURNING topic_id, partition, topic, tenant_id, generation, flushes, next_offset, leader_epoch`,
     [at.topicId, at.partition, worker, at.generation, nextOffset],
   )
   if (row === undefined) return undefined
@@ -275,4 +286,29 @@ async function rewind(
     await sql.query(`DELETE FROM public.${table} WHERE topic_id = $1 AND partition = $2`, [at.topicId, at.partition])
   }
   return ownedOf(row, new Map())
+}
+
+/** A partition that is locked (by a commit) is left for the next time: reading does not wait for it. */
+async function noteEpochs(
+  sql: Sql,
+  worker: string,
+  partitions: readonly (FencedPartition & { readonly epoch: number })[],
+): Promise<ReadonlySet<string>> {
+  const noted = await sql.query<{ topic_id: string; partition: number }>(
+    `UPDATE public.source_partitions s SET leader_epoch = mine.epoch
+     FROM (SELECT s.topic_id, s.partition, given.epoch FROM public.source_partitions s
+             JOIN unnest($2::uuid[], $3::int[], $4::bigint[], $5::int[])
+               AS given (topic_id, partition, generation, epoch) USING (topic_id, partition, generation)
+           WHERE s.owner = $1 ORDER BY s.topic_id, s.partition FOR NO KEY UPDATE OF s SKIP LOCKED) AS mine
+     WHERE s.topic_id = mine.topic_id AND s.partition = mine.partition
+     RETURNING s.topic_id, s.partition`,
+    [
+      worker,
+      partitions.map((of) => of.topicId),
+      partitions.map((of) => of.partition),
+      partitions.map((of) => of.generation),
+      partitions.map((of) => of.epoch),
+    ],
+  )
+  return new Set(noted.map((row) => keyOf({ topicId: row.topic_id, partition: row.partition })))
 }

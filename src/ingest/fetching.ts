@@ -11,7 +11,7 @@ import {
 import { announce } from '../telemetry/index.ts'
 import { fetchBytes, FETCH_BYTES, roomFor } from './backpressure.ts'
 import { tenantBuffer } from './buffer.ts'
-import type { OwnedPartition } from './claims.ts'
+import type { Membership, OwnedPartition } from './claims.ts'
 import { announceRun, consumeRun, type Consumer, type Counted } from './consume.ts'
 import { tellDefect } from './defect.ts'
 import { announceLost, remedyFor } from './lost.ts'
@@ -29,6 +29,8 @@ interface FetchParts {
   readonly consumer: Consumer
   readonly capacityBytes: number
   readonly adopt: AdoptTopic
+  /** Notes leader epochs before their records are consumed; answers the keys of those noted (`Membership.noteEpochs`). */
+  readonly noteEpochs: Membership['noteEpochs']
   /** Ends the claim of a partition whose log was cut back; answers it as claimed anew from the offset, if it is still ours. */
   readonly startOver: (source: FencedPartition, offset: number) => Promise<OwnedPartition | undefined>
   /** Not ours any more, and it was not given back. */
@@ -132,6 +134,7 @@ function positionsOf(
       topic: source.topic,
       partition: source.partition,
       offset: source.position,
+      epoch: source.epoch,
       maxBytes,
     })
   }
@@ -144,6 +147,7 @@ function positionsOf(
  * the answer holds then begins too late, and reading on behind it would leave records out for ever.
  */
 async function takeUp(parts: FetchParts, asked: ReadonlyMap<string, Asked>, answer: FetchAnswer): Promise<void> {
+  await noteEpochs(parts, asked, answer)
   for (const partition of answer.partitions) {
     const one = asked.get(sourceKey(partition))
     if (one !== undefined) await consumePartition(parts, one, partition)
@@ -154,14 +158,42 @@ async function takeUp(parts: FetchParts, asked: ReadonlyMap<string, Asked>, answ
   }
 }
 
+/**
+ * A partition's first records under another leader, which is rare. What cannot be noted now (Postgres is away, a commit holds the
+ * row) is not consumed: it is fetched again.
+ */
+async function noteEpochs(parts: FetchParts, asked: ReadonlyMap<string, Asked>, answer: FetchAnswer): Promise<void> {
+  const news: { source: Source; epoch: number }[] = []
+  for (const partition of answer.partitions) {
+    const source = asked.get(sourceKey(partition))?.source
+    if (source !== undefined && partition.epoch > (source.epoch ?? -1)) news.push({ source, epoch: partition.epoch })
+  }
+  if (news.length === 0) return
+  let noted: ReadonlySet<string> = new Set()
+  try {
+    noted = await parts.noteEpochs(
+      news.map(({ source: { topicId, partition, generation }, epoch }) => ({ topicId, partition, generation, epoch })),
+    )
+  } catch (error) {
+    if (!isAway(error)) tellDefect('ingest.epochs', error)
+  }
+  for (const { source, epoch } of news) {
+    if (noted.has(sourceKey(source))) source.epoch = epoch
+    else source.retryAtMs = parts.now() + backoffMs(1, parts.random)
+  }
+}
+
+const isNoted = (source: Source, partition: FetchedPartition): boolean => partition.epoch <= (source.epoch ?? -1)
+
 const isAsked = ({ source, offset }: Asked): boolean => !source.gone && source.position === offset
 
 async function consumePartition(parts: FetchParts, asked: Asked, partition: FetchedPartition): Promise<void> {
   const { records } = partition
   const { source } = asked
   const { resolver, buffer } = parts.consumer
-  if (!isAsked(asked)) return
+  if (!isAsked(asked) || !isNoted(source, partition)) return
   parts.onTick()
+  source.refusedWithin = 0
   source.highWatermark = partition.highWatermark
   source.logStart = partition.logStart
   source.logEnd = partition.highWatermark
@@ -211,6 +243,7 @@ async function meetProblem(parts: FetchParts, source: Source, problem: FetchProb
   source.busy = false
   source.retryAtMs = nowMs + backoffMs(source.lost ? 6 : 1, parts.random)
   if (problem.code === 'unknown_topic_id') source.unknownSinceMs ??= nowMs
+  source.refusedWithin = problem.code === 'offset_out_of_range' ? source.refusedWithin + 1 : 0
   try {
     const remedy = await remedyFor(parts.admin, source, problem, nowMs - (source.unknownSinceMs ?? nowMs))
     if (remedy.kind === 'wait') return tellUnreadable(source, problem)

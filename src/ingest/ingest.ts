@@ -145,6 +145,7 @@ export function startIngest(parts: IngestParts): Ingest {
       consumer,
       capacityBytes: limits.bufferBytes,
       adopt: parts.adopt,
+      noteEpochs: async (of) => (await member.membership?.noteEpochs(of)) ?? new Set(),
       startOver: async (source, offset) => member.membership?.rewind(source, offset),
       now,
       random,

@@ -16,6 +16,8 @@ type Remedy =
 
 /** How long an unknown topic is taken for a broker that has not heard of it yet. */
 export const DOUBT_MS = 5_000
+/** A leader that has just changed may not know its own log's end: refused so often, it is no passing thing. */
+const REFUSALS = 5
 
 /** Where reading goes on after `offset_out_of_range`, by what the log holds now. Pure. */
 export function afterOutOfRange(source: Source, log: { readonly earliest: number; readonly latest: number }): Remedy {
@@ -39,7 +41,26 @@ export function afterOutOfRange(source: Source, log: { readonly earliest: number
       detail: `The log ends at ${log.latest}, before offset ${position}, which was read already: it was cut back. Everything from ${log.earliest} on is read again.`,
     }
   }
+  // Within the log and refused all the same: no record of it has the epoch that was read last, or any later (Kafka says so by this code).
+  if (source.epoch !== undefined && source.refusedWithin >= REFUSALS) {
+    return {
+      kind: 'cut_back',
+      position: log.earliest,
+      missing: 0,
+      detail: `The log knows nothing of the leader epoch ${source.epoch}, which was read: it was put back from somewhere else. Everything from ${log.earliest} on is read again.`,
+    }
+  }
   return { kind: 'wait' }
+}
+
+/** The log lost its end and has grown since: by its offsets alone it would look whole. Pure. */
+export function afterCutBack(source: Source, log: { readonly earliest: number }, divergesAt: number): Remedy {
+  return {
+    kind: 'cut_back',
+    position: log.earliest,
+    missing: Math.max(0, source.position - divergesAt),
+    detail: `From offset ${divergesAt} on the log is not the one that was read up to ${source.position}: it was cut back and written on. Everything from ${log.earliest} on is read again.`,
+  }
 }
 
 /** What an unknown topic id means, by what the bus says of the topic's name. Pure. */
@@ -73,6 +94,10 @@ export async function remedyFor(
   if (problem.code === 'offset_out_of_range') {
     const [log] = await admin.offsets([{ topic: source.topic, partition: source.partition }])
     return log === undefined ? { kind: 'wait' } : afterOutOfRange(source, log)
+  }
+  if (problem.code === 'cut_back') {
+    const [log] = await admin.offsets([{ topic: source.topic, partition: source.partition }])
+    return log === undefined ? { kind: 'wait' } : afterCutBack(source, log, problem.divergesAt ?? 0)
   }
   if (problem.code === 'unknown_topic_id') {
     const [found] = await admin.describeTopics([source.topic])

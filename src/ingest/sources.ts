@@ -14,6 +14,10 @@ export interface Source {
   flushes: number
   /** The next offset to fetch. */
   position: number
+  /** The highest leader epoch read, noted in Postgres before any of its records; undefined: none is known. */
+  epoch: number | undefined
+  /** How often in a row the bus had no such offset, although its log goes beyond it. */
+  refusedWithin: number
   /** As of the last fetch: how much lies ahead. */
   highWatermark: number
   /** Where the log begins, and where it ends, by what the bus said last, to a fetch or to a look; undefined: it has not been asked since the claim. */
@@ -62,6 +66,8 @@ export function openSource(owned: OwnedPartition): Source {
     generation: owned.generation,
     flushes: owned.flushes,
     position: owned.nextOffset,
+    epoch: owned.epoch,
+    refusedWithin: 0,
     highWatermark: owned.nextOffset,
     logStart: 0,
     logEnd: undefined,

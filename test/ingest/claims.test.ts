@@ -198,6 +198,30 @@ test('after a rewind reading begins again, nothing counts as settled, and what w
   assert.equal(await worker.member.rewind(source, 0), undefined, 'not by the old generation')
 })
 
+test('a leader epoch is noted for the next owner, by the present one alone, and forgotten with a rewind', async (t) => {
+  const ground = await openGround(t)
+  await ground.partition(await ground.tenant(), 2)
+  const first = await ground.worker()
+  const [one, two] = first.owned.toSorted((a, b) => a.partition - b.partition)
+  assert.ok(one && two)
+  const late = { ...two, generation: two.generation - 1, epoch: 9 }
+  const noted = await first.member.noteEpochs([{ ...one, epoch: 4 }, late])
+  assert.deepEqual([...noted], [`${one.topicId}/0`])
+  await first.member.leave()
+  const { member, owned } = await ground.worker()
+  assert.deepEqual(
+    new Map(owned.map((of) => [of.partition, of.epoch])),
+    new Map([
+      [0, 4],
+      [1, undefined],
+    ]),
+  )
+  assert.deepEqual([...(await first.member.noteEpochs([{ ...one, epoch: 5 }]))], [], 'not by a former owner')
+  const again = await member.rewind(owned.find((of) => of.partition === 0) ?? one, 0)
+  assert.equal(again?.generation, 3)
+  assert.equal(again.epoch, undefined)
+})
+
 test('a retired partition is claimed by nobody', async (t) => {
   const ground = await openGround(t)
   await ground.partition(await ground.tenant(), 2)

@@ -197,3 +197,40 @@ test('a dead letter at an offset that is given out a second time is kept beside 
   ])
   assertBalanced(ingest)
 })
+
+test('a log that was cut back and has grown past the place of reading by then is read again from its start', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const lost = carriage.heard('worker.source.lost')
+  const ingest = await carriage.start()
+  carriage.log.append(place.topic, 0, some(place, 10))
+  await until('ten rows', () => ingest.tally.appended === 10)
+  // At one instant: whoever reads sees a log that begins and ends as one that has only grown.
+  carriage.log.cutAt(place.topic, 0, 4)
+  carriage.log.append(place.topic, 0, some(place, 20, 10))
+  await until('twenty more', () => ingest.tally.appended === 30)
+  assert.deepEqual(
+    lost.map(({ reason, missing }) => ({ reason, missing })),
+    [{ reason: 'records_missing', missing: 6 }],
+  )
+  assert.equal(ingest.tally.duplicates, 4)
+  assert.deepEqual(await numbers(carriage, place), upTo(30))
+  assertBalanced(ingest)
+})
+
+test('that a log was cut back while nobody read it is noticed by the next who does', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const lost = carriage.heard('worker.source.lost')
+  const before = await carriage.start()
+  carriage.log.append(place.topic, 0, some(place, 10))
+  await until('ten rows', () => before.tally.appended === 10)
+  await before.stop(5_000)
+  carriage.log.cutAt(place.topic, 0, 4)
+  carriage.log.append(place.topic, 0, some(place, 20, 10))
+  const ingest = await carriage.start()
+  await until('twenty more', () => ingest.tally.appended === 20)
+  assert.equal(lost.length, 1)
+  assert.deepEqual(await numbers(carriage, place), upTo(30))
+  assertBalanced(ingest)
+})

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DOUBT_MS, afterOutOfRange, afterUnknownTopic, remedyFor } from '../../src/ingest/lost.ts'
+import { DOUBT_MS, afterCutBack, afterOutOfRange, afterUnknownTopic, remedyFor } from '../../src/ingest/lost.ts'
 import { openSource } from '../../src/ingest/sources.ts'
 
 const source = openSource({
@@ -27,6 +27,28 @@ test('a log that ends before what was read was cut back: all of it is judged aga
 
 test('an offset that the log has after all is asked for again', () => {
   assert.equal(afterOutOfRange(source, { earliest: 0, latest: 10 }).kind, 'wait')
+})
+
+test('a log that knows nothing of the epoch that was read was put back, and is doubted before that is said', () => {
+  const log = { earliest: 1, latest: 12 }
+  assert.equal(afterOutOfRange({ ...source, epoch: 7, refusedWithin: 4 }, log).kind, 'wait')
+  assert.equal(afterOutOfRange({ ...source, refusedWithin: 9 }, log).kind, 'wait', 'no epoch was asked with')
+  const remedy = afterOutOfRange({ ...source, epoch: 7, refusedWithin: 5 }, log)
+  assert.ok(remedy.kind === 'cut_back' && remedy.position === 1)
+})
+
+test('what was read beyond the place where a log became another one is what is missing', async () => {
+  const remedy = afterCutBack(source, { earliest: 2 }, 7)
+  assert.ok(remedy.kind === 'cut_back' && remedy.position === 2 && remedy.missing === 3)
+  const above = afterCutBack(source, { earliest: 2 }, 11)
+  assert.ok(above.kind === 'cut_back' && above.missing === 0)
+  const admin = { offsets: async () => [], describeTopics: async () => [] }
+  const problem = { topicId: 'id', topic: 't', partition: 0, code: 'cut_back', detail: '', divergesAt: 7 } as const
+  assert.equal(
+    (await remedyFor(admin, source, problem, 0)).kind,
+    'wait',
+    'where the bus does not say what the log holds',
+  )
 })
 
 test('an unknown topic is doubted for a while, then said to be deleted; under another id it was made anew', () => {

@@ -23,6 +23,8 @@ export interface KafkaCluster {
   kill(broker: number): Promise<void>
   start(broker: number): Promise<void>
   signal(broker: number, name: 'SIGSTOP' | 'SIGCONT'): void
+  /** The first file of a partition's log on a broker. */
+  logFile(broker: number, topic: string, partition: number): string
 }
 
 export interface Secure {
@@ -190,6 +192,7 @@ export async function withKafkaCluster(
       launch(at)
       await answers(at)
     },
+    logFile: (at, topic, partition) => join(folder, `data-${at}`, `${topic}-${partition}`, '00000000000000000000.log'),
     signal(at, name) {
       children.get(at)?.kill(name)
     },

@@ -47,6 +47,15 @@ export interface MemoryLog {
 interface Log {
   start: number
   readonly records: FetchedRecord[]
+  /** In step with the records: the leader that took each. A cut comes with another leader. */
+  readonly epochs: number[]
+  epoch: number
+}
+
+/** Where what the epoch's leader knew ends: the first record of a later one, or the end. */
+function endOf(log: Log, epoch: number | undefined): number {
+  const later = epoch === undefined ? -1 : log.epochs.findIndex((of) => of > epoch)
+  return log.start + (later < 0 ? log.records.length : later)
 }
 
 export function openMemoryLog(): MemoryLog {
@@ -72,7 +81,7 @@ export function openMemoryLog(): MemoryLog {
   const addTopic = (topic: TopicInfo): void => {
     topics.set(topic.name, topic)
     for (let partition = 0; partition < topic.partitions; partition += 1) {
-      logs.set(at(topic.topicId, partition), { start: 0, records: [] })
+      logs.set(at(topic.topicId, partition), { start: 0, records: [], epochs: [], epoch: 0 })
     }
   }
 
@@ -80,7 +89,7 @@ export function openMemoryLog(): MemoryLog {
     const partitions: FetchedPartition[] = []
     const problems: FetchProblem[] = []
     let bytes = 0
-    for (const { topicId, topic, partition, offset, maxBytes: most = maxBytes } of positions) {
+    for (const { topicId, topic, partition, offset, epoch: asked, maxBytes: most = maxBytes } of positions) {
       const log = logs.get(at(topicId, partition))
       const named = { topicId, topic, partition }
       if (log === undefined || topics.get(topic)?.topicId !== topicId) {
@@ -90,6 +99,11 @@ export function openMemoryLog(): MemoryLog {
       const end = log.start + log.records.length
       if (offset < log.start || offset > end) {
         problems.push({ ...named, code: 'offset_out_of_range', detail: `${offset} is not in ${log.start}..${end}` })
+        continue
+      }
+      const divergesAt = endOf(log, asked)
+      if (divergesAt < offset) {
+        problems.push({ ...named, code: 'cut_back', detail: `another log from ${divergesAt} on`, divergesAt })
         continue
       }
       const records: FetchedRecord[] = []
@@ -102,7 +116,8 @@ export function openMemoryLog(): MemoryLog {
       }
       if (records.length > 0) {
         const nextOffset = offset + records.length
-        partitions.push({ ...named, records, nextOffset, highWatermark: end, logStart: log.start })
+        const epoch = log.epochs[nextOffset - 1 - log.start] ?? 0
+        partitions.push({ ...named, records, nextOffset, highWatermark: end, logStart: log.start, epoch })
       }
     }
     return { partitions, problems }
@@ -120,6 +135,7 @@ export function openMemoryLog(): MemoryLog {
       const first = log.start + log.records.length
       records.forEach(({ key, value, timestampMs, headers = {} }, index) => {
         const entries = Array.isArray(headers) ? headers : Object.entries(headers as Record<string, string>)
+        log.epochs.push(log.epoch)
         log.records.push({
           offset: first + index,
           timestampMs: timestampMs ?? Date.UTC(2026, 0, 1) + index,
@@ -136,11 +152,14 @@ export function openMemoryLog(): MemoryLog {
     deleteBelow(topic, partition, offset) {
       const log = logOf(topic, partition)
       log.records.splice(0, offset - log.start)
+      log.epochs.splice(0, offset - log.start)
       log.start = offset
     },
     cutAt(topic, partition, offset) {
       const log = logOf(topic, partition)
       log.records.splice(offset - log.start)
+      log.epochs.splice(offset - log.start)
+      log.epoch += 1
     },
     end(topic, partition) {
       const log = logOf(topic, partition)

@@ -31,6 +31,7 @@ export interface BatchHead {
   readonly baseOffset: number
   /** Bytes of the whole batch, the prefix included. */
   readonly bytes: number
+  readonly leaderEpoch: number
   readonly magic: number
   readonly attributes: number
   readonly lastOffsetDelta: number
@@ -53,6 +54,7 @@ export function readBatchHead(bytes: Buffer, at = 0): BatchHead {
   return {
     baseOffset: readInt64(bytes, at),
     bytes: BATCH_PREFIX + bytes.readInt32BE(at + AT.length),
+    leaderEpoch: bytes.readInt32BE(at + AT.leaderEpoch),
     magic: bytes.readInt8(at + AT.magic),
     attributes: bytes.readInt16BE(at + AT.attributes),
     lastOffsetDelta: bytes.readInt32BE(at + AT.lastOffsetDelta),

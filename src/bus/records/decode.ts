@@ -12,6 +12,8 @@ interface Decoded {
   readonly records: FetchedRecord[]
   /** Where the next fetch starts: past every batch that was read whole, control batches included. */
   readonly nextOffset: number
+  /** Of the last batch that was read whole; -1 where there is none. */
+  readonly epoch: number
   /** A sentence when a batch could not be read; what came before it is in `records`. */
   readonly fault: string | undefined
 }
@@ -32,17 +34,24 @@ export function decodeBatches(bytes: Buffer, fromOffset: number, aborted: readon
   const open = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
   const aborting = new Set<number>()
   let nextOffset = fromOffset
+  let epoch = -1
   let at = 0
   while (at < bytes.length) {
     const length = batchBytes(bytes, at)
     if (length === undefined || at + length > bytes.length) break
-    if (length < BATCH_HEAD) return { records, nextOffset, fault: `a batch of ${length} bytes at offset ${nextOffset}` }
+    if (length < BATCH_HEAD)
+      return { records, nextOffset, epoch, fault: `a batch of ${length} bytes at offset ${nextOffset}` }
     const head = readBatchHead(bytes, at)
     if (head.magic !== 2) {
-      return { records, nextOffset, fault: `the batch at offset ${head.baseOffset} has the old format ${head.magic}` }
+      return {
+        records,
+        nextOffset,
+        epoch,
+        fault: `the batch at offset ${head.baseOffset} has the old format ${head.magic}`,
+      }
     }
     if (!batchIntact(bytes, at, length)) {
-      return { records, nextOffset, fault: `the batch at offset ${head.baseOffset} fails its checksum` }
+      return { records, nextOffset, epoch, fault: `the batch at offset ${head.baseOffset} fails its checksum` }
     }
     while (open[0] !== undefined && open[0].firstOffset <= head.baseOffset + head.lastOffsetDelta) {
       aborting.add((open.shift() as AbortedTransaction).producerId)
@@ -55,13 +64,14 @@ export function decodeBatches(bytes: Buffer, fromOffset: number, aborted: readon
         readRecords(body, head, fromOffset, records)
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error)
-        return { records, nextOffset, fault: `the batch at offset ${head.baseOffset} cannot be read: ${why}` }
+        return { records, nextOffset, epoch, fault: `the batch at offset ${head.baseOffset} cannot be read: ${why}` }
       }
     }
     nextOffset = Math.max(nextOffset, head.baseOffset + head.lastOffsetDelta + 1)
+    epoch = head.leaderEpoch
     at += length
   }
-  return { records, nextOffset, fault: undefined }
+  return { records, nextOffset, epoch, fault: undefined }
 }
 
 function inflate(body: Buffer, codec: number): Buffer {

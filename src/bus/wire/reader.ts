@@ -105,17 +105,17 @@ export class WireReader {
     return this.bytes.subarray(at, at + length)
   }
 
-  /** An array of structs: each ends in tagged fields where the message is flexible. */
-  structsOrNull<T>(read: () => T): T[] | null {
+  /** An array of structs: each ends in tagged fields where the message is flexible. `tagged` is told of each, and may read it. */
+  structsOrNull<T>(read: () => T, tagged?: (tag: number, of: T) => void): T[] | null {
     return this.#items(() => {
       const value = read()
-      this.tags()
+      this.tags(tagged === undefined ? undefined : (tag) => tagged(tag, value))
       return value
     })
   }
 
-  structs<T>(read: () => T): T[] {
-    return this.structsOrNull(read) ?? []
+  structs<T>(read: () => T, tagged?: (tag: number, of: T) => void): T[] {
+    return this.structsOrNull(read, tagged) ?? []
   }
 
   /** Topics with partitions, the form of most answers: what `read` makes of each, in one list. */
@@ -141,13 +141,17 @@ export class WireReader {
     return items
   }
 
-  /** Skips tagged fields; none at all in a message that is not flexible. */
-  tags(): void {
+  /** Skips tagged fields, those that `told` reads too; none at all in a message that is not flexible. */
+  tags(told?: (tag: number) => void): void {
     if (!this.flexible) return
     const count = this.uvarint()
     for (let index = 0; index < count; index += 1) {
-      this.uvarint()
-      this.#take(this.uvarint())
+      const tag = this.uvarint()
+      const at = this.#take(this.uvarint())
+      const end = this.at
+      this.at = at
+      told?.(tag)
+      this.at = end
     }
   }
 }

@@ -12,6 +12,7 @@ import { CODE } from '../../../src/bus/wire/codes.ts'
 const head = (baseSequence: number, count = 1, producerEpoch = 0, producerId = 1): BatchHead => ({
   baseOffset: 0,
   bytes: 100,
+  leaderEpoch: 0,
   magic: 2,
   attributes: 0,
   lastOffsetDelta: count - 1,
