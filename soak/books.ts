@@ -69,7 +69,7 @@ export function openBooks(system: System): Books {
     async rowsOf(place) {
       const [found] = await select(
         place,
-        'count(*)::int AS rows, count(DISTINCT _event_id)::int AS ids, count(DISTINCT at)::int AS numbers, max(at)::int AS last',
+        'count(*)::int AS rows, count(DISTINCT _event_id)::int AS ids, count(DISTINCT "at")::int AS numbers, max("at")::int AS last',
       )
       const of = (name: string): number => Number(found?.[name] ?? 0)
       return { rows: of('rows'), ids: of('ids'), numbers: of('numbers'), last: Number(found?.['last'] ?? -1) }

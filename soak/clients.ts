@@ -13,16 +13,20 @@ type Said = { readonly kind: 'ready' } | { readonly kind: 'state' | 'ended'; rea
 /** Starts the clients in a process of their own. */
 export async function openClients(plan: LoadPlan): Promise<Clients> {
   const child = fork(join(import.meta.dirname, 'load.ts'), { stdio: 'inherit' })
-  const heard = (kind: Said['kind']): Promise<Said> =>
-    new Promise((resolve, reject) => {
-      const listen = (said: Said): void => {
-        if (said.kind !== kind) return
-        child.off('message', listen as never)
-        resolve(said)
-      }
-      child.on('message', listen as never)
-      child.once('exit', (code) => reject(new Error(`The clients ended with ${code}.`)))
-    })
+  const gone = new Promise<never>((_, reject) => {
+    child.once('exit', (code) => reject(new Error(`The clients ended with ${code}.`)))
+  })
+  gone.catch(() => undefined) // whoever asks hears of it
+  const heard = (kind: Said['kind']): Promise<Said> => {
+    const { promise, resolve } = Promise.withResolvers<Said>()
+    const listen = (said: Said): void => {
+      if (said.kind !== kind) return
+      child.off('message', listen)
+      resolve(said)
+    }
+    child.on('message', listen)
+    return Promise.race([promise, gone])
+  }
   const ended = heard('ended')
   ended.catch(() => undefined)
   await heard('ready')

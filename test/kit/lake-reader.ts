@@ -1,8 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { loadTable, openObjectStore, planScan } from '../../src/lake/index.ts'
+import { loadTable, openObjectStore, planScan, type ObjectStore } from '../../src/lake/index.ts'
 import { call } from './api.ts'
 
 /**
@@ -16,34 +13,36 @@ interface LakeRows {
   readonly rows: ReadonlyArray<Record<string, unknown>>
 }
 
-/** The newest metadata file of a local table whose current snapshot is the one named. */
-function metadataOf(tableLocation: string, snapshotId: string): string {
-  const folder = join(fileURLToPath(tableLocation), 'metadata')
-  for (const name of readdirSync(folder)
-    .filter((file) => file.endsWith('.metadata.json'))
-    .sort()
-    .reverse()) {
-    const text = readFileSync(join(folder, name), 'utf8')
-    if (new RegExp(`"current-snapshot-id"\\s*:\\s*${snapshotId}\\b`).test(text))
-      return `${tableLocation}/metadata/${name}`
+/** The newest metadata file of a table whose current snapshot is the one named. */
+async function metadataOf(objects: ObjectStore, tableLocation: string, snapshotId: string): Promise<string> {
+  const versions: string[] = []
+  for await (const { location } of objects.list(`${tableLocation}/metadata/`))
+    if (location.endsWith('.metadata.json')) versions.push(location)
+  for (const version of versions.sort().reverse()) {
+    const text = Buffer.from(await objects.get(version)).toString()
+    if (new RegExp(`"current-snapshot-id"\\s*:\\s*${snapshotId}\\b`).test(text)) return version
   }
   throw new Error(`No metadata file of ${tableLocation} has the current snapshot ${snapshotId}.`)
 }
 
-/** `columns` is a DuckDB select list over the files, e.g. `_event_id::varchar id, _source`. */
+/**
+ * `columns` is a DuckDB select list over the files, e.g. `_event_id::varchar id, _source`. `store` is the lake where it is no
+ * local folder.
+ */
 export async function readLake(
   baseUrl: string,
   tenantId: string,
   dataset: string,
   columns = '_event_id::varchar AS id, _source AS source',
+  store?: ObjectStore,
 ): Promise<LakeRows> {
   const { status, body } = await call(baseUrl, 'GET', `/v1/datasets/${dataset}`, { tenantId })
   if (status !== 200) throw new Error(`GET dataset answered ${status}: ${JSON.stringify(body)}`)
   const snapshotId = body['snapshot_id']
   if (typeof snapshotId !== 'string') return { snapshotId: null, totalRows: 0, files: [], rows: [] }
   const location = String(body['location'])
-  const objects = openObjectStore({ warehouse: location, cacheDir: '/nonexistent' })
-  const table = await loadTable(objects, metadataOf(location, snapshotId))
+  const objects = store ?? openObjectStore({ warehouse: location, cacheDir: '/nonexistent' })
+  const table = await loadTable(objects, await metadataOf(objects, location, snapshotId))
   const scan = await planScan(objects, table)
   const files = await Promise.all(scan.files.map((file) => objects.localCopy(file.location)))
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' })

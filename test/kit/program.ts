@@ -21,12 +21,17 @@ const KEPT_CHARACTERS = 60_000
 export async function startProgram(
   command: string,
   args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>
+    readonly cwd?: string
+    readonly user?: { readonly uid: number; readonly gid: number }
+  } = {},
 ): Promise<Program> {
   const child: ChildProcess = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...options.user,
   })
   let said = ''
   for (const stream of [child.stdout, child.stderr])

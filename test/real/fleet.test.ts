@@ -12,9 +12,13 @@ import { committedRows, furthestBehindMs, type CommittedRow } from '../kit/water
 /** Many processes as docs/operate/many.md says to run them, behind the nginx of that page. */
 const FLUSH_SECONDS = 2
 const PARTITIONS = 4
-/** What is promised of restarts one by one, where a quiet machine has its rows within `QUIET_MS`. */
+/** Far beyond what giving back takes: a worker that left its partitions to their lease would be noticed by it. */
+const LEASE_SECONDS = 15
+/**
+ * What docs/operate/many.md says of restarts one by one, told with the figure that was measured. How long everything takes a busy
+ * machine is known from the same run without restarts: the verdict is by that, with room for one handover.
+ */
 const BEHIND_MS = 5_000
-const QUIET_MS = FLUSH_SECONDS * 1_000 + 500
 
 let fleet: Awaited<ReturnType<typeof openFleet>>
 let places: readonly Place[]
@@ -26,7 +30,11 @@ before(
     fleet = await openFleet(owner as never, {
       apis: 3,
       workers: 1,
-      places: { PULSE_FLUSH_SECONDS: String(FLUSH_SECONDS), PULSE_TOPIC_PARTITIONS: String(PARTITIONS) },
+      places: {
+        PULSE_FLUSH_SECONDS: String(FLUSH_SECONDS),
+        PULSE_TOPIC_PARTITIONS: String(PARTITIONS),
+        PULSE_LEASE_SECONDS: String(LEASE_SECONDS),
+      },
     })
     places = [
       await makePlace(fleet.url, TRAFFIC_DEFINITION),
@@ -134,7 +142,7 @@ test(
 )
 
 test(
-  'every process is restarted, one by one, under load: no request fails, and no watermark falls five seconds behind',
+  'every process is restarted, one by one, under load: no request fails, and no watermark falls further behind than a handover takes',
   { timeout: 240_000 },
   async (t) => {
     await shares(fleet.workers)
@@ -163,10 +171,9 @@ test(
     ]
     t.diagnostic(
       `${traffic.requests()} requests, ${answers.length} sent on by nginx, told to come again ${JSON.stringify([...traffic.retried])}; ` +
-        `furthest behind ${Math.round(quiet)} ms before, ${Math.round(restarting)} ms during ${fleet.workers.length + fleet.apis.length} restarts`,
+        `furthest behind ${Math.round(quiet)} ms before, ${Math.round(restarting)} ms during ${fleet.workers.length + fleet.apis.length} restarts (${BEHIND_MS} are promised of a quiet machine)`,
     )
-    // On a machine that needs longer for everything, as much longer.
-    const allowed = BEHIND_MS * Math.max(1, quiet / QUIET_MS)
+    const allowed = Math.min(BEHIND_MS + quiet * 2, LEASE_SECONDS * 1_000)
     assert.ok(restarting <= allowed, `${Math.round(restarting)} ms behind, ${Math.round(allowed)} ms are allowed`)
   },
 )

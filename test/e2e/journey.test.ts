@@ -1,0 +1,3 @@
+import { endToEndContract } from './contract.ts'
+
+endToEndContract('the embedded places', async () => ({ env: {}, engines: [] }))
