@@ -26,6 +26,8 @@ interface AdminParts {
 const CALL_MS = 15_000
 const BROKER_MS = 5_000
 const PAUSE_MS = 50
+/** A partition whose leader has not answered by then is left out of an answer about many. */
+const LEAVE_OUT_MS = 2_000
 const EARLIEST = -2
 const LATEST = -1
 
@@ -100,46 +102,71 @@ export function openAdmin({ settings, links, topology, nowMs }: AdminParts): Adm
     })
   }
 
-  /** One request to the leader of each partition, again for those whose leader moved; answers in the order of `of`. */
+  /**
+   * One request to the leader of each partition, again for those whose leader moved or did not answer; answers in the order of
+   * `of`. All of them, or, with `leaveOutMs`, those that were answered by then.
+   */
   async function atLeaders<T extends PartitionOf>(
     what: string,
     of: readonly T[],
     message: (own: readonly T[]) => Message<PartitionOutcome[]>,
-    settled: (code: number) => boolean,
+    options: { readonly settled?: (code: number) => boolean; readonly leaveOutMs?: number } = {},
   ): Promise<PartitionOutcome[]> {
+    const { settled = () => false, leaveOutMs } = options
     const done = new Map<string, PartitionOutcome>()
-    const keyOf = (part: PartitionOf): string => `${part.topic}/${part.partition}`
+    const beganMs = nowMs()
     await until(what, async () => {
-      const left = of.filter((part) => !done.has(keyOf(part)))
-      const routes = await topology.refresh([...new Set(left.map((part) => part.topic))])
-      const byLeader = new Map<string, T[]>()
-      for (const part of left) {
-        const route = routes.get(part.topic)
-        if (route === undefined || part.partition >= route.leaders.length) {
-          if (settled(CODE.unknownTopicOrPartition)) {
-            done.set(keyOf(part), { ...part, code: CODE.unknownTopicOrPartition, offset: -1 })
-            continue
+      const byLeader = await leadersOf(of, done, settled)
+      let fault: unknown
+      const asked = [...byLeader].map(async ([leader, own]) => {
+        try {
+          const link = await links.to(leader, 'admin')
+          const answer = link.send(message(own))
+          for (const outcome of await (leaveOutMs === undefined ? answer : withinTime(answer, leaveOutMs))) {
+            if (outcome.code === CODE.none || settled(outcome.code)) done.set(keyOf(outcome), outcome)
+            else if (!PASSING.has(outcome.code) && outcome.code !== CODE.unknownTopicOrPartition)
+              throw new BusRefused(`${what} failed for ${keyOf(outcome)}: ${codeName(outcome.code)}.`)
           }
-          throw new BusRefused(`The bus has no partition ${part.partition} of topic ${part.topic}.`)
+        } catch (error) {
+          if (fault === undefined || error instanceof BusRefused) fault = error
         }
-        const leader = route.leaders[part.partition]
-        if (leader === undefined) continue
-        const own = byLeader.get(leader)
-        if (own === undefined) byLeader.set(leader, [part])
-        else own.push(part)
+      })
+      await Promise.all(asked)
+      if (fault instanceof BusRefused || done.size >= new Set(of.map(keyOf)).size) {
+        if (fault instanceof BusRefused) throw fault
+        return true
       }
-      for (const [leader, own] of byLeader) {
-        const link = await links.to(leader, 'admin')
-        for (const outcome of await link.send(message(own))) {
-          if (outcome.code === CODE.none || settled(outcome.code)) done.set(keyOf(outcome), outcome)
-          else if (!PASSING.has(outcome.code) && outcome.code !== CODE.unknownTopicOrPartition) {
-            throw new BusRefused(`${what} failed for ${keyOf(outcome)}: ${codeName(outcome.code)}.`)
-          }
-        }
-      }
-      return done.size >= new Set(of.map(keyOf)).size ? true : undefined
+      if (leaveOutMs !== undefined && done.size > 0 && nowMs() - beganMs >= leaveOutMs) return true
+      if (fault !== undefined) throw fault
+      return undefined
     })
-    return of.map((part) => done.get(keyOf(part)) as PartitionOutcome)
+    return of.flatMap((part) => done.get(keyOf(part)) ?? [])
+  }
+
+  /** Those that are not `done` by their leader's address; those that have none are left for the next time. */
+  async function leadersOf<T extends PartitionOf>(
+    of: readonly T[],
+    done: Map<string, PartitionOutcome>,
+    settled: (code: number) => boolean,
+  ): Promise<Map<string, T[]>> {
+    const left = of.filter((part) => !done.has(keyOf(part)))
+    const routes = await topology.refresh(new Set(left.map((part) => part.topic)))
+    const byLeader = new Map<string, T[]>()
+    for (const part of left) {
+      const route = routes.get(part.topic)
+      if (route === undefined || part.partition >= route.leaders.length) {
+        if (!settled(CODE.unknownTopicOrPartition))
+          throw new BusRefused(`The bus has no partition ${part.partition} of topic ${part.topic}.`)
+        done.set(keyOf(part), { ...part, code: CODE.unknownTopicOrPartition, offset: -1 })
+        continue
+      }
+      const leader = route.leaders[part.partition]
+      if (leader === undefined) continue
+      const own = byLeader.get(leader)
+      if (own === undefined) byLeader.set(leader, [part])
+      else own.push(part)
+    }
+    return byLeader
   }
 
   return {
@@ -171,21 +198,26 @@ export function openAdmin({ settings, links, topology, nowMs }: AdminParts): Adm
     },
     async offsets(of) {
       if (of.length === 0) return []
-      const never = (): boolean => false
-      const earliest = await atLeaders('Looking up offsets', of, (own) => listOffsetsMessage(own, EARLIEST), never)
-      const latest = await atLeaders('Looking up offsets', of, (own) => listOffsetsMessage(own, LATEST), never)
-      return of.map(({ topic, partition }, index) => ({
+      const within = { leaveOutMs: LEAVE_OUT_MS }
+      const what = 'Looking up offsets'
+      const earliest = await atLeaders(what, of, (own) => listOffsetsMessage(own, EARLIEST), within)
+      const latest = await atLeaders(what, earliest, (own) => listOffsetsMessage(own, LATEST), within)
+      const starts = new Map(earliest.map((outcome) => [keyOf(outcome), outcome.offset]))
+      return latest.map(({ topic, partition, offset }) => ({
+        topicId: topology.known(topic)?.topicId ?? '',
         topic,
         partition,
-        earliest: (earliest[index] as PartitionOutcome).offset,
-        latest: (latest[index] as PartitionOutcome).offset,
+        earliest: starts.get(keyOf({ topic, partition })) ?? 0,
+        latest: offset,
       }))
     },
     async deleteRecords(of) {
       if (of.length === 0) return
       // The topic is gone: so are its records.
       const gone = (code: number): boolean => code === CODE.unknownTopicOrPartition
-      await atLeaders('Deleting records', of, (own) => deleteRecordsMessage(own, BROKER_MS), gone)
+      await atLeaders('Deleting records', of, (own) => deleteRecordsMessage(own, BROKER_MS), {
+        settled: gone,
+      })
     },
     async deleteTopics(names) {
       if (names.length === 0) return
@@ -207,6 +239,8 @@ export function openAdmin({ settings, links, topology, nowMs }: AdminParts): Adm
     },
   }
 }
+
+const keyOf = (part: PartitionOf): string => `${part.topic}/${part.partition}`
 
 const infoOf = (route: TopicRoute): TopicInfo => ({
   name: route.name,

@@ -109,6 +109,8 @@ export interface Reader extends AsyncDisposable {
 }
 
 export interface PartitionOffsets {
+  /** Of the topic that has the name now. */
+  readonly topicId: string
   readonly topic: string
   readonly partition: number
   readonly earliest: number
@@ -122,6 +124,10 @@ export interface Admin extends AsyncDisposable {
   ): Promise<readonly TopicInfo[]>
   /** Only the topics that exist. */
   describeTopics(names: readonly string[]): Promise<readonly TopicInfo[]>
+  /**
+   * Where logs begin and end. Without those whose leader does not say so within seconds: one broker that is away hides nothing of
+   * the others. Rejects where none answers, and with `BusRefused` for a partition that does not exist.
+   */
   offsets(of: ReadonlyArray<{ topic: string; partition: number }>): Promise<readonly PartitionOffsets[]>
   /** Removes records below `beforeOffset`. What is already gone is no error. */
   deleteRecords(of: ReadonlyArray<{ topic: string; partition: number; beforeOffset: number }>): Promise<void>

@@ -57,7 +57,8 @@ export async function lookAtEnds(
     )
     for (const source of some) {
       const end = ends.get(`${source.topic}/${source.partition}`)
-      if (end !== undefined && !source.gone) noteEnd(source, end, atMs)
+      // Under its name there may be another topic by now: of that the reading finds out.
+      if (end?.topicId === source.topicId && !source.gone) noteEnd(source, end, atMs)
     }
   }
   return there.length

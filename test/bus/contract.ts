@@ -263,7 +263,7 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
       await bus.admin.deleteRecords([{ topic: topic.name, partition: 0, beforeOffset: 2 }])
       await bus.admin.deleteRecords([{ topic: topic.name, partition: 0, beforeOffset: 1 }])
       assert.deepEqual(await bus.admin.offsets([{ topic: topic.name, partition: 0 }]), [
-        { topic: topic.name, partition: 0, earliest: 2, latest: 3 },
+        { topicId: topic.topicId, topic: topic.name, partition: 0, earliest: 2, latest: 3 },
       ])
       const below = await fetchSomething(reader, [from(topic, 0)])
       assert.equal(below.problems[0]?.code, 'offset_out_of_range')

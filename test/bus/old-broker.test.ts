@@ -66,7 +66,7 @@ test('a broker without topic ids is served by names: everything works, and an id
   assert.deepEqual(await readAll(reader, [from(topic, 0, 1), from(topic, 0, 0)], 3), ['a', 'b', 'c'])
   await admin.deleteRecords([{ topic: name, partition: 1, beforeOffset: 2 }])
   assert.deepEqual(await admin.offsets([{ topic: name, partition: 1 }]), [
-    { topic: name, partition: 1, earliest: 2, latest: 3 },
+    { topicId: topic.topicId, topic: name, partition: 1, earliest: 2, latest: 3 },
   ])
   const below = await reader.fetch([from(topic, 0, 1)], { maxBytes: 1000, maxWaitMs: 1000 })
   assert.equal(below.problems[0]?.code, 'offset_out_of_range')

@@ -10,6 +10,11 @@ const PROGRAM = join(import.meta.dirname, 'process-main.ts')
 
 interface BusProcess extends BusUnderTest {
   readonly dataDir: string
+  pid(): number | undefined
+  /** Null while it runs. */
+  exitCode(): number | null
+  /** What it said of itself that no client's words should make it say. */
+  defects(): readonly string[]
   kill(): Promise<void>
   start(): Promise<void>
 }
@@ -22,12 +27,17 @@ export async function withBusProcess(
   const dataDir = await mkdtemp(join(tmpdir(), 'pulse-bus-'))
   let child: ChildProcess | undefined
   let port = 0
+  const defects: string[] = []
 
   async function start(): Promise<void> {
     const started = spawn(process.execPath, [PROGRAM, dataDir, String(port), String(options.segmentBytes ?? '')], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
     child = started
+    started.stderr.setEncoding('utf8').on('data', (text: string) => {
+      process.stderr.write(text)
+      defects.push(...text.split('\n').filter((line) => line !== ''))
+    })
     const lines = createInterface({ input: started.stdout })
     const ended = once(started, 'exit').then(([code]) =>
       Promise.reject(new Error(`the bus ended with ${String(code)}`)),
@@ -53,6 +63,9 @@ export async function withBusProcess(
   return {
     broker: `127.0.0.1:${port}`,
     dataDir,
+    pid: () => child?.pid,
+    exitCode: () => child?.exitCode ?? null,
+    defects: () => defects,
     kill,
     start,
     async restart() {

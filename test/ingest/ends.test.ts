@@ -17,7 +17,13 @@ test('every partition is asked about in a few questions, but those whose topic i
   const admin = {
     async offsets(of: readonly { topic: string; partition: number }[]) {
       asked.push(of.length)
-      return of.map(({ topic, partition }) => ({ topic, partition, earliest: 0, latest: 10 }))
+      return of.map(({ topic, partition }) => ({
+        topicId: topic.replace('topic', 'id'),
+        topic,
+        partition,
+        earliest: 0,
+        latest: 10,
+      }))
     },
   }
   assert.equal(await lookAtEnds({ admin, sources: () => [...gone, ...there], clock: () => 77 }), 1_200)
@@ -34,7 +40,13 @@ test('a look counts from when it was asked, for what was read by the answer, and
       now = 500
       read.position = 20
       left.gone = true
-      return of.map(({ topic, partition }) => ({ topic, partition, earliest: 5, latest: 20 }))
+      return of.map(({ topic, partition }) => ({
+        topicId: topic.replace('topic', 'id'),
+        topic,
+        partition,
+        earliest: 5,
+        latest: 20,
+      }))
     },
   }
   await lookAtEnds({ admin, sources: () => [read, behind, left], clock: () => now })
@@ -54,7 +66,13 @@ test('a bus that is away is asked again, and who is behind becomes known by name
       calls += 1
       if (calls === 1) throw new BusUnreachable('on purpose')
       if (calls === 3) throw new TypeError('on purpose')
-      return of.map(({ topic, partition }) => ({ topic, partition, earliest: 0, latest: 30 }))
+      return of.map(({ topic, partition }) => ({
+        topicId: topic.replace('topic', 'id'),
+        topic,
+        partition,
+        earliest: 0,
+        latest: 30,
+      }))
     },
   }
   const ended = endsLoop(

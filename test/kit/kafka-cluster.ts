@@ -11,7 +11,7 @@ import { kafkaJars, run } from './kafka.ts'
  * Apache Kafka as it is run: one broker or several (each is controller, too), open or behind TLS and SASL/SCRAM. Clients
  * use `brokers`; the listener of `inside` is plain text for the tools of tests, whatever clients have to show.
  */
-export interface KafkaCluster {
+interface KafkaCluster {
   readonly brokers: readonly string[]
   readonly inside: readonly string[]
   /** What a client of Pulse has to be told, as environment. */
@@ -27,14 +27,14 @@ export interface KafkaCluster {
   logFile(broker: number, topic: string, partition: number): string
 }
 
-export interface Secure {
+interface Secure {
   readonly certificates: Certificates
   readonly mechanism: Mechanism
   readonly username: string
   readonly password: string
 }
 
-export type Mechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+type Mechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
 
 interface ClusterOptions {
   /** How many; 1 where not said. */

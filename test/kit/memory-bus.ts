@@ -105,7 +105,13 @@ export function openMemoryBus(): MemoryBus {
         return made
       },
       describeTopics: async (names) => names.flatMap((name) => topics.get(name) ?? []),
-      offsets: async (of) => of.map((one) => ({ ...one, earliest: 0, latest: records.get(one.topic)?.length ?? 0 })),
+      offsets: async (of) =>
+        of.map((one) => ({
+          ...one,
+          topicId: topics.get(one.topic)?.topicId ?? '',
+          earliest: 0,
+          latest: records.get(one.topic)?.length ?? 0,
+        })),
       deleteRecords: async () => undefined,
       deleteTopics: async (names) => names.forEach((name) => topics.delete(name)),
       async [Symbol.asyncDispose]() {},

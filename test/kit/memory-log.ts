@@ -204,9 +204,10 @@ export function openMemoryLog(): MemoryLog {
       async offsets(of) {
         if (away) throw new BusUnreachable('away on purpose')
         return of.map(({ topic, partition }) => {
-          if (topics.get(topic) === undefined) throw new BusRefused(`The bus has no topic ${topic}.`)
+          const topicId = topics.get(topic)?.topicId
+          if (topicId === undefined) throw new BusRefused(`The bus has no topic ${topic}.`)
           const log = logOf(topic, partition)
-          return { topic, partition, earliest: log.start, latest: log.start + log.records.length }
+          return { topicId, topic, partition, earliest: log.start, latest: log.start + log.records.length }
         })
       },
       async describeTopics(names) {
