@@ -22,13 +22,17 @@ async function recorded(port: number, act: () => Promise<void>): Promise<Buffer[
   const streams: Buffer[][] = []
   const listen = (message: unknown): void => {
     const { socket } = message as { socket: Socket }
-    const chunks: Buffer[] = []
-    const write = socket.write.bind(socket) as (chunk: Uint8Array | string, ...rest: never[]) => boolean
-    socket.write = ((chunk: Uint8Array | string, ...rest: never[]) => {
-      chunks.push(Buffer.from(chunk as Uint8Array))
-      return write(chunk, ...rest)
-    }) as typeof socket.write
-    socket.once('connect', () => void (socket.remotePort === port && streams.push(chunks)))
+    // Not before: connecting puts the socket's own `write` back.
+    socket.once('connect', () => {
+      if (socket.remotePort !== port) return
+      const chunks: Buffer[] = []
+      streams.push(chunks)
+      const write = socket.write.bind(socket) as (chunk: Uint8Array, ...rest: never[]) => boolean
+      socket.write = ((chunk: Uint8Array, ...rest: never[]) => {
+        chunks.push(Buffer.from(chunk))
+        return write(chunk, ...rest)
+      }) as typeof socket.write
+    })
   }
   subscribe('net.client.socket', listen)
   try {
