@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openBus } from '../../src/bus/index.ts'
 import { rawTopic } from '../../src/event/index.ts'
+import { from, readAll, record } from '../bus/contract.ts'
 import { assertBalanced } from '../kit/account.ts'
 import { makePlace } from '../kit/api.ts'
 import { openClient } from '../kit/client.ts'
@@ -21,10 +23,51 @@ const DEFINITION = {
 }
 const BROKERS = [0, 1, 2]
 
+const kafka = await withKafkaCluster({ after }, { brokers: 3 })
+
+test('a partition whose only broker is away is a problem of its own: the others are read, and looked at, beside it', async () => {
+  await using bus = openBus({
+    brokers: kafka.brokers,
+    clientId: 'alone',
+    publishTimeoutMs: 10_000,
+    topicReplication: 1,
+  })
+  const topic = `pulse.alone-${process.pid}.events.raw`
+  // One partition on each broker, without copies.
+  const made = await kafkaTool('TopicCommand', [
+    ...['--bootstrap-server', kafka.inside.join(','), '--create', '--topic', topic],
+    ...['--replica-assignment', '1,2,3', '--config', 'min.insync.replicas=1'],
+  ])
+  assert.equal(made.code, 0, made.stdout + made.stderr)
+  const [info] = await bus.admin.describeTopics([topic])
+  assert.ok(info !== undefined)
+  const publisher = bus.publisher()
+  const publish = async (value: string): Promise<(string | undefined)[]> => {
+    const verdicts = await publisher.publish(BROKERS.map((partition) => record(topic, value, { partition })))
+    return verdicts.map((verdict) => verdict?.code)
+  }
+  assert.deepEqual(await publish('before'), [undefined, undefined, undefined])
+  await kafka.kill(2)
+  assert.deepEqual((await publish('without')).slice(0, 2), [undefined, undefined])
+  const beganAt = performance.now()
+  const ends = await bus.admin.offsets(BROKERS.map((partition) => ({ topic, partition })))
+  assert.deepEqual(
+    ends.map(({ partition, latest }) => [partition, latest]),
+    [
+      [0, 2],
+      [1, 2],
+    ],
+  )
+  assert.ok(performance.now() - beganAt < 20_000)
+  assert.deepEqual((await readAll(bus.reader(), [from(info, 0, 0), from(info, 0, 1)], 4)).toSorted(), [
+    ...['before', 'before', 'without', 'without'],
+  ])
+  await kafka.start(2)
+})
+
 test('brokers killed and hung, and leaders moved by hand, under load: nothing is lost, doubled or skipped', async (t) => {
   const luck = chance()
   t.diagnostic(`seed ${luck.seed} (TEST_SEED repeats it)`)
-  const kafka = await withKafkaCluster({ after }, { brokers: 3 })
   await using system = await bootPulse({
     ...kafka.settings,
     PULSE_TOPIC_PARTITIONS: '6',
