@@ -5,11 +5,12 @@ import { assertBalanced } from '../kit/account.ts'
 import { makePlace, type Place } from '../kit/api.ts'
 import { readExposition } from '../kit/exposition.ts'
 import { openFleet, type FleetMember } from '../kit/fleet.ts'
+import { openPlaces } from '../kit/real-places.ts'
 import { openTraffic, TRAFFIC_DEFINITION, type Traffic } from '../kit/traffic.ts'
 import { until } from '../kit/until.ts'
 import { committedRows, furthestBehindMs, type CommittedRow } from '../kit/watermark.ts'
 
-/** Many processes as docs/operate/many.md says to run them, behind the nginx of that page. */
+/** Many processes as docs/operate/many.md says to run them, behind the nginx of that page, on Apache Kafka and Debian's PostgreSQL. */
 const FLUSH_SECONDS = 2
 const PARTITIONS = 4
 /** Far beyond what giving back takes: a worker that left its partitions to their lease would be noticed by it. */
@@ -27,10 +28,12 @@ const disposing: (() => unknown)[] = []
 before(
   async () => {
     const owner = { after: (act: () => unknown) => void disposing.unshift(act) }
+    const { env } = await openPlaces(owner as never, { bus: 'kafka', postgres: 'external', lake: 'folder' })
     fleet = await openFleet(owner as never, {
       apis: 3,
       workers: 1,
       places: {
+        ...env,
         PULSE_FLUSH_SECONDS: String(FLUSH_SECONDS),
         PULSE_TOPIC_PARTITIONS: String(PARTITIONS),
         PULSE_LEASE_SECONDS: String(LEASE_SECONDS),
