@@ -11,6 +11,7 @@ import type { Links, Message } from './links.ts'
 import { BusRefused, BusUnreachable, type Admin, type BusSettings, type TopicInfo } from './port.ts'
 import type { TopicRoute, Topology } from './topology.ts'
 import { CODE, codeName } from './wire/codes.ts'
+import { withinTime } from './within.ts'
 
 interface AdminParts {
   readonly settings: BusSettings
@@ -247,16 +248,3 @@ const infoOf = (route: TopicRoute): TopicInfo => ({
   topicId: route.topicId,
   partitions: route.leaders.length,
 })
-
-export async function withinTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new BusUnreachable('no broker answered in time')), Math.max(1, ms))
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    work.catch(() => undefined)
-  }
-}

@@ -1,9 +1,10 @@
-import { openAdmin, withinTime } from './admin.ts'
+import { openAdmin } from './admin.ts'
 import { openLinks, REQUEST_SLACK_MS } from './links.ts'
 import type { Bus, BusSettings } from './port.ts'
 import { openPublisher } from './publisher.ts'
 import { LONGEST_POLL_MS, openReader } from './reader.ts'
 import { openTopology } from './topology.ts'
+import { withinTime } from './within.ts'
 
 const ADMIN_REQUEST_MS = 10_000
 /** Sends of one publisher to one broker; the publisher itself keeps to fewer. */

@@ -31,6 +31,9 @@ interface Source {
   asked: Promise<void> | undefined
   answer: PollAnswer | undefined
   fault: Error | undefined
+  /** When its answer was due, or its leaders were last looked up; and what it was asked for. */
+  dueAtMs: number
+  wants: ReadonlyMap<string, FetchWant>
 }
 
 const PARTITION_BYTES = 1024 * 1024
@@ -38,6 +41,8 @@ const PARTITION_BYTES = 1024 * 1024
 export const LONGEST_POLL_MS = 5000
 /** What an answer may take beyond the wait itself before the caller gets an empty one; it is kept for the next call. */
 const ANSWER_MS = 500
+/** Beyond the wait it was asked for: then a broker may hang. */
+const SLOW_MS = 2000
 /** Between two attempts while nothing can be asked at all. */
 const PAUSE_MS = 100
 /** How long a partition may be without topic or leader before it is reported: a new one spreads within a second or so. */
@@ -57,10 +62,22 @@ export function openReader({ links, topology, lane, nowMs }: ReaderParts): Reade
   function ask(address: string, wants: ReadonlyMap<string, FetchWant>, limits: Limits): Source {
     let source = sources.get(address)
     if (source === undefined)
-      sources.set(address, (source = { poll: openPoll(), asked: undefined, answer: undefined, fault: undefined }))
+      sources.set(
+        address,
+        (source = {
+          poll: openPoll(),
+          asked: undefined,
+          answer: undefined,
+          fault: undefined,
+          dueAtMs: 0,
+          wants: new Map(),
+        }),
+      )
     const known = source
     if (known.asked === undefined && known.answer === undefined) {
       known.fault = undefined
+      known.dueAtMs = nowMs() + limits.maxWaitMs
+      known.wants = wants
       known.asked = links
         .to(address, lane)
         .then((link) => known.poll.next(link, wants, limits))
@@ -95,6 +112,7 @@ export function openReader({ links, topology, lane, nowMs }: ReaderParts): Reade
         ask(address, wants, { maxBytes: options.maxBytes, maxWaitMs: Math.min(LONGEST_POLL_MS, Math.ceil(leftMs)) }),
       )
       if (asked.length > 0) await firstOf(asked, leftMs + ANSWER_MS, options.signal)
+      lookAfter(asked)
       let faults = 0
       for (const source of asked) {
         if (source.fault !== undefined) faults += 1
@@ -105,6 +123,15 @@ export function openReader({ links, topology, lane, nowMs }: ReaderParts): Reade
       if (nowMs() >= deadlineMs) return answer
       if (faults > 0 || asked.length === 0 || troubled.size > 0)
         await pause(Math.min(PAUSE_MS, deadlineMs - nowMs()), options.signal)
+    }
+  }
+
+  /** A broker that hangs ends its request only after many seconds: who leads its partitions by now is asked meanwhile. */
+  function lookAfter(asked: readonly Source[]): void {
+    for (const source of asked) {
+      if (source.asked === undefined || nowMs() - source.dueAtMs < SLOW_MS) continue
+      source.dueAtMs = nowMs()
+      topology.refresh(new Set([...source.wants.values()].map((want) => want.topic))).catch(() => undefined)
     }
   }
 

@@ -7,6 +7,7 @@ import { produceMessage, type ProducePart, type ProduceVerdict } from './produce
 import { encodeBatch } from './records/encode.ts'
 import type { Topology } from './topology.ts'
 import { fateOf } from './verdicts.ts'
+import { openWatch } from './watch.ts'
 
 /** Of one request: a flush over 2,000 topics is some requests, not 2,000. */
 const REQUEST_BYTES = 4 * 1024 * 1024
@@ -18,6 +19,11 @@ const FULL_BYTES = 512 * 1024
 const LINGER_MS = 2
 const RETRY_MS = 50
 const LONGEST_RETRY_MS = 1000
+/**
+ * Unanswered for so long, a broker may hang (its machine does, the network lost it): others may lead its partitions by now, and its
+ * own request would end only with the publish timeout.
+ */
+const SLOW_MS = 2000
 
 interface SenderParts {
   readonly outbox: Outbox
@@ -28,6 +34,15 @@ interface SenderParts {
   readonly nowMs: () => number
   /** The time that records carry. */
   readonly wallMs: () => number
+}
+
+/** A request that is under way. */
+interface Sending {
+  readonly leader: string
+  readonly batches: readonly Batch[]
+  /** Those that went to another leader meanwhile: what this one says of them still is not heard. */
+  moved: Set<Batch> | undefined
+  over: boolean
 }
 
 interface Sender {
@@ -41,6 +56,7 @@ interface Sender {
  * (the protocol's rule), what failed back into the outbox by itself, with a pause that grows.
  */
 export function openSender({ outbox, calls, links, topology, timeoutMs, nowMs, wallMs }: SenderParts): Sender {
+  const watch = openWatch<Sending>(SLOW_MS, nowMs, (sending) => void lookAfter(sending))
   let sends = 0
   const sendsTo = new Map<string, number>()
   let soon: NodeJS.Immediate | undefined
@@ -124,6 +140,8 @@ export function openSender({ outbox, calls, links, topology, timeoutMs, nowMs, w
   }
 
   async function send(leader: string, batches: readonly Batch[]): Promise<void> {
+    const sending: Sending = { leader, batches, moved: undefined, over: false }
+    watch.begin(sending)
     sends += 1
     sendsTo.set(leader, (sendsTo.get(leader) ?? 0) + 1)
     try {
@@ -135,18 +153,37 @@ export function openSender({ outbox, calls, links, topology, timeoutMs, nowMs, w
       }))
       const link = await links.to(leader, 'produce')
       const verdicts = await link.send(produceMessage(parts, timeoutMs))
-      batches.forEach((batch, index) => settle(leader, batch, verdicts[index]))
+      batches.forEach((batch, index) => {
+        if (sending.moved?.has(batch) !== true) settle(leader, batch, verdicts[index])
+      })
     } catch (error) {
       const why = failureOf(leader, error)
       for (const batch of batches) {
+        if (sending.moved?.has(batch) === true) continue
         if (why.code === 'refused') decide(batch, why)
         else again(batch, why)
       }
       topology.refresh([...new Set(batches.map(({ queue }) => queue.topic))]).catch(() => undefined)
     } finally {
+      sending.over = true
+      watch.end(sending)
       sends -= 1
       sendsTo.set(leader, (sendsTo.get(leader) ?? 1) - 1)
       if (outbox.records > 0) wake()
+    }
+  }
+
+  /** Sends to their new leaders what a broker that does not answer has no say in any more; the ledger knows what it took after all. */
+  async function lookAfter(sending: Sending): Promise<void> {
+    const { leader, batches } = sending
+    await topology.refresh(new Set(batches.map(({ queue }) => queue.topic))).catch(() => undefined)
+    if (sending.over) return
+    for (const batch of batches) {
+      const now = topology.known(batch.queue.topic)?.leaders[batch.queue.partition]
+      if (now === undefined || now === leader || sending.moved?.has(batch) === true) continue
+      sending.moved ??= new Set()
+      sending.moved.add(batch)
+      again(batch, { code: 'timeout', detail: `The broker ${leader} did not answer before another led.` })
     }
   }
 
@@ -189,6 +226,7 @@ export function openSender({ outbox, calls, links, topology, timeoutMs, nowMs, w
   return {
     wake,
     close() {
+      watch.close()
       clearImmediate(soon)
       clearTimeout(linger)
       clearTimeout(later)

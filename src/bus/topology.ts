@@ -4,6 +4,7 @@ import type { Link, Links, Message } from './links.ts'
 import { CallUnsupported } from './links.ts'
 import { BusUnreachable, type BusSettings } from './port.ts'
 import { API, CODE } from './wire/codes.ts'
+import { withinTime } from './within.ts'
 
 export interface TopicRoute {
   readonly name: string
@@ -44,21 +45,29 @@ export interface Topology {
 const NIL = '00000000-0000-0000-0000-000000000000'
 /** Topics asked for in one request: a request for 2,000 names stays small. */
 const ASK_AT_ONCE = 1000
+/** Of one broker among several. Two thousand topics are answered within milliseconds. */
+const ANSWER_MS = 2_500
 
 export function openTopology(settings: BusSettings, links: Links, lane: string): Topology {
   const routes = new Map<string, TopicRoute>()
   const names = new Map<string, string>()
   let brokers: readonly string[] = settings.brokers
   let controllerAt: string | undefined
+  let answeredLast: string | undefined
   let waiting: { names: Set<string>; answer: Promise<ReadonlyMap<string, TopicRoute>> } | undefined
   let asking: Promise<unknown> = Promise.resolve()
 
   /** What the first broker says that says anything, those that answered last first. */
   async function firstAnswer<T>(of: (link: Link) => Promise<T>): Promise<T> {
     const faults: unknown[] = []
-    for (const address of new Set([...brokers, ...settings.brokers])) {
+    const order = new Set([...(answeredLast === undefined ? [] : [answeredLast]), ...brokers, ...settings.brokers])
+    for (const address of order) {
       try {
-        return await of(await links.to(address, lane))
+        const answer = links.to(address, lane).then(of)
+        // One that hangs is not waited for while there are others to ask.
+        const value = await (order.size === 1 ? answer : withinTime(answer, ANSWER_MS))
+        answeredLast = address
+        return value
       } catch (error) {
         if (error instanceof CallUnsupported) throw error
         faults.push(error)

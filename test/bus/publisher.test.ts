@@ -6,6 +6,7 @@ import { batchBytes, readBatchHead } from '../../src/bus/records/batch.ts'
 import type { TopicRoute } from '../../src/bus/topology.ts'
 import { CODE } from '../../src/bus/wire/codes.ts'
 import { record } from './contract.ts'
+import { until } from '../kit/until.ts'
 import { fakeLinks, fakeTopology, type FakeBroker } from './fake-cluster.ts'
 
 interface Sent {
@@ -242,4 +243,31 @@ test('a topic that appears while its records wait is no error', async () => {
   await new Promise((settle) => setTimeout(settle, 120))
   routes.set(...route('late', 'a:1'))
   assert.deepEqual(await answer, [null])
+})
+
+test('what a broker that hangs was sent goes to the leader that came after it, and what that one says counts', async () => {
+  const second: Sent[][] = []
+  const routes = new Map([route('t', 'a:1', 'b:1')])
+  const hung = Promise.withResolvers<void>()
+  const links = fakeLinks({
+    'a:1': broker(
+      () => CODE.topicAuthorizationFailed,
+      [],
+      () => hung.promise,
+    ),
+    'b:1': broker(() => CODE.none, second),
+  })
+  await using publisher = publisherOn(links, fakeTopology(routes), 30_000)
+  const beganAt = performance.now()
+  const published = publisher.publish([record('t', 'x', { partition: 0 }), record('t', 'y', { partition: 1 })])
+  await until('the other to be acknowledged', () => second.length === 1)
+  routes.set(...route('t', 'b:1', 'b:1'))
+  assert.deepEqual(await published, [null, null])
+  assert.ok(performance.now() - beganAt < 15_000, 'long before the publish timeout')
+  assert.deepEqual(
+    second.flat().map(({ partition }) => partition),
+    [1, 0],
+  )
+  hung.resolve()
+  assert.deepEqual(await publisher.publish([record('t', 'z', { partition: 0 })]), [null])
 })

@@ -5,6 +5,7 @@ import { placeBatch } from '../../src/bus/records/batch.ts'
 import { openReader } from '../../src/bus/reader.ts'
 import type { TopicRoute } from '../../src/bus/topology.ts'
 import { CODE } from '../../src/bus/wire/codes.ts'
+import { until } from '../kit/until.ts'
 import { batchOf } from './embedded/engine-kit.ts'
 import { fakeLinks, fakeTopology, type FakeBroker } from './fake-cluster.ts'
 
@@ -201,6 +202,71 @@ test('a leader that moves is followed without a word', async () => {
   const answer = await poll(reader, [at('t', 1, 7)], 5000)
   assert.deepEqual(answer.problems, [])
   assert.equal(answer.partitions[0]?.records[0]?.offset, 7)
+})
+
+test('a broker that hangs is left for the leader that came after it, long before its request ends', async () => {
+  const routes = new Map([route('t', 1, 'a:1')])
+  const { reader } = readerOn(
+    {
+      'a:1': broker(() => undefined, [], { wait: () => new Promise(() => {}) }),
+      'b:1': broker(() => ({ values: ['v'] })),
+    },
+    routes,
+  )
+  const first = await poll(reader, [at('t', 1, 7)], 100)
+  assert.deepEqual([first.partitions, first.problems], [[], []])
+  routes.set(...route('t', 1, 'b:1'))
+  const read = await until('the record', async () => {
+    const answer = await poll(reader, [at('t', 1, 7)], 100)
+    assert.deepEqual(answer.problems, [])
+    return answer.partitions[0]
+  })
+  assert.equal(read.records[0]?.offset, 7)
+})
+
+test('a log that is another one than was read is a problem that says from where on', async () => {
+  const routes = new Map([route('t', 1, 'a:1')])
+  const asked: number[] = []
+  const links = fakeLinks({
+    'a:1'(_key, body, out) {
+      for (let skipped = 0; skipped < 3; skipped += 1) body.int32()
+      body.int8()
+      body.int32()
+      body.int32()
+      body.structs(() => {
+        body.uuid()
+        body.structs(() => {
+          body.int32()
+          body.int32()
+          body.int64()
+          asked.push(body.int32())
+          body.int64()
+          body.int32()
+        })
+      })
+      out.int32(0).int16(0).int32(0)
+      out.structs([0], () => {
+        out.uuid(id(1))
+        // By hand, because the writer knows no tagged fields: one partition, and behind it the diverging epoch (tag 0).
+        out.int8(2).int32(0).int16(0).int64(20).int64(20).int64(0)
+        out
+          .structs([], () => undefined)
+          .int32(-1)
+          .int8(1)
+        out.int8(1).int8(0).int8(13).int32(4).int64(5).int8(0)
+      })
+      out.tags()
+    },
+  })
+  const topology = fakeTopology(routes)
+  const reader = openReader({ links, topology, lane: 'fetch', nowMs: () => performance.now() })
+  const answer = await poll(reader, [{ ...at('t', 1, 9), epoch: 6 }])
+  assert.deepEqual(asked, [6])
+  assert.deepEqual(answer.partitions, [])
+  assert.deepEqual(
+    answer.problems.map(({ code, divergesAt }) => [code, divergesAt]),
+    [['cut_back', 5]],
+  )
 })
 
 test('trouble that stays is a problem with its code, and healthy partitions are read beside it', async () => {

@@ -65,6 +65,19 @@ test('partitions that an operator added are known after the next renewal, of eve
   assert.deepEqual(topology.known('u')?.leaders, ['a:1', 'a:1'])
 })
 
+test('a broker that never comes back to a question is passed over within seconds, and asked last from then on', async () => {
+  const links = fakeLinks({ 'a:1': () => new Promise(() => {}), 'b:2': answers })
+  const topology = openTopology(settings, links, 'test')
+  const beganAt = performance.now()
+  await topology.refresh(['t'])
+  assert.ok(performance.now() - beganAt < 8_000)
+  await topology.refresh(['t'])
+  assert.deepEqual(
+    links.sent.map((one) => one.split(' ')[0]),
+    ['a:1', 'b:2', 'b:2'],
+  )
+})
+
 test('where no broker answers, that is a bus that cannot be reached, and says why', async () => {
   const topology = openTopology(settings, fakeLinks({ 'a:1': hangs, 'b:2': hangs }), 'test')
   await assert.rejects(
