@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import type { LoadPlan, LoadState } from './load.ts'
 
-export interface Clients extends AsyncDisposable {
+interface Clients extends AsyncDisposable {
   state(): Promise<LoadState>
   /** Sends no more, and answers once everything that was sent is accepted. */
   stop(): Promise<LoadState>

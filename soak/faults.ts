@@ -22,7 +22,7 @@ const KINDS = {
   'postgres stopped for a while': 'last',
   'a second worker joins and is killed': 'last',
 } as const
-export type FaultKind = keyof typeof KINDS
+type FaultKind = keyof typeof KINDS
 
 const THIRDS = ['first', 'second', 'last']
 

@@ -14,7 +14,7 @@ export interface Series {
   readonly by: 'median' | 'least'
 }
 
-export interface Verdict {
+interface Verdict {
   readonly name: string
   readonly from: number
   readonly to: number

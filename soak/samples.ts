@@ -19,7 +19,7 @@ const ALLOWED: Readonly<Record<string, Pick<Series, 'allowed' | 'by' | 'unit'>>>
   intents: { unit: '', by: 'median', allowed: { share: 0.5, plus: 150 } },
 }
 
-export interface Recorder {
+interface Recorder {
   /** Looks at everything once; what cannot be asked now (Postgres is being restarted) is left out. */
   look(atMs: number): Promise<void>
   /** Of what lives now, since it lives, the first `warmUpMs` left out. */

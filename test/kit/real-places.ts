@@ -16,7 +16,7 @@ import { until } from './until.ts'
  * The real engines that Pulse runs on, in any mix with its embedded places: what differs between two mixes is settings and nothing
  * else. Each engine is a process of the test's own; a missing program is an error that names it.
  */
-export interface Mix {
+interface Mix {
   readonly bus: 'embedded' | 'kafka'
   readonly postgres: 'embedded' | 'external'
   readonly lake: 'folder' | 's3'
@@ -30,14 +30,14 @@ export const MIXES: readonly Mix[] = (['embedded', 'kafka'] as const).flatMap((b
 )
 
 /** A real engine that faults can be done to. Its data outlives its process. */
-export interface RealPlace {
+interface RealPlace {
   readonly pid: number
   kill(): Promise<void>
   /** Again on the same port and data; resolves when it answers. */
   start(): Promise<void>
 }
 
-export interface Places {
+interface Places {
   /** For `pulse start`, or for processes of their own (`openFleet`); nothing of what is embedded. */
   readonly env: Readonly<Record<string, string>>
   readonly kafka?: TestKafka
