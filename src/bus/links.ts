@@ -73,7 +73,8 @@ export function openLinks(settings: BusSettings, requestTimeoutMs: number, inFli
     connection.on('close', forget)
     try {
       await connection.connect(host, Number(address.slice(at + 1)))
-      const link = openLink(address, connection, await negotiate(connection), settings.sasl !== undefined)
+      const isExplained = (): boolean => closed || settings.sasl !== undefined
+      const link = openLink(address, connection, await negotiate(connection), isExplained)
       // The session ends soon. Shown again on this connection, who we are would come between requests that are under
       // way, and Kafka refuses those (KIP-368): what is under way ends here, what comes next goes over a new one.
       connection.reauthenticate = () => {
@@ -151,7 +152,7 @@ function openLink(
   address: string,
   connection: Connection,
   versions: Versions,
-  isKnown: boolean,
+  isExplained: () => boolean,
 ): Link & { retire(): void } {
   let underway = 0
   let isRetired = false
@@ -179,7 +180,7 @@ function openLink(
         return answer
       } catch (error) {
         // A listener that asks who we are answers what it speaks, and then nothing to whoever does not say it.
-        if (hasAnswered || isKnown) throw error
+        if (hasAnswered || isExplained()) throw error
         throw new BusUnreachable(`The broker ${address} did not answer: ${whyClosed(error)}.`, { cause: error })
       } finally {
         underway -= 1
