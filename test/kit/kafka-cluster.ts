@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { openBus, type BusSettings } from '../../src/bus/index.ts'
 import { freePort } from '../../src/store/index.ts'
 import { withCertificates, type Certificates } from './certificates.ts'
-import { kafkaJars, run } from './kafka.ts'
+import { kafkaJars, kafkaTool, run } from './kafka.ts'
 
 /**
  * Apache Kafka as it is run: one broker or several (each is controller, too), open or behind TLS and SASL/SCRAM. Clients
@@ -41,6 +41,8 @@ interface ClusterOptions {
   readonly brokers?: number
   /** Clients come over TLS and show who they are. */
   readonly secure?: Mechanism
+  /** What the user may do with topics whose names begin with `pulse.`, and nothing else; everything where not said. */
+  readonly rights?: readonly ('Create' | 'Describe' | 'Read' | 'Write' | 'Delete')[]
   readonly properties?: Readonly<Record<string, string>>
 }
 
@@ -106,6 +108,7 @@ export async function withKafkaCluster(
       'controller.quorum.fetch.timeout.ms': '2000',
       'replica.lag.time.max.ms': '5000',
       ...(secure === undefined ? {} : secureProperties(secure)),
+      ...(options.rights === undefined ? {} : GUARDED),
       ...options.properties,
     }
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`)
@@ -163,6 +166,7 @@ export async function withKafkaCluster(
   await Promise.all(ports.map((_, at) => format(at)))
   for (const at of ports.keys()) launch(at)
   await Promise.all(ports.map((_, at) => answers(at)))
+  if (options.rights !== undefined) await allow(insideOf(0), options.rights)
   const brokers = ports.map((_, at) => clientOf(at))
   return {
     brokers,
@@ -197,6 +201,21 @@ export async function withKafkaCluster(
       children.get(at)?.kill(name)
     },
   }
+}
+
+/** Nobody may do anything but who was allowed it, and the tools of tests. */
+const GUARDED = {
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'super.users': 'User:ANONYMOUS',
+}
+
+async function allow(inside: string, rights: readonly string[]): Promise<void> {
+  const done = await kafkaTool('AclCommand', [
+    ...['--bootstrap-server', inside, '--add', '--allow-principal', `User:${USER.username}`],
+    ...['--topic', 'pulse.', '--resource-pattern-type', 'prefixed'],
+    ...rights.flatMap((right) => ['--operation', right]),
+  ])
+  if (done.code !== 0) throw new Error(`The rights could not be given:\n${done.stdout}${done.stderr}`)
 }
 
 const secureProperties = ({ certificates }: Secure): Record<string, string> => ({

@@ -8,7 +8,11 @@ import { withKafkaCluster } from '../kit/kafka-cluster.ts'
 const kafka = await withKafkaCluster(
   { after },
   // Short enough that connections authenticate again in the middle of most tests below.
-  { secure: 'SCRAM-SHA-256', properties: { 'connections.max.reauth.ms': '3000' } },
+  {
+    secure: 'SCRAM-SHA-256',
+    rights: ['Create', 'Describe', 'Read', 'Write', 'Delete'],
+    properties: { 'connections.max.reauth.ms': '3000' },
+  },
 )
 const broker = kafka.brokers[0] ?? ''
 
@@ -47,6 +51,14 @@ test('what was published while connections authenticated again is there, each re
     sent.length,
   )
   assert.deepEqual(new Set(read), new Set(sent))
+})
+
+test('a right that is missing is said with the name of the topic, and refuses at once what needs it', async () => {
+  await using bus = openBus({ brokers: [broker], clientId: 'rights', publishTimeoutMs: 5_000, ...kafka.client })
+  await assert.rejects(bus.admin.ensureTopics([{ name: 'other.topic', partitions: 1 }]), {
+    name: 'BusRefused',
+    message: /other\.topic.*[Aa]uthorization/,
+  })
 })
 
 /** Everything a wrong setting may lead to, and the words that have to be in what a person reads. */

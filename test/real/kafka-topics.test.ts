@@ -28,6 +28,7 @@ const kafka = await withKafkaCluster(
   { after },
   {
     secure: 'SCRAM-SHA-512',
+    rights: ['Create', 'Describe', 'Read', 'Write', 'Delete'],
     properties: {
       'log.retention.check.interval.ms': '500',
       'log.initial.task.delay.ms': '100',
