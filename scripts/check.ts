@@ -49,7 +49,7 @@ async function generated(): Promise<Verdict> {
     : { ok: false, detail: `${stale.join(', ')}: not what the source says; run \`npm run check -- --write\`` }
 }
 
-const CODE = ['src', 'test', 'scripts', 'bench', 'soak', 'bin', 'observability']
+const CODE = ['src', 'test', 'scripts', 'bench', 'soak', 'chaos', 'bin', 'observability']
 const CHECKS: readonly (readonly [name: string, run: () => Promise<Verdict>])[] = [
   ['format', () => tool('oxfmt', ...(write ? [] : ['--check']), ...CODE)],
   ['types', () => tool('tsc', '-p', '.')],

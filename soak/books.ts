@@ -22,13 +22,17 @@ export interface Books extends AsyncDisposable {
   /** In ms, how old events that came in during [fromMs, toMs) were when their flush was committed: the quantile `p` over all places. */
   freshnessMs(places: readonly Place[], fromMs: number, toMs: number, p: number): Promise<number>
   /** Files of all tables that nobody will ever look at or delete: no retained snapshot, no open intent, no expiry names them. */
-  orphans(
-    places: readonly Place[],
-  ): Promise<{ readonly orphans: readonly string[]; readonly files: number; readonly waiting: number }>
+  orphans(places: readonly Place[]): Promise<{
+    readonly orphans: readonly string[]
+    /** Reached by a retained snapshot, and not there. */
+    readonly missing: readonly string[]
+    readonly files: number
+    readonly waiting: number
+  }>
 }
 
 export function openBooks(system: System): Books {
-  const warehouse = `file://${join(system.dataDir, 'warehouse')}/`
+  const warehouse = system.env['PULSE_WAREHOUSE'] ?? `file://${join(system.dataDir, 'warehouse')}/`
   const objects = openObjectStore({ warehouse })
   const ask: Books['ask'] = async <R>(text: string, values: readonly unknown[] = []): Promise<R[]> => {
     const client = new Client({
@@ -105,18 +109,21 @@ export function openBooks(system: System): Books {
       )
       const intents = (await ask<{ id: string }>('SELECT flush_id AS id FROM flush_intents')).map(({ id }) => id)
       const orphans: string[] = []
+      const missing: string[] = []
       let files = 0
       let waiting = 0
       for (const place of places) {
-        const [below, reached] = await withStore((store) => reachable(store, objects, place, nameOf))
-        for (const path of await filesBelow(below)) {
+        const [below, reached, needed] = await withStore((store) => reachable(store, objects, place, nameOf))
+        const there = new Set(await filesBelow(below))
+        for (const path of needed) if (!there.has(path)) missing.push(path)
+        for (const path of there) {
           files += 1
           if (reached.has(path)) continue
           if (known.has(path) || intents.some((id) => path.includes(id))) waiting += 1
           else orphans.push(path)
         }
       }
-      return { orphans, files, waiting }
+      return { orphans, missing, files, waiting }
     },
     async [Symbol.asyncDispose]() {},
   }
@@ -128,19 +135,21 @@ async function reachable(
   objects: ObjectStore,
   place: Place,
   nameOf: (place: Place) => Promise<string>,
-): Promise<readonly [location: string, reached: ReadonlySet<string>]> {
+): Promise<readonly [location: string, reached: ReadonlySet<string>, needed: ReadonlySet<string>]> {
   const [namespace, name] = [namespaceOf(place.tenantId), await nameOf(place)]
   const pointer = await store.asTenant(place.tenantId, (sql) => pointerOf(sql, namespace, name))
   if (pointer === undefined) throw new Error(`${place.tenantSlug} has no table`)
   const table = await loadTable(objects, pointer)
   const { metadata } = table
-  const reached = new Set<string>([pointer, ...(metadata['metadata-log'] ?? []).map((entry) => entry['metadata-file'])])
+  // Earlier metadata files are named until they are deleted; what a snapshot reaches has to be there.
+  const named = (metadata['metadata-log'] ?? []).map((entry) => entry['metadata-file'])
+  const reached = new Set<string>([pointer])
   for (const snapshot of metadata.snapshots ?? []) {
     reached.add(snapshot['manifest-list'])
     for (const path of await manifestPaths(objects, snapshot)) reached.add(path)
     for (const file of (await planScan(objects, table, snapshot['snapshot-id'])).files) reached.add(file.location)
   }
-  return [metadata.location, reached]
+  return [metadata.location, new Set([...reached, ...named]), reached]
 }
 
 async function filesBelow(location: string): Promise<readonly string[]> {

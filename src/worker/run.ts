@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -44,6 +45,12 @@ export interface RunningWorker {
 export interface WorkerOptions {
   /** Fault injection for tests. */
   readonly point?: IngestParts['point']
+}
+
+/** Each step of a flush, for whoever is loaded into the process to do harm there (`npm run chaos`); nobody else listens. */
+const STEPS = channel('pulse.flush.step')
+const tellStep = (name: string): void => {
+  if (STEPS.hasSubscribers) STEPS.publish(name)
 }
 
 const BINDINGS_MAX_AGE_MS = 2_000
@@ -155,7 +162,7 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
     record: openFlushRecord(store),
     adopt: openAdoptTopic(store),
     limits: settings,
-    ...(options.point === undefined ? {} : { point: options.point }),
+    point: options.point ?? tellStep,
   })
   carriage.ingest = carrying
   const upkeep = startUpkeep({ store, bus, objects, settings, worker: () => carrying.facts().worker })

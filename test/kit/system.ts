@@ -21,6 +21,8 @@ export interface System extends AsyncDisposable {
   port(member: Member): number | undefined
   /** Of the embedded Postgres, as role `pulse`: what a test or measurement may not change, it may look at. */
   adminUrl(): string
+  /** The same database as `pulse_app`, under row level security. */
+  appUrl(): string
   kill9(member: Member): void
   /** `kill -9` of the supervisor and everything below it at once, as a power cut would. */
   kill9All(): Promise<void>
@@ -115,6 +117,14 @@ export async function bootPulse(extra: Readonly<Record<string, string>> = {}): P
     return code
   }
 
+  function databaseUrl(role: string, secret: string): string {
+    const secrets = JSON.parse(readFileSync(join(env['PULSE_DATA_DIR'] ?? '', 'secrets.json'), 'utf8')) as Record<
+      string,
+      string
+    >
+    return `postgres://${role}:${secrets[secret]}@127.0.0.1:${port('postgres')}/pulse`
+  }
+
   const system: System = {
     dataDir: env['PULSE_DATA_DIR'] ?? '',
     apiPort,
@@ -122,12 +132,8 @@ export async function bootPulse(extra: Readonly<Record<string, string>> = {}): P
     env,
     pid,
     port,
-    adminUrl() {
-      const secrets = JSON.parse(readFileSync(join(env['PULSE_DATA_DIR'] ?? '', 'secrets.json'), 'utf8')) as {
-        admin: string
-      }
-      return `postgres://pulse:${secrets.admin}@127.0.0.1:${port('postgres')}/pulse`
-    },
+    adminUrl: () => databaseUrl('pulse', 'admin'),
+    appUrl: () => databaseUrl('pulse_app', 'app'),
     kill9(member) {
       const target = pid(member)
       if (target === undefined) return

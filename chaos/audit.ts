@@ -1,0 +1,100 @@
+import { tmpdir } from 'node:os'
+import type { Admin } from '../src/bus/index.ts'
+import { rawTopic } from '../src/event/index.ts'
+import { openObjectStore, pointerOf } from '../src/lake/index.ts'
+import { openStore } from '../src/store/index.ts'
+import { namespaceOf } from '../src/tenancy/index.ts'
+import type { Books } from '../soak/books.ts'
+import { readWith } from '../test/interop/python.ts'
+import type { Place } from '../test/kit/api.ts'
+import type { System } from '../test/kit/system.ts'
+import { tableRows } from '../test/kit/table-rows.ts'
+import { until } from '../test/kit/until.ts'
+import type { Held } from './account.ts'
+
+interface Audited {
+  readonly system: System
+  readonly books: Books
+  readonly admin: Pick<Admin, 'offsets'>
+  /** One tenant's datasets. */
+  readonly places: readonly Place[]
+  readonly partitions: number
+}
+
+/** Waits until every record on the tenant's topic is settled. Rejects where that does not come to pass. */
+export async function settled({ books, admin, places, partitions }: Audited, timeoutMs: number): Promise<number> {
+  const topic = rawTopic(places[0]?.tenantId ?? '')
+  return until(
+    'every record to be settled',
+    async () => {
+      const asked = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+      const ends = await admin.offsets(asked)
+      const sources = await books.ask<{ partition: number; next: string }>(
+        'SELECT partition, next_offset AS next FROM source_partitions WHERE topic = $1 AND retired_at IS NULL',
+        [topic],
+      )
+      const isSettled = ends.every(({ partition, latest }) =>
+        sources.some((source) => source.partition === partition && Number(source.next) === latest),
+      )
+      return ends.length === partitions && isSettled && { records: ends.reduce((sum, { latest }) => sum + latest, 0) }
+    },
+    timeoutMs,
+    200,
+  ).then(({ records }) => records)
+}
+
+/** Everything that the places hold of the tenant, by our reader and by DuckDB's own of Iceberg. */
+export async function holdings(of: Audited, records: number): Promise<Held> {
+  const { system, books, places } = of
+  const tenantId = places[0]?.tenantId ?? ''
+  const objects = openObjectStore({ warehouse: system.env['PULSE_WAREHOUSE'] ?? '' })
+  await using store = await openStore({ url: system.appUrl(), poolSize: 2, applicationName: 'chaos' })
+  const rows = new Map<string, readonly string[]>()
+  const foreign = new Map<string, readonly string[]>()
+  for (const { dataset, datasetId } of places) {
+    const [named] = await books.ask<{ name: string }>('SELECT table_name AS name FROM pdm_datasets WHERE id = $1', [
+      datasetId,
+    ])
+    const [namespace, name] = [namespaceOf(tenantId), named?.name ?? '']
+    const own = await tableRows(
+      { store, objects, tempDir: tmpdir() },
+      { tenantId, namespace, name },
+      '_event_id::varchar AS id',
+    )
+    rows.set(
+      dataset,
+      own.map(({ id }) => String(id)),
+    )
+    const pointer = await store.asTenant(tenantId, (sql) => pointerOf(sql, namespace, name))
+    const theirs = await readWith('duckdb', String(pointer))
+    foreign.set(
+      dataset,
+      theirs.rows.map((row) => String(row['_event_id'])),
+    )
+  }
+  const letters = await books.ask<{ id: string }>('SELECT event_id AS id FROM dead_letters WHERE tenant_id = $1', [
+    tenantId,
+  ])
+  const [sums] = await books.ask<Record<'records' | 'rows' | 'duplicates' | 'letters', string>>(
+    `SELECT coalesce(sum(records), 0) AS records, coalesce(sum(rows), 0) AS rows, coalesce(sum(duplicates), 0) AS duplicates,
+       coalesce(sum(dead_letters), 0) AS letters FROM flush_totals WHERE tenant_id = $1`,
+    [tenantId],
+  )
+  const { orphans, missing } = await books.orphans(places)
+  const total = (name: 'records' | 'rows' | 'duplicates' | 'letters'): number => Number(sums?.[name])
+  return {
+    rows,
+    foreign,
+    letters: letters.map(({ id }) => id),
+    letterCount: letters.length,
+    records,
+    totals: {
+      records: total('records'),
+      rows: total('rows'),
+      duplicates: total('duplicates'),
+      letters: total('letters'),
+    },
+    orphans,
+    missing,
+  }
+}

@@ -1,0 +1,104 @@
+import { appendFileSync, existsSync, fstatSync, readFileSync, readdirSync, readlinkSync, unlinkSync } from 'node:fs'
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import { subscribe } from 'node:diagnostics_channel'
+import { join } from 'node:path'
+import { CLOCK_FILE, STEP_FILE, SYNCS_FILE, type SyncRecord } from './orders.ts'
+
+/**
+ * Loaded before everything else into every process of a system under chaos (`node --import`): it writes down what was
+ * synced to the disk, dies at a step of the flush when ordered to, and puts the clock wrong. Orders are files in `CHAOS_ORDERS`.
+ */
+const orders = process.env['CHAOS_ORDERS']
+const name = process.env['CHAOS_NAME'] ?? process.argv[2] ?? ''
+/** The guarantee that is switched off (`--sabotage sync`): the bus believes that its data is on the disk. */
+const isUnsynced = process.env['CHAOS_SABOTAGE'] === 'sync' && name === 'bus'
+
+if (orders !== undefined) {
+  recordSyncs(join(orders, SYNCS_FILE))
+  dieAtStep(join(orders, `${STEP_FILE}.${name}`))
+  await shiftClock(join(orders, CLOCK_FILE))
+}
+
+/** Appends what each fsync made durable, once it has: a file as long as it was when the sync began, a folder with the names it had. */
+function recordSyncs(path: string): void {
+  const before = (fd: number): SyncRecord => {
+    const of = fstatSync(fd)
+    return of.isDirectory()
+      ? { folder: folderOf(fd), names: readdirSync(folderOf(fd)) }
+      : { file: of.ino, size: of.size }
+  }
+  const folderOf = (fd: number): string => readlinkSync(`/proc/self/fd/${fd}`)
+  const note = (record: SyncRecord): void => appendFileSync(path, `${JSON.stringify(record)}\n`)
+
+  type Sync = (fd: number, done: (error: Error | null) => void) => void
+  const noting =
+    (real: Sync): Sync =>
+    (fd, done) => {
+      const record = before(fd)
+      if (isUnsynced && 'file' in record) return void setImmediate(done, null)
+      real(fd, (error) => {
+        if (error === null) note(record)
+        done(error)
+      })
+    }
+  const notingAtOnce =
+    (real: (fd: number) => void) =>
+    (fd: number): void => {
+      const record = before(fd)
+      if (isUnsynced && 'file' in record) return
+      real(fd)
+      note(record)
+    }
+  Object.assign(fs, {
+    fsync: noting(fs.fsync as Sync),
+    fdatasync: noting(fs.fdatasync as Sync),
+    fsyncSync: notingAtOnce(fs.fsyncSync),
+    fdatasyncSync: notingAtOnce(fs.fdatasyncSync),
+  })
+  syncBuiltinESMExports()
+  void fs.promises.open('/dev/null').then(async (handle) => {
+    const kind = Object.getPrototypeOf(handle) as { sync(): Promise<void>; datasync(): Promise<void> }
+    for (const method of ['sync', 'datasync'] as const) {
+      const real = kind[method]
+      kind[method] = async function (this: { fd: number }) {
+        const record = before(this.fd)
+        await real.call(this as never)
+        note(record)
+      }
+    }
+    await handle.close()
+  })
+}
+
+/** `kill -9` of itself at the step that the order names, once. */
+function dieAtStep(path: string): void {
+  subscribe('pulse.flush.step', (step) => {
+    if (!existsSync(path) || readFileSync(path, 'utf8') !== step) return
+    unlinkSync(path)
+    process.kill(process.pid, 'SIGKILL')
+  })
+}
+
+/** Every clock of the wall is wrong by as many milliseconds as the order says. */
+async function shiftClock(path: string): Promise<void> {
+  let shiftMs = 0
+  setInterval(() => {
+    try {
+      shiftMs = Number(readFileSync(path, 'utf8'))
+    } catch {
+      shiftMs = 0
+    }
+  }, 200).unref()
+  const real = Date.now
+  const Wrong = class extends Date {
+    constructor(...given: ConstructorParameters<typeof Date> | []) {
+      if (given.length === 0) super(real() + shiftMs)
+      else super(...(given as [number]))
+    }
+    static override now(): number {
+      return real() + shiftMs
+    }
+  }
+  globalThis.Date = Wrong as DateConstructor
+}
