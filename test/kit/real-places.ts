@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { freePort, serverUser } from '../../src/store/index.ts'
-import { engine } from './engines.ts'
-import { run, withKafka, type TestKafka } from './kafka.ts'
+import { withKafka, type TestKafka } from './kafka.ts'
+import { keeping, type RealPlace } from './keeping.ts'
 import type { Owner } from './postgres.ts'
-import { startProgram, type Program } from './program.ts'
-import { until } from './until.ts'
+import { startProgram } from './program.ts'
+import { withS3 } from './s3.ts'
 
 /**
  * The real engines that Pulse runs on, in any mix with its embedded places: what differs between two mixes is settings and nothing
@@ -28,14 +28,6 @@ export const MIXES: readonly Mix[] = (['embedded', 'kafka'] as const).flatMap((b
     (['folder', 's3'] as const).map((lake) => ({ bus, postgres, lake })),
   ),
 )
-
-/** A real engine that faults can be done to. Its data outlives its process. */
-interface RealPlace {
-  readonly pid: number
-  kill(): Promise<void>
-  /** Again on the same port and data; resolves when it answers. */
-  start(): Promise<void>
-}
 
 interface Places {
   /** For `pulse start`, or for processes of their own (`openFleet`); nothing of what is embedded. */
@@ -57,7 +49,7 @@ export async function openPlaces(owner: Owner, mix: Mix): Promise<Places> {
   const [kafka, postgres, s3] = await Promise.all([
     mix.bus === 'kafka' ? withKafka(owner) : undefined,
     mix.postgres === 'external' ? withExternalPostgres(owner) : undefined,
-    mix.lake === 's3' ? withVersity(owner) : undefined,
+    mix.lake === 's3' ? withS3(owner) : undefined,
   ])
   return {
     env: {
@@ -74,34 +66,6 @@ export async function openPlaces(owner: Owner, mix: Mix): Promise<Places> {
 interface Started {
   readonly env: Readonly<Record<string, string>>
   readonly place: RealPlace
-}
-
-/** A program that is started, killed and started again, and ends with its owner. */
-async function keeping(
-  owner: Owner,
-  launch: () => Promise<Program>,
-  answers: () => Promise<boolean>,
-): Promise<RealPlace> {
-  let program: Program | undefined
-  const start = async (): Promise<void> => {
-    const started = await launch()
-    program = started
-    await until('it to answer', async () => {
-      if (!started.isRunning) return 'ended'
-      return answers()
-    }).then((how) => {
-      if (how === 'ended') throw new Error(`It ended: ${started.said()}`)
-    })
-  }
-  owner.after(async () => program?.kill())
-  await start()
-  return {
-    get pid() {
-      return program?.pid ?? 0
-    },
-    kill: async () => program?.kill(),
-    start,
-  }
 }
 
 const POSTGRES_ROOT = '/usr/lib/postgresql'
@@ -158,43 +122,6 @@ async function withExternalPostgres(owner: Owner): Promise<Started> {
     env: {
       PULSE_ADMIN_DATABASE_URL: url('pulse', 'owner-secret'),
       PULSE_DATABASE_URL: url('pulse_app', 'app-secret'),
-    },
-  }
-}
-
-const VERSITY = '1.8.0'
-
-/** versitygw over a folder, with one bucket in it: built once from its Go module. */
-async function withVersity(owner: Owner): Promise<Started> {
-  const built = await engine('versitygw', VERSITY, async (dir) => {
-    const { code, stderr } = await run(
-      'env',
-      [`GOBIN=${dir}`, 'go', 'install', `github.com/versity/versitygw/cmd/versitygw@v${VERSITY}`],
-      { timeoutMs: 900_000 },
-    )
-    if (code !== 0) throw new Error(`versitygw could not be built: ${stderr.slice(-2_000)}`)
-  })
-  const folder = await mkdtemp(join(tmpdir(), 'pulse-s3-'))
-  owner.after(() => rm(folder, { recursive: true, force: true }))
-  await mkdir(join(folder, 'pulse'))
-  const port = await freePort()
-  const endpoint = `http://127.0.0.1:${port}`
-  const place = await keeping(
-    owner,
-    () =>
-      startProgram(join(built, 'versitygw'), ['--port', `127.0.0.1:${port}`, 'posix', folder], {
-        env: { ROOT_ACCESS_KEY: 'pulse', ROOT_SECRET_KEY: 'secret-of-the-lake' },
-        cwd: folder,
-      }),
-    async () => (await fetch(endpoint, { signal: AbortSignal.timeout(1_000) })).status !== 503,
-  )
-  return {
-    place,
-    env: {
-      PULSE_WAREHOUSE: 's3://pulse/iceberg/',
-      PULSE_S3_ENDPOINT: endpoint,
-      PULSE_S3_ACCESS_KEY: 'pulse',
-      PULSE_S3_SECRET_KEY: 'secret-of-the-lake',
     },
   }
 }

@@ -2,7 +2,8 @@ import { resolve } from 'node:path'
 import type { ObjectStore } from '../port.ts'
 import type { FileLayer } from './files.ts'
 import { localStore } from './local.ts'
-import { s3Store, type S3Options } from './s3.ts'
+import type { S3Options } from './s3-client.ts'
+import { s3Store } from './s3.ts'
 
 export interface ObjectStoreOptions {
   /** `s3://bucket/prefix`, `file:///abs/path`, or a folder. */
@@ -11,7 +12,10 @@ export interface ObjectStoreOptions {
   readonly cacheDir?: string
   /** Bytes that the copies may take together. */
   readonly cacheBytes?: number
-  readonly s3?: S3Options
+  readonly s3?: S3Options & {
+    /** Files from this size on are sent in parts; 16 MiB where it is not said. */
+    readonly partBytes?: number
+  }
   /** Stands in for the disk in tests. */
   readonly files?: FileLayer
 }

@@ -1,90 +1,75 @@
-import { readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type * as Sdk from '@aws-sdk/client-s3'
 import { LakeFault } from '../faults.ts'
 import type { ObjectStore } from '../port.ts'
 import { fileCache } from './cache.ts'
+import { bounded, keyOf, pause, s3Client, TRIES, type S3Options } from './s3-client.ts'
+import { s3Fault, statusOf } from './s3-faults.ts'
+import { s3Puts } from './s3-put.ts'
 
-export interface S3Options {
-  readonly endpoint?: string | undefined
-  readonly region?: string | undefined
-  readonly accessKey?: string | undefined
-  readonly secretKey?: string | undefined
-  readonly pathStyle?: boolean | undefined
-}
-
-/** Tries of one request, the first included; the SDK waits between them with backoff and jitter. */
-const TRIES = 4
-const REQUEST_MS = 30_000
 const CACHE_BYTES = 1_073_741_824
 
 /**
- * Objects in a store that speaks the S3 API. A put is conditional (`If-None-Match: *`), so it never overwrites. S3
- * answers a put when the object is durable, so there is nothing to sync. The SDK is loaded at the first request: a local lake
- * does not pay its 20 MB.
+ * Objects in a store that speaks the S3 API. S3 answers a put when the object is durable, so there is nothing to sync. Every
+ * call ends: the SDK tries again what may pass, and all tries together are bounded.
  */
 export function s3Store(
   options: S3Options & {
     readonly warehouse: string
     readonly cacheDir?: string | undefined
     readonly cacheBytes?: number | undefined
+    /** Files from this size on are sent in parts. */
+    readonly partBytes?: number | undefined
   },
 ): ObjectStore {
   const cache = fileCache(options.cacheDir ?? join(tmpdir(), 'lake-objects'), options.cacheBytes ?? CACHE_BYTES)
-  let loading: Promise<{ sdk: typeof Sdk; client: Sdk.S3Client }> | undefined
+  const load = s3Client(options)
 
-  function load() {
-    loading ??= import('@aws-sdk/client-s3').then((sdk) => ({ sdk, client: new sdk.S3Client(clientSettings(options)) }))
-    return loading
-  }
+  /**
+   * The SDK tries again until an answer begins; whose body breaks off is tried again here. So is what is not there: nobody asks for
+   * what was not put, and a store may know of it late.
+   */
   async function get(
     location: string,
     range?: { readonly start: number; readonly length: number },
   ): Promise<Uint8Array> {
+    const limit = bounded()
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await getOnce(location, range, limit)
+      } catch (error) {
+        const mayPass = statusOf(error) === 404 ? !isBucket(error) : statusOf(error) === undefined && isTorn(error)
+        if (!mayPass || attempt >= TRIES || limit.abortSignal.aborted) throw s3Fault(error, `cannot read ${location}`)
+      }
+      await pause(attempt)
+    }
+  }
+  async function getOnce(
+    location: string,
+    range: { readonly start: number; readonly length: number } | undefined,
+    limit: { abortSignal: AbortSignal },
+  ): Promise<Uint8Array> {
     const { sdk, client } = await load()
     const bytes = range && { Range: `bytes=${range.start}-${range.start + range.length - 1}` }
-    try {
-      const answer = await client.send(new sdk.GetObjectCommand({ ...keyOf(location), ...bytes }), timeout())
-      return (await answer.Body?.transformToByteArray()) ?? new Uint8Array()
-    } catch (error) {
-      throw fault(error, `cannot read ${location}`)
-    }
-  }
-  async function put(location: string, body: Uint8Array): Promise<void> {
-    const { sdk, client } = await load()
-    const command = new sdk.PutObjectCommand({
-      ...keyOf(location),
-      Body: body,
-      ContentLength: body.byteLength,
-      IfNoneMatch: '*',
+    const answer = await client.send(new sdk.GetObjectCommand({ ...keyOf(location), ...bytes }), limit)
+    const body = await answer.Body?.transformToByteArray().catch((error: Error) => {
+      throw new TornBody(error.message || String(error))
     })
-    try {
-      await client.send(command, timeout())
-    } catch (error) {
-      // A put whose answer was lost is tried again by the SDK and then meets itself: same bytes, so it succeeded.
-      if (statusOf(error) === 412 && attemptsOf(error) > 1 && (await isSame(location, body))) return
-      throw fault(error, `cannot write ${location}`)
-    }
-  }
-  async function isSame(location: string, body: Uint8Array): Promise<boolean> {
-    const there = await get(location).catch(() => undefined)
-    return there !== undefined && Buffer.compare(there, body) === 0
+    const length = body?.byteLength ?? 0
+    if (answer.ContentLength !== undefined && answer.ContentLength !== length)
+      throw new TornBody(`${length} bytes came of ${answer.ContentLength}`)
+    return body ?? new Uint8Array()
   }
 
   return {
     get,
-    put,
-    async putFile(location, localPath) {
-      await put(location, await readFile(localPath))
-      await rm(localPath, { force: true })
-    },
+    ...s3Puts(load, get, options.partBytes),
     async remove(location) {
       const { sdk, client } = await load()
       try {
-        await client.send(new sdk.DeleteObjectCommand(keyOf(location)), timeout())
+        await client.send(new sdk.DeleteObjectCommand(keyOf(location)), bounded())
       } catch (error) {
-        if (statusOf(error) !== 404) throw fault(error, `cannot remove ${location}`)
+        if (statusOf(error) !== 404 || isBucket(error)) throw s3Fault(error, `cannot remove ${location}`)
       }
     },
     async *list(prefix) {
@@ -92,8 +77,8 @@ export function s3Store(
       const { Bucket, Key } = keyOf(prefix)
       for (let token: string | undefined, first = true; first || token !== undefined; first = false) {
         const command = new sdk.ListObjectsV2Command({ Bucket, Prefix: Key, ContinuationToken: token })
-        const page = await client.send(command, timeout()).catch((error: unknown) => {
-          throw fault(error, `cannot list ${prefix}`)
+        const page = await client.send(command, bounded()).catch((error: unknown) => {
+          throw s3Fault(error, `cannot list ${prefix}`)
         })
         for (const { Key: key, Size, LastModified } of page.Contents ?? []) {
           if (key === undefined) continue
@@ -105,57 +90,22 @@ export function s3Store(
     localCopy: (location) => cache.path(location, () => get(location)),
     async ping(timeoutMs) {
       const { sdk, client } = await load()
+      const { Bucket } = keyOf(`${options.warehouse}/`)
       try {
-        const command = new sdk.HeadBucketCommand({ Bucket: keyOf(`${options.warehouse}/`).Bucket })
-        await client.send(command, { abortSignal: AbortSignal.timeout(timeoutMs) })
+        await client.send(new sdk.HeadBucketCommand({ Bucket }), bounded(timeoutMs))
       } catch (error) {
-        throw fault(error, `the warehouse ${options.warehouse} is not usable`)
+        // The answer to a HEAD has no body, and so no name.
+        if (statusOf(error) === 404)
+          throw new LakeFault('store_refused', `there is no bucket ${Bucket}: Pulse makes none, so make it`, error)
+        throw s3Fault(error, `the warehouse ${options.warehouse} is not usable`)
       }
     },
   }
 }
 
-function clientSettings(options: S3Options): Sdk.S3ClientConfig {
-  const { accessKey, secretKey } = options
-  return {
-    region: options.region ?? 'us-east-1',
-    forcePathStyle: options.pathStyle ?? true,
-    maxAttempts: TRIES,
-    ...(options.endpoint ? { endpoint: options.endpoint } : {}),
-    ...(accessKey && secretKey ? { credentials: { accessKeyId: accessKey, secretAccessKey: secretKey } } : {}),
-  }
+/** An answer that began and broke off. */
+class TornBody extends Error {
+  override readonly name = 'TornBody'
 }
-
-function timeout(): { abortSignal: AbortSignal } {
-  return { abortSignal: AbortSignal.timeout(REQUEST_MS) }
-}
-
-function keyOf(location: string): { Bucket: string; Key: string } {
-  const [, Bucket, Key] = /^s3:\/\/([^/]+)\/(.*)$/s.exec(location) ?? []
-  if (Bucket === undefined || Key === undefined)
-    throw new LakeFault('object_missing', `not an S3 location: ${location}`)
-  return { Bucket, Key }
-}
-
-function statusOf(error: unknown): number | undefined {
-  return (error as { $metadata?: { httpStatusCode?: number } })?.$metadata?.httpStatusCode
-}
-
-function attemptsOf(error: unknown): number {
-  return (error as { $metadata?: { attempts?: number } })?.$metadata?.attempts ?? 1
-}
-
-/** S3's answers as this room's faults. Total: what is not known is `store_away`. */
-function fault(error: unknown, what: string): LakeFault {
-  if (error instanceof LakeFault) return error
-  const status = statusOf(error)
-  const code =
-    status === 404
-      ? 'object_missing'
-      : status === 412 || status === 409
-        ? 'object_exists'
-        : status === 401 || status === 403 || status === 507
-          ? 'store_refused'
-          : 'store_away'
-  return new LakeFault(code, `${what}: ${(error as Error)?.message || String(error)}`, error)
-}
+const isTorn = (error: unknown): boolean => error instanceof TornBody
+const isBucket = (error: unknown): boolean => (error as Error)?.name === 'NoSuchBucket'
