@@ -109,14 +109,13 @@ async function oneRun(run: number) {
     await world.heal()
     await sending
   }
-  if (sent.cut > 0) faults['a request is cut off by its client'] = sent.cut
   const audited = { system, books, admin: bus.admin, places, partitions: PARTITIONS }
   const records = await settled(audited, SETTLE_MS)
   const { lost, doubled, wrong } = balance(sent, await holdings(audited, records))
   const seconds = ((performance.now() - began) / 1_000).toFixed(1)
   const what = Object.entries(faults).map(([name, count]) => (count === 1 ? name : `${count}x ${name}`))
   say(
-    `run ${run}: ${sent.acknowledged.size} of ${sent.ids.size} ids acknowledged, ${records} records, ${lost.length} lost, ${doubled.length} doubled ` +
+    `run ${run}: ${sent.acknowledged.size} of ${sent.ids.size} ids acknowledged, ${records} records, ${sent.cut} of ${sent.requests} requests cut off, ${lost.length} lost, ${doubled.length} doubled ` +
       `${wrong.length === 0 ? '' : `, ${wrong.length} otherwise wrong `}(${seconds} s): ${what.join(', ')}`,
   )
   return { faults, lost: lost.length, doubled: doubled.length, wrong }
