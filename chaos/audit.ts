@@ -1,14 +1,12 @@
-import { tmpdir } from 'node:os'
 import type { Admin } from '../src/bus/index.ts'
 import { rawTopic } from '../src/event/index.ts'
-import { openObjectStore, pointerOf } from '../src/lake/index.ts'
+import { pointerOf } from '../src/lake/index.ts'
 import { openStore } from '../src/store/index.ts'
 import { namespaceOf } from '../src/tenancy/index.ts'
 import type { Books } from '../soak/books.ts'
 import { readWith } from '../test/interop/python.ts'
 import type { Place } from '../test/kit/api.ts'
 import type { System } from '../test/kit/system.ts'
-import { tableRows } from '../test/kit/table-rows.ts'
 import { until } from '../test/kit/until.ts'
 import type { Held } from './account.ts'
 
@@ -47,24 +45,16 @@ export async function settled({ books, admin, places, partitions }: Audited, tim
 export async function holdings(of: Audited, records: number): Promise<Held> {
   const { system, books, places } = of
   const tenantId = places[0]?.tenantId ?? ''
-  const objects = openObjectStore({ warehouse: system.env['PULSE_WAREHOUSE'] ?? '' })
   await using store = await openStore({ url: system.appUrl(), poolSize: 2, applicationName: 'chaos' })
   const rows = new Map<string, readonly string[]>()
   const foreign = new Map<string, readonly string[]>()
-  for (const { dataset, datasetId } of places) {
+  for (const place of places) {
+    const { dataset, datasetId } = place
     const [named] = await books.ask<{ name: string }>('SELECT table_name AS name FROM pdm_datasets WHERE id = $1', [
       datasetId,
     ])
     const [namespace, name] = [namespaceOf(tenantId), named?.name ?? '']
-    const own = await tableRows(
-      { store, objects, tempDir: tmpdir() },
-      { tenantId, namespace, name },
-      '_event_id::varchar AS id',
-    )
-    rows.set(
-      dataset,
-      own.map(({ id }) => String(id)),
-    )
+    rows.set(dataset, await books.idsOf(place))
     const pointer = await store.asTenant(tenantId, (sql) => pointerOf(sql, namespace, name))
     const theirs = await readWith('duckdb', String(pointer))
     foreign.set(

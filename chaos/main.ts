@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { openBus } from '../src/bus/index.ts'
 import { openBooks } from '../soak/books.ts'
-import { addDataset, makePlace } from '../test/kit/api.ts'
+import { addDataset, makePlace, type Place } from '../test/kit/api.ts'
 import { anySeed, chance } from '../test/kit/seed.ts'
 import { balance } from './account.ts'
 import { holdings, settled } from './audit.ts'
 import { send, type Sent } from './clients.ts'
+import { finish } from './finish.ts'
 import { FAULTS, faultsFrom } from './faults.ts'
 import { openProgress } from './progress.ts'
 import { SABOTAGES, sabotage, type Sabotage } from './sabotage.ts'
@@ -58,6 +59,7 @@ await using bus = openBus({
 })
 await using publisher = bus.publisher()
 
+let last: readonly Place[] = []
 for (let run = progress.done + 1; run <= Number(values.runs); run += 1) {
   const found = await oneRun(run).catch((error: unknown) => ({
     faults: {},
@@ -70,6 +72,10 @@ for (let run = progress.done + 1; run <= Number(values.runs); run += 1) {
   if (found.lost + found.doubled + found.wrong.length > 0) break
 }
 
+if (progress.sum().lost + progress.sum().doubled + progress.sum().wrong.length === 0 && last.length > 0) {
+  const wrong = await finish(world, books, last).catch((error: unknown) => [String(error)])
+  progress.blame(wrong)
+}
 const { runs, faults, lost, doubled, wrong } = progress.sum()
 for (const sentence of wrong.slice(0, 10)) say(`BAD  ${sentence}`)
 for (const [name, count] of Object.entries(faults).toSorted()) say(`     ${String(count).padStart(4)} ${name}`)
@@ -85,6 +91,7 @@ async function oneRun(run: number) {
   const began = performance.now()
   const place = await makePlace(system.baseUrl, DEFINITION)
   const places = [place, { ...place, ...(await addDataset(system.baseUrl, place.tenantId, DEFINITION, 'second')) }]
+  last = places
   const sent: Sent = { ids: new Map(), acknowledged: new Set(), cut: 0, requests: 0, wrong: [] }
   const target = {
     baseUrl: system.baseUrl,

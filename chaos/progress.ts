@@ -21,6 +21,8 @@ interface Progress {
   /** Runs that are over. */
   readonly done: number
   add(found: Found): Promise<void>
+  /** What is wrong with all of it, and with no run; not kept. */
+  blame(wrong: readonly string[]): void
   sum(): Sum
 }
 
@@ -39,6 +41,7 @@ export async function openProgress(path: string | undefined, seed: number): Prom
     seed: ownSeed,
     done: sum.runs,
     sum: () => sum,
+    blame: (wrong) => void (sum = { ...sum, wrong: [...sum.wrong, ...wrong] }),
     async add(found) {
       const faults = { ...sum.faults }
       for (const [name, count] of Object.entries(found.faults)) faults[name] = (faults[name] ?? 0) + count

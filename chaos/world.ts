@@ -21,6 +21,8 @@ export interface World extends AsyncDisposable {
   readonly disk: SmallDisk
   /** The second worker's process id, undefined while it is dead. */
   secondPid(): number | undefined
+  /** Of both workers. */
+  metricsUrls(): readonly string[]
   /** Kills and starts it, or starts it where it is dead. */
   restartSecond(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
   /** Everything that should run runs, and nothing is held up any more. */
@@ -124,6 +126,8 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
     proxy,
     disk,
     secondPid: () => (isDead() ? undefined : second?.pid),
+    metricsUrls: () =>
+      [system.env['PULSE_WORKER_METRICS_PORT'], ports[0]].map((port) => `http://127.0.0.1:${port}/metrics`),
     restartSecond,
     orderStep,
     orderClock,

@@ -19,6 +19,8 @@ export interface Books extends AsyncDisposable {
   rowsOf(
     place: Place,
   ): Promise<{ readonly rows: number; readonly ids: number; readonly numbers: number; readonly last: number }>
+  /** Ids of all rows of a place, in order. */
+  idsOf(place: Place): Promise<readonly string[]>
   /** In ms, how old events that came in during [fromMs, toMs) were when their flush was committed: the quantile `p` over all places. */
   freshnessMs(places: readonly Place[], fromMs: number, toMs: number, p: number): Promise<number>
   /** Files of all tables that nobody will ever look at or delete: no retained snapshot, no open intent, no expiry names them. */
@@ -77,6 +79,9 @@ export function openBooks(system: System): Books {
       )
       const of = (name: string): number => Number(found?.[name] ?? 0)
       return { rows: of('rows'), ids: of('ids'), numbers: of('numbers'), last: Number(found?.['last'] ?? -1) }
+    },
+    async idsOf(place) {
+      return (await select(place, '_event_id::varchar AS id', 'ORDER BY 1')).map(({ id }) => String(id))
     },
     async freshnessMs(places, fromMs, toMs, p) {
       const commits = await ask<{ id: string; at: Date }>('SELECT flush_id AS id, committed_at AS at FROM flushes')
