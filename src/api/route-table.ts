@@ -17,4 +17,7 @@ export const ROUTE_TEMPLATES: readonly string[] = [
   '/v1/datasets/:dataset',
   '/v1/datasets/:dataset/preview',
   '/v1/collect',
+  '/v1/keys',
+  '/v1/keys/:id',
+  '/v1/keys/:id/rotate',
 ]

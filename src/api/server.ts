@@ -2,12 +2,14 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Socket } from 'node:net'
 import type { Collect } from '../collect/index.ts'
+import type { KeyBook } from '../keys/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Bindings, DatasetPlaces, TenantPlaces } from '../registry/index.ts'
 import type { Preview } from '../preview/index.ts'
 import { announce, type Sampler, type Telemetry } from '../telemetry/index.ts'
 import { answerBrokenConnection } from './broken-connection.ts'
 import { answerOddRequests, requireHost } from './odd-requests.ts'
+import { askForKey, openIdentity } from './identity.ts'
 import { countInflight, type Inflight } from './inflight.ts'
 import { parseJsonBody } from './json-body.ts'
 import { watchLoop } from './loop.ts'
@@ -18,6 +20,7 @@ import { announceRefusal } from './refused.ts'
 import { addRequestContext, announceFinished, identify, newRequestId } from './request-context.ts'
 import { addCollectRoute } from './routes/collect.ts'
 import { addDatasetRoutes } from './routes/datasets.ts'
+import { addKeyRoutes } from './routes/keys.ts'
 import { addEntityRoutes } from './routes/entities.ts'
 import { PROBES, addHealthRoutes } from './routes/health.ts'
 import { addReferenceRoutes } from './routes/reference.ts'
@@ -34,6 +37,8 @@ export interface ServerPlaces extends DatasetPlaces, TenantPlaces {
   readonly readiness: Pick<Dependencies, 'facts'>
   readonly metrics: Telemetry['metrics']
   readonly sampler: Sampler
+  /** Who shows which key; undefined: nobody has to. */
+  readonly book: KeyBook | undefined
   readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }
 }
 
@@ -124,13 +129,26 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
       servers: [{ url: '/', description: 'The server that this page comes from.' }],
       components: {
         securitySchemes: {
-          tenant: { type: 'apiKey', in: 'header', name: 'X-Tenant-ID', description: 'The id of the tenant.' },
+          tenant: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'X-Tenant-ID',
+            description: 'The id of the tenant. With keys it may be left out, or must be the key’s own.',
+          },
+          key: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'pulse_<id>_<secret>',
+            description: 'A key of the tenant (POST /v1/keys), or the operator’s. Asked for where PULSE_AUTH is keys.',
+          },
         },
       },
     },
     convertConstToEnum: false,
   })
 
+  app.decorateRequest('key', undefined)
+  const identity = openIdentity(places.book)
   const loop = watchLoop()
   app.addHook('onClose', async () => loop[Symbol.dispose]())
   const facts = (): ApiFacts => ({
@@ -141,18 +159,21 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   addHealthRoutes(app, { metrics: places.metrics, facts })
   await app.register(async (open) => {
     open.addHook('onRequest', placing(places.sampler))
+    open.addHook('onRequest', identity.operating)
+    addSecurity(open, [{}, { key: [] }])
     addTenantRoutes(open, places)
   })
   await app.register(async (tenants) => {
-    tenants.addHook(
-      'onRoute',
-      ({ schema }) => void (schema !== undefined && Object.assign(schema, { security: [{ tenant: [] }] })),
-    )
-    addCollectRoute(tenants, places)
+    addSecurity(tenants, [{ tenant: [] }, { key: [] }])
+    addCollectRoute(tenants, { ...places, identity })
     await tenants.register(async (resolved) => {
-      resolved.addHook('onRequest', requireTenant(places.bindings, places.sampler))
+      resolved.addHook('onRequest', requireTenant(places.bindings, places.sampler, identity))
       addEntityRoutes(resolved, places.store)
       addDatasetRoutes(resolved, places)
+    })
+    await tenants.register(async (resolved) => {
+      resolved.addHook('onRequest', requireTenant(places.bindings, places.sampler, identity, true))
+      addKeyRoutes(resolved, places)
     })
   })
   addReferenceRoutes(app)
@@ -166,6 +187,11 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
     },
     quietMs: () => performance.now() - refusedMs,
   }
+}
+
+/** How a client shows who it is: any of these. */
+function addSecurity(app: FastifyInstance, security: readonly Readonly<Record<string, readonly string[]>>[]): void {
+  app.addHook('onRoute', ({ schema }) => void (schema !== undefined && Object.assign(schema, { security })))
 }
 
 /** Every error leaves here, as a problem document. */
@@ -184,6 +210,7 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
     })
   }
   reply.problemCode = problem.code
+  askForKey(reply, problem)
   if (problem.retryAfterSeconds !== undefined || problem.status === 503) {
     void reply.header('retry-after', String(Math.ceil(problem.retryAfterSeconds ?? 1)))
   }

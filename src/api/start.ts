@@ -3,6 +3,7 @@ import type { Bus } from '../bus/index.ts'
 import { openCollect } from '../collect/index.ts'
 import type { Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
+import { openKeyBook } from '../keys/index.ts'
 import type { ObjectStore } from '../lake/index.ts'
 import { openPreview } from '../preview/index.ts'
 import { ensureCanaryTenant, openBindings, openTopicKeeper } from '../registry/index.ts'
@@ -17,6 +18,7 @@ import { openServer } from './server.ts'
 export type ApiSettings = Pick<
   Settings,
   | 'host'
+  | 'auth'
   | 'apiPort'
   | 'topicPartitions'
   | 'deadLetterDays'
@@ -75,6 +77,10 @@ export async function startApi(given: ApiPlaces): Promise<RunningApi> {
       minio: (timeoutMs) => objects.ping(timeoutMs),
     }),
   )
+  const book =
+    settings.auth === 'keys'
+      ? opened.use(openKeyBook(store, { clock: systemClock, now: () => performance.now() }))
+      : undefined
   const census = opened.use(watchPartitions(store))
   const limits = {
     maxBodyBytes: settings.collectMaxBodyBytes,
@@ -96,6 +102,7 @@ export async function startApi(given: ApiPlaces): Promise<RunningApi> {
     ...tenantPlaces,
     objects,
     bindings,
+    book,
     preview,
     readiness,
     metrics,
@@ -122,7 +129,7 @@ export async function startApi(given: ApiPlaces): Promise<RunningApi> {
   )
   const address = app.server.address()
   const port = typeof address === 'object' && address !== null ? address.port : settings.apiPort
-  announce('api.started', { host: settings.host, port })
+  announce('api.started', { host: settings.host, port, auth: settings.auth })
 
   // Nobody waits for it: with the bus away one attempt takes its time, and it ends with the places.
   void ensureCanaryTenant(tenantPlaces, {

@@ -1,20 +1,11 @@
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
-import { canonicalUuid, isUuid } from '../event/index.ts'
+import type { Scope } from '../keys/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Bindings, KnownTenant } from '../registry/index.ts'
 import type { Sampler } from '../telemetry/index.ts'
 import { runWith } from '../tenancy/index.ts'
+import type { Identity } from './identity.ts'
 import { placeInTrace } from './place-in-trace.ts'
-
-/** The tenant id that a request names. Throws `tenant_required`, `tenant_malformed`. */
-export function tenantIdOf(request: FastifyRequest): string {
-  const header = request.headers['x-tenant-id']
-  if (header === undefined || header === '') {
-    throw new Problem('tenant_required', 'Name the tenant in the header X-Tenant-ID: <its id>.')
-  }
-  if (!isUuid(header)) throw new Problem('tenant_malformed', 'X-Tenant-ID must be one UUID, the id of a tenant.')
-  return canonicalUuid(header)
-}
 
 /** Throws `tenant_unknown`, `tenant_suspended`. */
 export function admit(tenant: KnownTenant | undefined): KnownTenant {
@@ -37,9 +28,13 @@ export function admit(tenant: KnownTenant | undefined): KnownTenant {
 export function requireTenant(
   bindings: Pick<Bindings, 'peekTenant' | 'tenant'>,
   sampler: Sampler,
+  identity: Pick<Identity, 'tenantOf'>,
+  /** For what concerns keys: always `manage`, and the operator may, too. */
+  forKeys = false,
 ): onRequestHookHandler {
   const find = async (request: FastifyRequest): Promise<KnownTenant> => {
-    const id = tenantIdOf(request)
+    const scope: Scope = forKeys || request.method !== 'GET' ? 'manage' : 'read'
+    const id = await identity.tenantOf(request, scope, forKeys ? { operatorToo: true } : undefined)
     // Also one that is not let in is named by what is said of the request.
     request.tenant = bindings.peekTenant(id) ?? (await bindings.tenant(id))
     return admit(request.tenant)

@@ -93,9 +93,20 @@ export const SETTINGS = {
   PULSE_WAREHOUSE: optional('Places', warehouse, 'The lake. Not set: the folder `warehouse` in the data folder.'),
   PULSE_AUTH: given(
     'Places',
-    oneOf('open'),
+    oneOf('open', 'keys'),
     'open',
-    '`open`: who can reach the port names the tenant in `X-Tenant-ID`. (`keys` comes with API keys.)',
+    '`open`: who can reach the port names the tenant in `X-Tenant-ID`; loopback only. `keys`: every request shows a key.',
+  ),
+  PULSE_API_KEY: optional(
+    'Places',
+    text,
+    'The key that canary, doctor, demo and trace show. Not set: the one that `pulse migrate` wrote for each.',
+    { secret: true },
+  ),
+  PULSE_KEYS_DIR: optional(
+    'Places',
+    folder,
+    'Where `pulse migrate` writes the keys of operator, canary and doctor. Not set: the folder `keys` in the data folder.',
   ),
 
   PULSE_API_PORT: given('Ports', port, '8000', 'The API.'),

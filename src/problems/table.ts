@@ -12,6 +12,10 @@ export const PROBLEMS = {
   invalid_parameter: { status: 400, title: 'A parameter has a value that cannot be used' },
   // 401, 403: who is asking
   tenant_unknown: { status: 401, title: 'No such tenant' },
+  key_required: { status: 401, title: 'No key was shown' },
+  key_invalid: { status: 401, title: 'The key is not valid' },
+  scope_missing: { status: 403, title: 'The key may not do this' },
+  tenant_mismatch: { status: 403, title: 'The key is of another tenant' },
   tenant_suspended: { status: 403, title: 'The tenant is suspended' },
   read_only: { status: 403, title: 'It belongs to Pulse and cannot be changed' },
   // 404: not there, or not yours

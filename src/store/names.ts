@@ -13,6 +13,7 @@ export const TRANSACTION_NAMES = [
   'entity',
   'heartbeat',
   'intent',
+  'key',
   'ledger',
   'ping',
   'relay',

@@ -58,7 +58,7 @@ export interface FlushStep {
  * since 1970 with fractions.
  */
 export interface Announcements {
-  'api.started': { host: string; port: number }
+  'api.started': { host: string; port: number; auth: 'open' | 'keys' }
   'api.stopped': Record<never, never>
   'api.request.finished': {
     method: string

@@ -60,7 +60,11 @@ function requestFields(said: Finished): Record<string, unknown> {
 
 /** The lines of the API's own announcements. */
 export const API_LINES: LogEntries<'api' | 'collect' | 'preview' | 'registry'> = {
-  'api.started': { level: 'info', say: ({ host, port }) => `The API answers on http://${host}:${port}` },
+  'api.started': {
+    level: 'info',
+    say: ({ host, port, auth }) =>
+      `The API answers on http://${host}:${port}${auth === 'open' ? ', to everybody who reaches it: PULSE_AUTH is open' : ' whoever shows a key'}`,
+  },
   'api.stopped': { level: 'info', say: () => 'The API has stopped' },
   'api.request.finished': {
     level: requestLevel,

@@ -33,6 +33,7 @@ export interface Answer {
 
 const TEST_SETTINGS: ApiSettings = {
   host: '127.0.0.1',
+  auth: 'open',
   apiPort: 0,
   topicPartitions: 1,
   deadLetterDays: 30,

@@ -5,13 +5,15 @@ import { CollectDocument, CollectRequest } from '../schemas/collect.ts'
 import { problems } from '../schemas/wire.ts'
 import type { Sampler } from '../../telemetry/index.ts'
 import { keepFailed, placeInTrace } from '../place-in-trace.ts'
-import { admit, tenantIdOf } from '../tenant-hook.ts'
+import type { Identity } from '../identity.ts'
+import { admit } from '../tenant-hook.ts'
 
 export const COLLECT_ROUTE = '/v1/collect'
 
 interface CollectRoutePlaces {
   readonly collect: Collect
   readonly sampler: Sampler
+  readonly identity: Pick<Identity, 'tenantOf'>
   readonly bindings: Pick<Bindings, 'peekTenant' | 'tenant'>
   readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }
 }
@@ -21,10 +23,11 @@ interface CollectRoutePlaces {
  * event is parsed once and its bytes carried on to the bus.
  */
 export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces): void {
-  const { collect, bindings, limits, sampler } = places
+  const { collect, bindings, limits, sampler, identity } = places
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const tenantId = tenantIdOf(request)
+    const named = identity.tenantOf(request, 'collect')
+    const tenantId = typeof named === 'string' ? named : await named
     request.tenant = bindings.peekTenant(tenantId) ?? (await bindings.tenant(tenantId))
     const tenant = admit(request.tenant)
     placeInTrace(request, reply, sampler)

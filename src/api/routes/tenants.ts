@@ -31,7 +31,7 @@ export function addTenantRoutes(
         tags,
         summary: 'Create a tenant',
         body: CreateTenant,
-        response: { 201: TenantDocument, ...problems(400, 409, 413, 415, 422, 503) },
+        response: { 201: TenantDocument, ...problems(400, 401, 403, 409, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
@@ -53,21 +53,30 @@ export function addTenantRoutes(
         tags,
         summary: 'List tenants, newest first',
         querystring: TenantQuery,
-        response: { 200: TenantPage, ...problems(400, 503) },
+        response: { 200: TenantPage, ...problems(400, 401, 403, 503) },
       },
     },
     async (request, reply) => {
       const { limit = 50, cursor, slug } = request.query
+      const own = request.key?.tenantId
+      if (own !== undefined) {
+        // A tenant's key sees its own, as if there were no other.
+        const tenant = await getTenant(places.store, own)
+        const isAsked = tenant !== undefined && cursor === undefined && (slug === undefined || slug === tenant.slug)
+        return sendText(reply, 200, pageText(isAsked ? [tenantText(tenant)] : [], null))
+      }
       const page = await listTenants(places.store, { limit, cursor, slug: slug?.replaceAll('\0', '\u{fffd}') })
       return sendText(reply, 200, pageText(page.items.map(tenantText), page.next_cursor))
     },
   )
   app.get<{ Params: { id: string } }>(
     '/v1/tenants/:id',
-    { schema: { tags, summary: 'Get a tenant', response: { 200: TenantDocument, ...problems(404, 503) } } },
+    { schema: { tags, summary: 'Get a tenant', response: { 200: TenantDocument, ...problems(401, 403, 404, 503) } } },
     async (request, reply) => {
       const { id } = request.params
-      const tenant = isUuid(id) ? await getTenant(places.store, canonicalUuid(id)) : undefined
+      const own = request.key?.tenantId
+      const isSeen = isUuid(id) && (own === undefined || own === canonicalUuid(id))
+      const tenant = isSeen ? await getTenant(places.store, canonicalUuid(id)) : undefined
       return sendText(reply, 200, tenantText(found(tenant, 'tenant', id)))
     },
   )
@@ -78,7 +87,7 @@ export function addTenantRoutes(
         tags,
         summary: 'Rename, annotate, suspend or resume a tenant',
         body: PatchTenant,
-        response: { 200: TenantDocument, ...problems(400, 404, 413, 415, 422, 503) },
+        response: { 200: TenantDocument, ...problems(400, 401, 403, 404, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {

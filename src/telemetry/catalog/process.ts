@@ -15,6 +15,7 @@ export const QUERIES = [
   'entity',
   'heartbeat',
   'intent',
+  'key',
   'ledger',
   'ping',
   'relay',

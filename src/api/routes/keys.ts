@@ -1,0 +1,121 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Static } from 'typebox'
+import { canonicalUuid, isUuid } from '../../event/index.ts'
+import { createKey, getKey, listKeys, revokeKey, rotateKey, type KeyBook, type Scope } from '../../keys/index.ts'
+import { Problem } from '../../problems/index.ts'
+import type { Store } from '../../store/index.ts'
+import { found, sendText } from '../answers.ts'
+import { CreateKey, KeyDocument, KeyPage, MadeKeyDocument, RotateKey } from '../schemas/keys.ts'
+import { problems } from '../schemas/wire.ts'
+import { tenantOf } from '../tenant-hook.ts'
+
+const tags = ['keys']
+const OVERLAP_SECONDS = 86_400
+
+/** A tenant's keys: for the operator, and for keys with the scope `manage`. */
+export function addKeyRoutes(
+  app: FastifyInstance,
+  { store, book }: { readonly store: Store; readonly book: Pick<KeyBook, 'forget'> | undefined },
+): void {
+  app.post<{ Body: Static<typeof CreateKey> }>(
+    '/v1/keys',
+    {
+      schema: {
+        tags,
+        summary: 'Make a key',
+        body: CreateKey,
+        response: { 201: MadeKeyDocument, ...problems(400, 401, 403, 413, 415, 422, 503) },
+      },
+    },
+    async (request, reply) => {
+      const { name, scopes, expires_at: expiresAt } = request.body
+      refuseMore(request, scopes)
+      const made = await createKey(store, tenantOf(request), { name, scopes, expiresAt: endOf(expiresAt) })
+      return sendText(reply, 201, JSON.stringify(made))
+    },
+  )
+  app.get(
+    '/v1/keys',
+    {
+      schema: {
+        tags,
+        summary: "List the tenant's keys, newest first",
+        response: { 200: KeyPage, ...problems(400, 401, 403, 503) },
+      },
+    },
+    async (request, reply) => {
+      const items = await listKeys(store, tenantOf(request))
+      return sendText(reply, 200, JSON.stringify({ items, next_cursor: null }))
+    },
+  )
+  app.get<{ Params: { id: string } }>(
+    '/v1/keys/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Get a key, without its secret',
+        response: { 200: KeyDocument, ...problems(400, 401, 403, 404, 503) },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const key = isUuid(id) ? await getKey(store, tenantOf(request), canonicalUuid(id)) : undefined
+      return sendText(reply, 200, JSON.stringify(found(key, 'key', id)))
+    },
+  )
+  app.post<{ Params: { id: string }; Body: Static<typeof RotateKey> }>(
+    '/v1/keys/:id/rotate',
+    {
+      schema: {
+        tags,
+        summary: 'Make a key in the place of another, which holds a while longer',
+        body: RotateKey,
+        response: { 201: MadeKeyDocument, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503) },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const tenantId = tenantOf(request)
+      const old = isUuid(id) ? await getKey(store, tenantId, canonicalUuid(id)) : undefined
+      refuseMore(request, found(old, 'key', id).scopes)
+      const made = await rotateKey(store, tenantId, canonicalUuid(id), request.body.overlap_seconds ?? OVERLAP_SECONDS)
+      book?.forget(canonicalUuid(id))
+      return sendText(reply, 201, JSON.stringify(found(made, 'key', id)))
+    },
+  )
+  app.delete<{ Params: { id: string } }>(
+    '/v1/keys/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Revoke a key: refused everywhere within two seconds',
+        response: { 200: KeyDocument, ...problems(400, 401, 403, 404, 503) },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const key = isUuid(id) ? await revokeKey(store, tenantOf(request), canonicalUuid(id)) : undefined
+      book?.forget(found(key, 'key', id).id)
+      return sendText(reply, 200, JSON.stringify(found(key, 'key', id)))
+    },
+  )
+}
+
+/** Nobody gives away what he has not: a key with `manage` alone makes no key that reads. */
+function refuseMore({ key }: FastifyRequest, scopes: readonly Scope[]): void {
+  if (key?.tenantId === undefined) return
+  const beyond = scopes.filter((scope) => !key.scopes.has(scope))
+  if (beyond.length > 0)
+    throw new Problem('scope_missing', `The key cannot give what it has not: ${beyond.join(', ')}.`)
+}
+
+/** An instant as Postgres takes it; one that is over makes no key. */
+function endOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const ms = Date.parse(text)
+  const refuse = (message: string): Problem =>
+    new Problem('invalid', `expires_at ${message}.`, { errors: [{ pointer: '/expires_at', keyword: 'time', message }] })
+  if (Number.isNaN(ms) || ms > LATEST_MS) throw refuse('must be an instant before the year 10000')
+  return new Date(ms).toISOString()
+}
+const LATEST_MS = Date.UTC(9999, 11, 31)

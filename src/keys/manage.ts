@@ -1,0 +1,114 @@
+import { uuidv7 } from '../event/index.ts'
+import { Problem } from '../problems/index.ts'
+import type { Sql, Store } from '../store/index.ts'
+import { mintKey } from './format.ts'
+import type { Scope } from './scopes.ts'
+
+/** A key as the API answers it; its secret is in none. */
+export interface Key {
+  readonly id: string
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  readonly status: 'active' | 'expired' | 'revoked'
+  readonly rotated_from: string | null
+  readonly created_at: string
+  readonly expires_at: string | null
+  readonly last_used_at: string | null
+}
+
+/** With the key itself, once. */
+export interface MadeKey extends Key {
+  readonly key: string
+}
+
+interface NewKey {
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  readonly expiresAt?: string | undefined
+}
+
+const time = (column: string): string =>
+  `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS ${column}`
+const COLUMNS = `id, name, scopes, rotated_from, ${time('created_at')}, ${time('expires_at')}, ${time('last_used_at')},
+  CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'active' END AS status`
+/** Of one tenant: a list of all of them stays one answer. */
+const MOST_KEYS = 1_000
+
+/** A new key of the tenant's. Throws `invalid` where it has a thousand, `dependency_away`. */
+export const createKey = (store: Store, tenantId: string, wanted: NewKey): Promise<MadeKey> =>
+  store.asTenant(tenantId, (sql) => insert(sql, tenantId, wanted, null), { name: 'key' })
+
+/** Newest first, those that are over included. */
+export const listKeys = (store: Store, tenantId: string): Promise<Key[]> =>
+  store.asTenant(
+    tenantId,
+    (sql) => sql.query<Key>(`SELECT ${COLUMNS} FROM api_keys ORDER BY created_at DESC, id DESC`),
+    { name: 'key' },
+  )
+
+/** Undefined where the tenant has no such key. */
+export const getKey = (store: Store, tenantId: string, id: string): Promise<Key | undefined> =>
+  store.asTenant(
+    tenantId,
+    async (sql) => (await sql.query<Key>(`SELECT ${COLUMNS} FROM api_keys WHERE id = $1`, [id]))[0],
+    {
+      name: 'key',
+    },
+  )
+
+/** No process takes it from two seconds later on. Again changes nothing. Undefined where there is no such key. */
+export const revokeKey = (store: Store, tenantId: string, id: string): Promise<Key | undefined> =>
+  store.asTenant(
+    tenantId,
+    async (sql) => {
+      const [key] = await sql.query<Key>(
+        `UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()), changed_at = clock_timestamp() WHERE id = $1 RETURNING ${COLUMNS}`,
+        [id],
+      )
+      return key
+    },
+    { name: 'key' },
+  )
+
+/**
+ * A new key in the place of an old one, with its name, scopes and end; the old one holds for `overlapSeconds` more, so that whoever
+ * has it can change over. Undefined where there is no such key; throws `conflict` where it holds no longer.
+ */
+export const rotateKey = (
+  store: Store,
+  tenantId: string,
+  id: string,
+  overlapSeconds: number,
+): Promise<MadeKey | undefined> =>
+  store.asTenant(
+    tenantId,
+    async (sql) => {
+      const [old] = await sql.query<Key>(`SELECT ${COLUMNS} FROM api_keys WHERE id = $1 FOR NO KEY UPDATE`, [id])
+      if (old === undefined) return undefined
+      if (old.status !== 'active')
+        throw new Problem(
+          'conflict',
+          `The key is ${old.status} and has no place to fill: make a new one with POST /v1/keys.`,
+        )
+      await sql.query(
+        `UPDATE api_keys SET expires_at = least(expires_at, now() + make_interval(secs => $2)), changed_at = clock_timestamp() WHERE id = $1`,
+        [id, overlapSeconds],
+      )
+      return insert(sql, tenantId, { name: old.name, scopes: old.scopes, expiresAt: old.expires_at ?? undefined }, id)
+    },
+    { name: 'key' },
+  )
+
+async function insert(sql: Sql, tenantId: string, wanted: NewKey, rotatedFrom: string | null): Promise<MadeKey> {
+  const [count] = await sql.query<{ many: boolean }>('SELECT count(*) >= $1 AS many FROM api_keys', [MOST_KEYS])
+  if (count?.many === true)
+    throw new Problem('invalid', `The tenant has ${MOST_KEYS} keys, those that are over included: no more are made.`)
+  const id = uuidv7()
+  const { text, digest } = mintKey(id)
+  const [key] = await sql.query<Key>(
+    `INSERT INTO api_keys (id, tenant_id, name, scopes, secret_hash, expires_at, rotated_from)
+     VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`,
+    [id, tenantId, wanted.name, wanted.scopes, digest, wanted.expiresAt ?? null, rotatedFrom],
+  )
+  return { ...(key as Key), key: text }
+}
