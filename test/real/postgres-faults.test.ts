@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Client as Connection } from 'pg'
 import { assertBalanced } from '../kit/account.ts'
 import { makePlace } from '../kit/api.ts'
 import { openClient, type Client } from '../kit/client.ts'
@@ -8,6 +9,7 @@ import { readLake } from '../kit/lake-reader.ts'
 import { openMovingProxy } from '../kit/moving-proxy.ts'
 import { withServer } from '../kit/postgres-server.ts'
 import { openProxy } from '../kit/proxy.ts'
+import { withSmallDisk } from '../kit/small-disk.ts'
 import { bootPulse, type System } from '../kit/system.ts'
 import { until } from '../kit/until.ts'
 
@@ -44,6 +46,7 @@ async function underLoad(t: TestContext, env: Record<string, string>): Promise<L
   const stop = new AbortController()
   const running = client.run(stop.signal)
   running.catch(() => undefined)
+  t.after(() => stop.abort())
   const rowIds = async (): Promise<string[]> =>
     (await readLake(system.baseUrl, place.tenantId, place.dataset)).rows.map((row) => String(row['id']))
   return {
@@ -133,8 +136,7 @@ test(
       await server.ask(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pulse_app'`)
       await load.more()
     }
-    const { Client } = await import('pg')
-    const locker = new Client({ connectionString: server.urlOf('postgres').replace(/\/postgres$/, '/pulse') })
+    const locker = new Connection({ connectionString: server.urlOf('postgres').replace(/\/postgres$/, '/pulse') })
     await locker.connect()
     try {
       await locker.query('BEGIN')
@@ -145,6 +147,47 @@ test(
       await locker.end()
     }
     await load.more()
+    await load.settle()
+  },
+)
+
+test(
+  'a full disk: what comes in waits or is refused with 503, and with room again everything goes on',
+  { timeout: 240_000 },
+  async (t) => {
+    const disk = await withSmallDisk(t, 220)
+    const server = await withServer(t, {
+      folder: disk.folder,
+      settings: ['min_wal_size=32MB', 'max_wal_size=48MB', 'checkpoint_timeout=30s'],
+    })
+    const load = await underLoad(t, { PULSE_ADMIN_DATABASE_URL: server.adminUrl, PULSE_DATABASE_URL: server.appUrl })
+    let made = 0
+    for (let round = 0; round < 2; round += 1) {
+      await load.more()
+      await disk.fill()
+      const statuses = new Set<number>()
+      const endsAt = performance.now() + 8_000
+      while (performance.now() < endsAt) {
+        const body = JSON.stringify({ slug: `full-${(made += 1)}`, name: 'x'.repeat(200) })
+        const answer = await fetch(`${load.system.baseUrl}/v1/tenants`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body,
+          signal: AbortSignal.timeout(20_000),
+        })
+        await answer.text()
+        statuses.add(answer.status)
+        await sleep(200)
+      }
+      t.diagnostic(`making tenants was answered with ${[...statuses].join(', ')}`)
+      assert.ok(!statuses.has(500) && statuses.has(503))
+      await disk.relieve()
+      // A server that could not write its log has ended itself: whoever runs it starts it again.
+      await until('the server to answer', () => server.ask('SELECT 1').then(() => true), 5_000).catch(() =>
+        server.start(),
+      )
+    }
+    await load.more(100)
     await load.settle()
   },
 )
