@@ -1,4 +1,4 @@
-import { reachable, readSettings } from './config/index.ts'
+import { ownKey, reachable, readSettings } from './config/index.ts'
 import { openObjectStore } from './lake/index.ts'
 import { objectStoreOptions } from './places/index.ts'
 import { readLiveRunFile, runDemo } from './start/index.ts'
@@ -15,5 +15,6 @@ export async function demoCommand(write: (text: string) => void): Promise<number
     metricsUrl: `http://${host}:${portOf('worker', 'metrics') ?? settings.workerMetricsPort}/metrics`,
     objects: openObjectStore(objectStoreOptions(settings, 'demo')),
     write,
+    key: ownKey(settings, 'operator'),
   })
 }

@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // `telemetry`: whoever watches the places says when one goes away; `event`, `tenancy`: what they did, when and in which trace.
   places: ['config', 'bus', 'lake', 'problems', 'telemetry', 'event', 'tenancy'],
   // `store`: keys are rows under the tenant's policy; `tenancy`: the canary's tenant has one from the first migration on.
-  keys: ['event', 'problems', 'store', 'tenancy'],
+  keys: ['config', 'event', 'problems', 'store', 'tenancy'],
   pdm: ['event', 'problems', 'lake'],
   upkeep: ['store', 'lake', 'bus', 'event', 'tenancy', 'telemetry'],
   registry: ['pdm', 'event', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],
@@ -66,7 +66,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // `bus`, `places`: from a row to the record that it was.
   doctor: ['bus', 'canary', 'config', 'event', 'places', 'start', 'store', 'tenancy'],
   // `lake`: the demo reads the table's files with its own eyes.
-  start: ['config', 'keys', 'store', 'bus', 'telemetry', 'problems', 'tenancy', 'lake'],
+  start: ['config', 'event', 'keys', 'store', 'bus', 'telemetry', 'problems', 'tenancy', 'lake'],
 }
 
 const BANNED_NAMES = /^(utils?|helpers?|common|shared|misc|types)$/

@@ -1,8 +1,9 @@
 import { openBus } from '../bus/index.ts'
-import { secretValues, settingsHash, type Settings } from '../config/index.ts'
+import { isLoopback, secretValues, settingsHash, type Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import { openObjectStore, timedObjectStore } from '../lake/index.ts'
 import { busSettings, neededPlaces, objectStoreOptions, tellLakeCall, tellTransaction } from '../places/index.ts'
+import { Problem } from '../problems/index.ts'
 import { openStore, openWaitingStore } from '../store/index.ts'
 import { announce, openTelemetry } from '../telemetry/index.ts'
 import { ROUTE_TEMPLATES } from './route-table.ts'
@@ -12,6 +13,15 @@ export interface RunningProcess {
   readonly ports: { readonly api: number }
   /** Drains as `startApi` does, then closes the places. Safe to repeat. */
   stop(): Promise<void>
+}
+
+/** Throws one sentence where everybody in reach of this machine would be let in. */
+function refuseOpenDoor({ auth, host }: Settings): void {
+  if (auth === 'keys' || isLoopback(host)) return
+  throw new Problem(
+    'invalid',
+    `PULSE_AUTH is open and PULSE_HOST is ${host}, so that whoever reaches this machine could act as any tenant: set PULSE_AUTH=keys (pulse migrate makes the first keys), or PULSE_HOST=127.0.0.1.`,
+  )
 }
 
 /** A request is not kept waiting longer than this for Postgres. */
@@ -24,6 +34,7 @@ const ACQUIRE_MS = 2_000
  * (`StoreRefused`), a missing setting, a taken port. Installs no signal handlers.
  */
 export async function runApi(settings: Settings): Promise<RunningProcess> {
+  refuseOpenDoor(settings)
   const { databaseUrl } = neededPlaces(settings)
   await using opened = new AsyncDisposableStack()
   const telemetry = opened.use(

@@ -35,9 +35,9 @@ const MOST_BYTES = 16 << 20
 
 /**
  * The door at `base` (`http://host:port`). Made of Node's own client: global fetch would cost this small
- * process 7 MiB. A connection a call: calls are seconds apart, and a connection that was kept is one more thing to break.
+ * process 7 MiB. `key` is asked at every call. A connection a call: calls are seconds apart, and a connection that was kept is one more thing to break.
  */
-export function openDoor(base: string, timeoutMs = TIMEOUT_MS): Door {
+export function openDoor(base: string, timeoutMs = TIMEOUT_MS, key: () => string | undefined = () => undefined): Door {
   const url = new URL(base)
   const request = url.protocol === 'https:' ? secureRequest : plainRequest
   const root = url.pathname.replace(/\/$/, '')
@@ -45,6 +45,8 @@ export function openDoor(base: string, timeoutMs = TIMEOUT_MS): Door {
     ask(method, path, given = {}) {
       const body = bodyOf(given)
       const headers: Record<string, string> = { accept: 'application/json', connection: 'close' }
+      const shown = key()
+      if (shown !== undefined) headers['authorization'] = `Bearer ${shown}`
       if (given.tenantId !== undefined) headers['x-tenant-id'] = given.tenantId
       if (given.traceparent !== undefined) headers['traceparent'] = given.traceparent
       if (body !== undefined) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { reachable, secretValues, settingsHash, type Settings } from '../config/index.ts'
+import { ownKey, reachable, secretValues, settingsHash, type Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import { openServer, openTelemetry, text, type Answer } from '../telemetry/index.ts'
 import { openDoor } from './door.ts'
@@ -47,7 +47,9 @@ export async function runCanary(settings: Settings): Promise<RunningCanary> {
   )
   const rounds = opened.use(
     startRounds({
-      door: openDoor(settings.canaryApiUrl ?? `http://${reachable(settings.host)}:${settings.apiPort}`),
+      door: openDoor(settings.canaryApiUrl ?? `http://${reachable(settings.host)}:${settings.apiPort}`, undefined, () =>
+        ownKey(settings, 'canary'),
+      ),
       everyMs: settings.canarySeconds * 1000,
       events: settings.canaryEvents,
       seed: randomUUID(),

@@ -1,6 +1,7 @@
 export { SETTINGS, keyOf, type SettingName, type Settings } from './settings.ts'
 export { SettingsRefused, environmentWith, loadSettings, readSettings, type Environment, type Loaded } from './load.ts'
 export { embeddedDefaults } from './embedded.ts'
-export { reachable } from './reachable.ts'
+export { keysFolder, ownKey, type Own } from './own-key.ts'
+export { isLoopback, reachable } from './reachable.ts'
 export { redact, secretValues, settingsHash } from './redact.ts'
 export { settingsDocument, settingsHelp } from './document.ts'

@@ -29,6 +29,12 @@ const MOST_BYTES = 16 << 20
 /** Errors of a connection that was never there. */
 const NOBODY: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'])
 
+/** What names the tenant, and who asks. */
+export const actingFor = (tenantId: string, key: string | undefined): Readonly<Record<string, string>> => ({
+  'x-tenant-id': tenantId,
+  ...(key !== undefined && { authorization: `Bearer ${key}` }),
+})
+
 /** Asks `url` once, within 2 s or `timeoutMs`. Never rejects. */
 export async function ask(url: string, question: Question = {}): Promise<Heard> {
   const { timeoutMs = LOOK_MS, method = 'GET', headers = {}, body } = question

@@ -41,7 +41,7 @@ export async function examine(parts: ExamineParts): Promise<Report> {
     return told()
   }
   const { tenantId, dataset } = facts.home
-  const destination: Destination = { apiUrl, tenantId, dataset }
+  const destination: Destination = { apiUrl, tenantId, dataset, key: places.key }
   const isSeen = facts.partitions !== undefined && facts.partitions.length > 0
   const before = { partitions: facts.partitions ?? [], appendErrors: await appendErrors(metricsUrl) }
   const { sent, event } = await send(destination, machine)

@@ -1,7 +1,7 @@
 import type { Bus } from '../bus/index.ts'
 import { isUuid, parseTraceparent, RECORD_HEADERS } from '../event/index.ts'
 import type { Store } from '../store/index.ts'
-import { ask, memberOf, textOf } from './ask.ts'
+import { actingFor, ask, memberOf, textOf } from './ask.ts'
 import { sourceOf, type RowFacts, type RowName, type Source } from './row.ts'
 import { spansOf } from './spans.ts'
 
@@ -10,6 +10,8 @@ interface RowPlaces {
   readonly bus: Bus
   readonly apiUrl: string
   readonly workerUrl: string
+  /** Shown to the API; undefined: none. */
+  readonly key: string | undefined
 }
 
 const READ_BYTES = 1 << 20
@@ -89,7 +91,7 @@ async function recordAt(bus: Bus, { topic, partition, offset }: Source): Promise
 
 /** Where the row came from, if it is among the newest. */
 async function previewed(
-  { apiUrl }: RowPlaces,
+  { apiUrl, key }: RowPlaces,
   tenantId: string,
   eventId: string,
   dataset: string | undefined,
@@ -97,7 +99,7 @@ async function previewed(
   if (dataset === undefined) return undefined
   const columns = '_event_id,_source,_received_at'
   const url = `${apiUrl}/v1/datasets/${encodeURIComponent(dataset)}/preview?limit=${PREVIEW_ROWS}&columns=${columns}`
-  const heard = await ask(url, { headers: { 'x-tenant-id': tenantId }, timeoutMs: 15_000 })
+  const heard = await ask(url, { headers: actingFor(tenantId, key), timeoutMs: 15_000 })
   const rows = heard.kind === 'answered' ? memberOf(heard.answer.json, 'rows') : undefined
   const row: unknown = Array.isArray(rows) ? rows.find((one) => textOf(one, '_event_id') === eventId) : undefined
   if (row === undefined) return undefined

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { COLUMNS, differences, type CanaryEvent } from '../canary/index.ts'
 import { rawTopic } from '../event/index.ts'
 import { CANARY_DATASET, CANARY_SLUG } from '../tenancy/index.ts'
-import { ask, memberOf, textOf } from './ask.ts'
+import { actingFor, ask, memberOf, textOf } from './ask.ts'
 import type { PartitionSeen } from './facts.ts'
 import { partitionsOf } from './partitions.ts'
 import type { PostgresView } from './postgres.ts'
@@ -68,9 +68,9 @@ export async function follow(parts: FollowParts, event: CanaryEvent, sent: Sent)
 type Preview = Pick<Followed, 'rows' | 'differences' | 'snapshotId' | 'previewMs' | 'refused'>
 const NOTHING: Preview = { rows: 0, differences: [], snapshotId: undefined, previewMs: undefined, refused: undefined }
 
-async function look({ apiUrl, tenantId, dataset }: Destination, event: CanaryEvent): Promise<Preview> {
+async function look({ apiUrl, tenantId, dataset, key }: Destination, event: CanaryEvent): Promise<Preview> {
   const url = `${apiUrl}/v1/datasets/${dataset}/preview?int64=string&limit=${ROWS}&columns=${COLUMNS.join(',')}`
-  const heard = await ask(url, { headers: { 'x-tenant-id': tenantId }, timeoutMs: 15_000 })
+  const heard = await ask(url, { headers: actingFor(tenantId, key), timeoutMs: 15_000 })
   if (heard.kind !== 'answered') return { ...NOTHING, refused: { code: 'unanswered', detail: heard.detail } }
   const { status, json, tookMs } = heard.answer
   if (status !== 200) {

@@ -33,7 +33,7 @@ export async function lookAround(
   ])
   const ready = checksOf(readiness)
   const isWhole = ready !== undefined && ready.postgres && ready.kafka && ready.minio
-  const home = ready?.postgres === true ? await homeOf(apiUrl) : undefined
+  const home = ready?.postgres === true ? await homeOf(apiUrl, places.key) : undefined
   const topic = home?.kind === 'found' ? rawTopic(home.tenantId) : undefined
   return {
     apiUrl,
@@ -75,9 +75,9 @@ function errorsOf(heard: Heard): Facts['awayBecause'] {
 }
 
 /** The canary's tenant and dataset; made where only the dataset lacks, as the canary itself does. */
-async function homeOf(apiUrl: string): Promise<HomeFacts> {
+async function homeOf(apiUrl: string, key: string | undefined): Promise<HomeFacts> {
   try {
-    return { kind: 'found', ...(await findHome(openDoor(apiUrl, 5_000))) }
+    return { kind: 'found', ...(await findHome(openDoor(apiUrl, 5_000, () => key))) }
   } catch (error) {
     const { code, message } = error instanceof Hindrance ? error : new Hindrance('defect', String(error))
     return code === 'no_tenant' ? { kind: 'missing' } : { kind: 'refused', code, detail: message }

@@ -1,4 +1,4 @@
-import { reachable, type Settings } from '../config/index.ts'
+import { ownKey, reachable, type Settings } from '../config/index.ts'
 import type { RunFile } from '../start/index.ts'
 
 /** Where the doctor looks. */
@@ -15,6 +15,8 @@ export interface Places {
   readonly warehouse: string
   readonly dataDir: string
   readonly otlpEndpoint: string | undefined
+  /** The key that is shown to the API; undefined: none. */
+  readonly key: string | undefined
 }
 
 /** The addresses that were named on the command line win, then `run.json` of what runs on the data folder, then the settings. */
@@ -42,5 +44,6 @@ export function placesOf(
     warehouse: settings.warehouse,
     dataDir: settings.dataDir,
     otlpEndpoint: settings.otlpEndpoint,
+    key: ownKey(settings, 'doctor'),
   }
 }

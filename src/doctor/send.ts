@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { eventAt, type CanaryEvent } from '../canary/index.ts'
 import { mintTraceparent, parseTraceparent } from '../event/index.ts'
-import { ask, type Heard } from './ask.ts'
+import { actingFor, ask, type Heard } from './ask.ts'
 import type { Machine } from './machine.ts'
 import type { Sent } from './story.ts'
 
@@ -12,6 +12,7 @@ export interface Destination {
   readonly apiUrl: string
   readonly tenantId: string
   readonly dataset: string
+  readonly key: string | undefined
 }
 
 /**
@@ -19,7 +20,7 @@ export interface Destination {
  * is asked to be kept. Never rejects.
  */
 export async function send(
-  { apiUrl, tenantId, dataset }: Destination,
+  { apiUrl, tenantId, dataset, key }: Destination,
   machine: Machine,
 ): Promise<{ readonly sent: Sent; readonly event: CanaryEvent }> {
   const startedAtMs = machine.now()
@@ -27,7 +28,7 @@ export async function send(
   const { traceId, header } = mintTraceparent(true)
   const heard = await ask(`${apiUrl}/v1/collect`, {
     method: 'POST',
-    headers: { 'x-tenant-id': tenantId, 'content-type': 'application/x-ndjson', traceparent: header },
+    headers: { ...actingFor(tenantId, key), 'content-type': 'application/x-ndjson', traceparent: header },
     body: `${event.line}\n`,
     timeoutMs: TIMEOUT_MS,
   })

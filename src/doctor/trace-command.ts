@@ -23,11 +23,11 @@ export async function traceCommand(row: string, options: TraceOptions, write: (t
   const name = rowName(row, options)
   if (typeof name === 'string') return refuse(name, write)
   const settings = await settingsBeside({ postgres: true, bus: true })
-  const { apiUrl, workerUrl } = placesOf(settings, await readLiveRunFile(settings.dataDir), options)
+  const { apiUrl, workerUrl, key } = placesOf(settings, await readLiveRunFile(settings.dataDir), options)
   const { databaseUrl } = neededPlaces(settings)
   await using store = await openStore({ url: databaseUrl, poolSize: 1, applicationName: 'pulse trace', openMs: 0 })
   await using bus = await openBus(busSettings(settings, 'pulse-trace'))
-  const facts = await findRow({ store, bus, apiUrl, workerUrl }, name)
+  const facts = await findRow({ store, bus, apiUrl, workerUrl, key }, name)
   if (typeof facts === 'string') return refuse(facts, write)
   write(options.json === true ? rowAsJson(facts) : rowAsText(facts))
   return facts.trace === undefined && facts.flush === undefined ? 1 : 0

@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Client } from 'pg'
+import type { Own } from '../config/index.ts'
 import { uuidv7 } from '../event/index.ts'
 import { CANARY_SLUG } from '../tenancy/index.ts'
 import { digestOf, keyIdOf, mintKey } from './format.ts'
 import { OPERATE, SCOPES, type Scope } from './scopes.ts'
-
-/** Keys that Pulse gives to its own: a file of that name each, readable by nobody else. */
-type Own = 'operator' | 'canary' | 'doctor'
 
 const OWN: readonly { readonly name: Own; readonly scopes: readonly (Scope | typeof OPERATE)[] }[] = [
   { name: 'operator', scopes: [OPERATE] },
@@ -75,14 +72,4 @@ async function canaryTenant(client: Client): Promise<string> {
     [id, CANARY_SLUG],
   )
   return id
-}
-
-/** The key in one of these files; undefined where it cannot be read, as without `migrate` or by another user. */
-export function readOwnKey(folder: string, name: Own): string | undefined {
-  try {
-    const text = readFileSync(join(folder, name), 'utf8').trim()
-    return text === '' ? undefined : text
-  } catch {
-    return undefined
-  }
 }

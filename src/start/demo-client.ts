@@ -24,11 +24,12 @@ export class NobodyThere extends Error {
 
 const TIMEOUT_MS = 30_000
 
-/** `tenantId` is sent as `X-Tenant-ID` with every call. Calls reject with `NobodyThere` when no connection is made. */
-export function openClient(base: string, tenantId?: string): Client {
+/** `tenantId` is sent as `X-Tenant-ID` with every call, `key` is shown. Calls reject with `NobodyThere` when no connection is made. */
+export function openClient(base: string, tenantId?: string, key?: string): Client {
   const call = async <T>(method: string, path: string, contentType?: string, body?: string): Promise<Answer<T>> => {
     const headers: Record<string, string> = { accept: 'application/json' }
     if (contentType !== undefined) headers['content-type'] = contentType
+    if (key !== undefined) headers['authorization'] = `Bearer ${key}`
     if (tenantId !== undefined) headers['x-tenant-id'] = tenantId
     const response = await fetch(base + path, {
       method,

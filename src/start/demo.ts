@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ObjectStore } from '../lake/index.ts'
+import { systemClock } from '../event/index.ts'
 import { askTheFiles } from './demo-answer.ts'
 import { expecting, NobodyThere, openClient, Refused, type Client } from './demo-client.ts'
 import { DEFINITION, eventOf, readEarthquakes, SCHEMA_URI } from './demo-earthquakes.ts'
@@ -12,6 +13,8 @@ export interface DemoOptions {
   readonly metricsUrl: string
   readonly objects: ObjectStore
   readonly write: (text: string) => void
+  /** The operator's, where the API asks for keys. */
+  readonly key?: string | undefined
 }
 
 const TENANT = 'earthquakes-demo'
@@ -57,7 +60,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   }
 }
 
-async function tell({ apiUrl, metricsUrl, objects, write }: DemoOptions): Promise<void> {
+async function tell({ apiUrl, metricsUrl, objects, write, key }: DemoOptions): Promise<void> {
   const began = performance.now()
   const step = async <T>(what: string, act: () => Promise<T>, outcome?: (result: T) => string): Promise<T> => {
     const from = performance.now()
@@ -75,10 +78,14 @@ async function tell({ apiUrl, metricsUrl, objects, write }: DemoOptions): Promis
 
   const tenantId = await step(
     'a tenant',
-    () => ensureTenant(openClient(apiUrl)),
+    () => ensureTenant(openClient(apiUrl, undefined, key)),
     (id) => `${TENANT} ${id}`,
   )
-  const client = openClient(apiUrl, tenantId)
+  const client = openClient(
+    apiUrl,
+    tenantId,
+    key === undefined ? undefined : await keyFor(openClient(apiUrl, tenantId, key)),
+  )
   await step(
     'a schema, published',
     () => ensureSchema(client),
@@ -126,6 +133,13 @@ async function ensureTenant(client: Client): Promise<string> {
   if (made.status !== 409) return expecting(made, 201).id
   const found = expecting(await client.get<{ items: { id: string }[] }>(`/v1/tenants?slug=${TENANT}`), 200)
   return firstOf(found.items, `the tenant ${TENANT}`).id
+}
+
+/** A key of the tenant's for an hour: the operator's own sends no events. */
+async function keyFor(operator: Client): Promise<string> {
+  const expires = new Date(systemClock.now() + 3_600_000).toISOString()
+  const wanted = { name: 'demo', scopes: ['collect', 'read', 'manage'], expires_at: expires }
+  return expecting(await operator.post<{ key: string }>('/v1/keys', wanted), 201).key
 }
 
 async function ensureSchema(client: Client): Promise<string> {

@@ -1,4 +1,5 @@
-import type { Settings } from '../config/index.ts'
+import { keysFolder, type Settings } from '../config/index.ts'
+import { issueOwnKeys } from '../keys/index.ts'
 import { migrate } from '../store/index.ts'
 import { settingsBeside } from './alone.ts'
 import { StartRefused } from './refused.ts'
@@ -19,13 +20,29 @@ export async function migrateOwn(settings: Settings): Promise<string[]> {
   })
 }
 
+/** With PULSE_AUTH=keys: the keys of operator, canary and doctor, in files of theirs. Answers a sentence about those made now. */
+export async function issueKeys(
+  settings: Pick<Settings, 'auth' | 'keysDir' | 'dataDir'>,
+  adminUrl: string,
+): Promise<string | undefined> {
+  if (settings.auth !== 'keys') return undefined
+  const folder = keysFolder(settings)
+  const made = await issueOwnKeys(adminUrl, folder)
+  return made.length === 0
+    ? undefined
+    : `Made the keys of ${made.join(', ')}: files in ${folder}, for their owner's eyes only.`
+}
+
 /** `pulse migrate`: the roles and every migration that did not run yet. Answers the exit code; throws a sentence. */
 export async function migrateCommand(write: (text: string) => void): Promise<number> {
-  const ran = await migrateOwn(await settingsBeside({ admin: true }))
+  const settings = await settingsBeside({ admin: true })
+  const ran = await migrateOwn(settings)
   write(
     ran.length === 0
       ? 'Nothing to migrate: the database is of this version.\n'
       : `${ran.map((name) => `migrated ${name}`).join('\n')}\n`,
   )
+  const keys = await issueKeys(settings, settings.adminDatabaseUrl ?? '')
+  if (keys !== undefined) write(`${keys}\n`)
   return 0
 }

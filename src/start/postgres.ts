@@ -8,6 +8,8 @@ export interface PostgresPlace {
   readonly port: number
   /** As pulse_app. */
   readonly url: string
+  /** As role `pulse`. */
+  readonly adminUrl: string
   stop(): Promise<void>
 }
 
@@ -64,6 +66,7 @@ export async function keepPostgres(options: PostgresOptions): Promise<PostgresPl
   return {
     port,
     url: server.appUrl,
+    adminUrl: server.adminUrl,
     async stop() {
       stopping = true
       await server.stop()

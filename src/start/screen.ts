@@ -1,4 +1,4 @@
-import { reachable, type Settings } from '../config/index.ts'
+import { keysFolder, reachable, type Settings } from '../config/index.ts'
 import type { RunningProcess } from './run-file.ts'
 
 export interface SystemView {
@@ -45,7 +45,15 @@ export function screen({ settings, processes, embedded, tookMs }: SystemView, no
     ],
     ['lake', embedded.lake ? `${settings.warehouse}   a folder (PULSE_WAREHOUSE for S3)` : settings.warehouse],
     ['logs', `${settings.dataDir}/logs/`],
+    [
+      'auth',
+      settings.auth === 'open'
+        ? 'open: whoever reaches the API acts as any tenant (PULSE_AUTH=keys asks for keys)'
+        : `keys: the operator's is in ${keysFolder(settings)}/operator`,
+    ],
   ]
+  const asOperator =
+    settings.auth === 'open' ? '' : ` -H "authorization: Bearer $(cat ${keysFolder(settings)}/operator)"`
   const body = JSON.stringify({
     slug: `first-${Math.floor(now.getTime() / 1000).toString(36)}`,
     name: 'My first tenant',
@@ -57,7 +65,7 @@ ${rows.map(([name, text]) => `  ${name.padEnd(10)}${text}`).join('\n')}
 
 Make a tenant:
 
-  curl -X POST ${api}/v1/tenants -H 'content-type: application/json' -d '${body}'
+  curl -X POST ${api}/v1/tenants${asOperator} -H 'content-type: application/json' -d '${body}'
 
 Or send 1,707 earthquakes the whole way, from a second terminal:
 

@@ -6,7 +6,7 @@ import { openDataDir } from './data-dir.ts'
 import { endLeftovers } from './leftovers.ts'
 import { lockDataDir } from './lock.ts'
 import { keepPostgres, type PostgresPlace } from './postgres.ts'
-import { migrateOwn } from './migrate.ts'
+import { issueKeys, migrateOwn } from './migrate.ts'
 import { refuseTakenPorts } from './ports.ts'
 import { allOrFirstFault, notReadySentence, untilOk } from './readiness.ts'
 import { StartRefused } from './refused.ts'
@@ -96,6 +96,10 @@ export async function startSystem({ settings, given }: Loaded, say: (line: strin
     // A plane whose code does not even load says so while Postgres is still being made.
     await Promise.race([places, api.ready, worker.ready])
     const [postgres, busPorts] = await places
+
+    const adminUrl = postgres?.adminUrl ?? settings.adminDatabaseUrl
+    const keys = adminUrl === undefined ? undefined : await issueKeys(settings, adminUrl)
+    if (keys !== undefined) say(keys)
 
     const env: Environment = {
       PULSE_DATA_DIR: dataDir,

@@ -25,6 +25,8 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
     `$1${CUT}`,
   ],
   [/-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g, CUT],
+  // A key of Pulse's wherever it stands: whose it is may be said.
+  [/\b(pulse_[0-9a-f]{32})_[0-9a-f]{64}/g, `$1_${CUT}`],
   // A JSON web token wherever it stands.
   [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?/g, CUT],
   // V8 quotes what it could not parse: an event's own bytes.
@@ -38,7 +40,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
 ]
 
 /** What every pattern needs at least one of. Ids, slugs and most sentences have none, and are done with at once. */
-const SUSPECT = /[@=:"']|bearer|basic|digest|eyJ|-----BEGIN/i
+const SUSPECT = /[@=:"']|bearer|basic|digest|eyJ|pulse_|-----BEGIN/i
 
 /** Cuts what a sentence may carry by accident: passwords in URLs, bearer keys, `password=` pairs, quoted input. */
 export function scrub(text: string, most = MOST_TEXT): string {

@@ -125,3 +125,13 @@ test('what is missing or taken is said in a sentence', async (t) => {
   const first = await runWith(t, places)
   await assert.rejects(runWith(t, { ...places, PULSE_API_PORT: String(first.running.ports.api) }), /EADDRINUSE/)
 })
+
+test('an open door is refused where more than this machine reaches it, with what to set', async () => {
+  for (const host of ['0.0.0.0', '::', '192.0.2.7', 'pulse.example']) {
+    const settings = settingsWith({ PULSE_HOST: host, PULSE_DATABASE_URL: 'postgres://pulse_app@127.0.0.1:1/x' })
+    await assert.rejects(runApi(settings), (error: Error) => {
+      assert.match(error.message, /PULSE_AUTH is open.*PULSE_AUTH=keys.*PULSE_HOST=127\.0\.0\.1/)
+      return true
+    })
+  }
+})

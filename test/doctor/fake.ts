@@ -124,6 +124,7 @@ export async function openFakePulse(owner: Owner): Promise<FakePulse> {
     databaseUrl: undefined,
     warehouse: 'file:///lake',
     dataDir: '/data',
+    key: undefined,
     otlpEndpoint: 'http://127.0.0.1:4317',
   }
   return fake
