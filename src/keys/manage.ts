@@ -5,7 +5,7 @@ import { mintKey } from './format.ts'
 import type { Scope } from './scopes.ts'
 
 /** A key as the API answers it; its secret is in none. */
-export interface Key {
+interface Key {
   readonly id: string
   readonly name: string
   readonly scopes: readonly Scope[]
@@ -17,7 +17,7 @@ export interface Key {
 }
 
 /** With the key itself, once. */
-export interface MadeKey extends Key {
+interface MadeKey extends Key {
   readonly key: string
 }
 

@@ -77,6 +77,8 @@ const BODIES: Readonly<Record<string, unknown>> = {
   'POST /v1/datasets': { slug: 'orders', name: 'Orders', schema_uri: 'https://test.example/x' },
   'PATCH /v1/tenants/{id}': { name: 'Other' },
   'PATCH /v1/datasets/{dataset}': { name: 'Other' },
+  'POST /v1/keys': { name: 'k', scopes: ['read'] },
+  'POST /v1/keys/{id}/rotate': {},
   'POST /v1/collect': { dataset: 'orders', data: {} },
 }
 

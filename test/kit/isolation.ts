@@ -56,6 +56,7 @@ const ASKED: Readonly<Record<string, () => unknown>> = {
   status: () => 'active',
   'pdm_entities.status': () => 'draft',
   kind: () => 'schema',
+  secret_hash: () => Buffer.alloc(32, 7),
   reason: () => 'invalid',
   catalog_name: () => 'pulse',
   epoch: () => 1,

@@ -28,6 +28,10 @@ const DEFINERS: Readonly<Record<string, string>> = {
   tenant_by_slug: 'the same by name',
   tenant_list: "the operator's list",
   tenant_patch: "the operator's changes",
+  key_lookup:
+    'whose a key is, before a tenant can be bound: by its id alone, and the answer is useless without the key',
+  keys_changed: 'ids of keys that were made or revoked lately, and no more than the ids',
+  keys_used: 'notes when a key was used',
   ledger_open: "makes the ledger's next partition; pulse_app may not call it",
   ledger_rotate: 'opens the next partition of the ledger and drops the oldest',
   dead_letters_retain: 'makes the partitions of coming days and drops those of days long gone',
