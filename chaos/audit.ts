@@ -1,4 +1,4 @@
-import type { Admin } from '../src/bus/index.ts'
+import type { Admin, Reader } from '../src/bus/index.ts'
 import { rawTopic } from '../src/event/index.ts'
 import { pointerOf } from '../src/lake/index.ts'
 import { openStore } from '../src/store/index.ts'
@@ -87,4 +87,27 @@ export async function holdings(of: Audited, records: number): Promise<Held> {
     orphans,
     missing,
   }
+}
+
+/** Where records with these ids lie on the tenant's topic, as `partition/offset`: what a loss is looked into with. */
+export async function whereabouts(
+  { admin, reader, places, partitions }: Audited & { readonly reader: Reader },
+  ids: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const topic = rawTopic(places[0]?.tenantId ?? '')
+  const found: string[] = []
+  for (const { topicId, partition, earliest, latest } of await admin.offsets(
+    Array.from({ length: partitions }, (_, one) => ({ topic, partition: one })),
+  )) {
+    for (let offset = earliest; offset < latest;) {
+      const answer = await reader.fetch([{ topicId, topic, partition, offset }], { maxBytes: 4 << 20, maxWaitMs: 100 })
+      const [got] = answer.partitions
+      if (got === undefined) break
+      for (const record of got.records)
+        if (ids.has(String(record.key))) found.push(`${partition}/${record.offset} at ${record.timestampMs}`)
+      offset = got.nextOffset
+    }
+    found.push(`${partition}: ${earliest} to ${latest}`)
+  }
+  return found
 }

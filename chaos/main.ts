@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { openBus } from '../src/bus/index.ts'
@@ -5,7 +7,7 @@ import { openBooks } from '../soak/books.ts'
 import { addDataset, makePlace, type Place } from '../test/kit/api.ts'
 import { anySeed, chance } from '../test/kit/seed.ts'
 import { balance } from './account.ts'
-import { holdings, settled } from './audit.ts'
+import { holdings, settled, whereabouts } from './audit.ts'
 import { send, type Sent } from './clients.ts'
 import { finish } from './finish.ts'
 import { FAULTS, faultsFrom } from './faults.ts'
@@ -69,7 +71,9 @@ for (let run = progress.done + 1; run <= Number(values.runs); run += 1) {
   }))
   await progress.add(found)
   // The seed of a run is the campaign's and its number: `--seed S --runs N` comes by it again.
-  if (found.lost + found.doubled + found.wrong.length > 0) break
+  if (found.lost + found.doubled + found.wrong.length === 0) continue
+  say(`     what is left of it is in ${world.keep()}`)
+  break
 }
 
 if (progress.sum().lost + progress.sum().doubled + progress.sum().wrong.length === 0 && last.length > 0) {
@@ -119,6 +123,11 @@ async function oneRun(run: number) {
   const audited = { system, books, admin: bus.admin, places, partitions: PARTITIONS }
   const records = await settled(audited, SETTLE_MS)
   const { lost, doubled, wrong } = balance(sent, await holdings(audited, records))
+  if (lost.length > 0) {
+    await using reader = bus.reader()
+    const where = await whereabouts({ ...audited, reader }, new Set(lost))
+    await writeFile(join(world.orders, 'lost.txt'), `${where.join('\n')}\n`)
+  }
   const seconds = ((performance.now() - began) / 1_000).toFixed(1)
   const what = Object.entries(faults).map(([name, count]) => (count === 1 ? name : `${count}x ${name}`))
   say(

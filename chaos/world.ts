@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, cpSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -25,6 +25,8 @@ export interface World extends AsyncDisposable {
   metricsUrls(): readonly string[]
   /** Kills and starts it, or starts it where it is dead. */
   restartSecond(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
+  /** Damage was found: logs and data stay where they are, for whoever looks into it. Answers where. */
+  keep(): string
   /** Everything that should run runs, and nothing is held up any more. */
   heal(): Promise<void>
   /** An order for a process; undefined takes it back. */
@@ -39,7 +41,10 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
   await using opened = new AsyncDisposableStack()
   const owner: Owner = { after: (act) => void opened.defer(async () => act()) }
   const folder = mkdtempSync(join(tmpdir(), 'pulse-chaos-'))
-  opened.defer(() => rmSync(folder, { recursive: true, force: true }))
+  let isKept = false
+  opened.defer(() => {
+    if (!isKept) rmSync(folder, { recursive: true, force: true })
+  })
   chmodSync(folder, 0o755)
   const orders = join(folder, 'orders')
   mkdirSync(orders, { mode: 0o777 })
@@ -71,6 +76,8 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
   const proxy = await openProxy(owner, system.appUrl())
   const ports = [await freePort(), await freePort()] as const
   let second: ChildProcess | undefined
+  const said = openSync(join(folder, 'second.log'), 'a')
+  opened.defer(() => closeSync(said))
   opened.defer(() => void second?.kill('SIGKILL'))
 
   const isDead = (): boolean => second === undefined || second.exitCode !== null || second.signalCode !== null
@@ -87,7 +94,7 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
         PULSE_WORKER_METRICS_PORT: String(ports[0]),
         PULSE_WORKER_HEALTH_PORT: String(ports[1]),
       },
-      stdio: 'ignore',
+      stdio: ['ignore', said, said],
     })
     await until('the second worker to run', async () => {
       if (isDead()) throw new Error('it ended')
@@ -131,6 +138,11 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
     restartSecond,
     orderStep,
     orderClock,
+    keep() {
+      isKept = true
+      cpSync(join(system.dataDir, 'data/logs'), join(folder, 'logs'), { recursive: true })
+      return folder
+    },
     async heal() {
       await disk.empty()
       proxy.away(false)
