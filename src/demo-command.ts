@@ -11,7 +11,7 @@ export async function demoCommand(write: (text: string) => void): Promise<number
     run?.processes.find((running) => running.name === name)?.ports[which]
   const host = reachable(settings.host)
   return runDemo({
-    apiUrl: `http://${host}:${portOf('api', 'api') ?? settings.apiPort}`,
+    apiUrl: settings.canaryApiUrl ?? `http://${host}:${portOf('api', 'api') ?? settings.apiPort}`,
     metricsUrl: `http://${host}:${portOf('worker', 'metrics') ?? settings.workerMetricsPort}/metrics`,
     objects: openObjectStore(objectStoreOptions(settings, 'demo')),
     write,
