@@ -21,7 +21,7 @@ const DEFINITION = {
 }
 
 let system: System
-let others: Place[] = []
+const others: Place[] = []
 let quietP95 = 0
 
 async function send(place: Place, many: number, over: Record<string, unknown> = {}): Promise<number> {

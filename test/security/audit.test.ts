@@ -31,7 +31,10 @@ test('each way in which a lockfile can go wrong is noticed', () => {
   for (const [said, change] of Object.entries(changes)) {
     const packages = { ...lock.packages, [path]: { ...lock.packages[path], ...change } } as Lockfile['packages']
     const faults = lockfileFaults({ ...lock, packages }, manifest)
-    assert.ok(faults.length > 0 && faults.some((fault) => fault.includes(said)), `${said}: ${faults.join('; ')}`)
+    assert.ok(
+      faults.some((fault) => fault.includes(said)),
+      `${said}: ${faults.join('; ')}`,
+    )
   }
   for (const version of ['^5.0.0', '*', 'latest', '>=1', 'file:../x', 'git+https://example.org/x.git', '1.x']) {
     const asked = { ...manifest, dependencies: { ...manifest.dependencies, fastify: version } }
