@@ -39,6 +39,10 @@ export async function commit(parts: FlushParts, context: WriteContext, about: Co
   let { written } = about
   for (let attempt = 1; ; attempt += 1) {
     if (written.length === 0) return abandon(parts, about.tenantId, context.flushId, [])
+    // What a partition that is gone had buffered is forgotten, so that nobody here can say from where it has to be read again; and
+    // as long as nobody else has claimed it, Postgres would take our word for it.
+    const gone = sourcesOf(written).filter((source) => source.gone)
+    if (gone.length > 0) return refused(parts, context, about, written, { kind: 'fenced', partitions: gone })
     const wanted = commitOf(parts, context.flushId, about.tenantId, written, orphans)
     await parts.point('flush.before_commit')
     const outcome = await context.story.step('commit', () =>

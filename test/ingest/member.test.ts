@@ -37,6 +37,36 @@ test('a worker whose membership ended while a flush was under way joins anew and
   )
 })
 
+test('a flush that outlives its membership moves no offset past what was forgotten with it, although nobody else has claimed the partition', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const admin = carriage.pg.sql('admin')
+  carriage.log.append(place.topic, 0, some(place, 40))
+  let ended = false
+  const ingest = await carriage.start({
+    limits: { leaseSeconds: 1, flushMaxRows: 10 },
+    async point(name) {
+      if (name !== 'flush.staged' || ended) return
+      ended = true
+      await until('more to be buffered than the flush takes', () => ingest.tally.buffered === 30)
+      // It cannot join anew before the flush has come to its commit, as where Postgres hangs.
+      await admin.query('REVOKE INSERT ON worker_members FROM pulse_app')
+      await admin.query(`UPDATE worker_members SET expires_at = clock_timestamp() - interval '1 second'`)
+      await until('everything to be forgotten', () => ingest.sources.byKey.size === 0)
+    },
+  })
+  await until('the flush to be over', () => ended && ingest.tally.inFlight === 0)
+  await admin.query('GRANT INSERT ON worker_members TO pulse_app')
+  await until('it to read on', () => ingest.sources.byKey.size === 1)
+  carriage.log.append(place.topic, 0, some(place, 1, 40))
+  await until('all of them to be settled', () => ingest.tally.appended >= 41, 10_000)
+  assertBalanced(ingest)
+  assert.deepEqual(
+    (await carriage.rows(place)).map((row) => Number(row['n'])).sort((a, b) => a - b),
+    Array.from({ length: 41 }, (_, n) => n),
+  )
+})
+
 test("what a second worker's share is moves to it after it was flushed, and nothing is read twice", async (t) => {
   const carriage = await openCarriage(t)
   const place = await carriage.place({ partitions: 16 })
