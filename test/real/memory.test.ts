@@ -105,6 +105,8 @@ test(
   async (t) => {
     await using system = await bootPulse({ PULSE_FLUSH_SECONDS: '2' })
     const { baseUrl } = system
+    const places = []
+    for (let index = 0; index < TENANTS; index += 1) places.push(await makePlace(baseUrl, DEFINITION))
     const pids = (['api', 'worker'] as const).map((member) => system.pid(member))
     const most = { api: 0, worker: 0 }
     using _watching = setInterval(() => {
@@ -113,8 +115,6 @@ test(
         most[member] = Math.max(most[member], Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024)
       }
     }, 100)
-    const places = []
-    for (let index = 0; index < TENANTS; index += 1) places.push(await makePlace(baseUrl, DEFINITION))
     const perTenant = DATASETS / TENANTS
     const madeFrom = performance.now()
     await Promise.all(
