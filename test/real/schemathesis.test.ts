@@ -50,7 +50,11 @@ test('ten thousand requests by the OpenAPI document: none answered with 500, all
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   await using system = await bootPulse()
   const { baseUrl } = system
-  const members = (['postgres', 'bus', 'api', 'worker'] as const).map((name) => [name, system.pid(name)] as const)
+  const members = await Promise.all(
+    (['postgres', 'bus', 'api', 'worker'] as const).map(
+      async (name) => [name, await until(`${name} to be there`, () => system.pid(name))] as const,
+    ),
+  )
   const { body } = await call(baseUrl, 'POST', '/v1/tenants', { body: { slug: 'asked', name: 'Asked' } })
   const tenantId = String(body['id'])
   await addDataset(baseUrl, tenantId, PAGE_VIEWS, 'page-views')
@@ -126,7 +130,7 @@ function ask({ python, system, tenantId, schema, seed, into, filter }: Asking): 
           KNOWN_SCHEMA_ID: schema.id,
           KNOWN_SCHEMA_URI: schema.uri,
         },
-        timeout: 400_000,
+        timeout: 600_000,
         maxBuffer: 1e8,
       },
       (error, stdout, stderr) => {
