@@ -5,6 +5,7 @@ import type { Member } from '../test/kit/system.ts'
 import { until } from '../test/kit/until.ts'
 import { STEPS } from './orders.ts'
 import { cutPower } from './power.ts'
+import { WIRE_FAULTS } from './wires.ts'
 import type { World } from './world.ts'
 
 /** Longer than the lease of two seconds: who sleeps so long believes that it still owns what others own by now. */
@@ -98,6 +99,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     await sleep(luck.between(500, 2_000))
     orderClock(0)
   },
+  ...WIRE_FAULTS,
   ...Object.fromEntries(STEPS.map((step) => [`kill -9 of a worker at ${step}`, atStep(step)])),
 }
 

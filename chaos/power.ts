@@ -8,14 +8,14 @@ import { SYNCS_FILE, type SyncRecord } from './orders.ts'
  * without a sync of its folder, nor what a file had before it was written over in place. Answers how many files lost something.
  */
 export async function cutPower(orders: string, folders: readonly string[]): Promise<number> {
-  const sizes = new Map<number, number>()
+  const sizes = new Map<string, number>()
   const names = new Map<string, ReadonlySet<string>>()
   const path = join(orders, SYNCS_FILE)
   const lines = (await readFile(path, 'utf8').catch(() => '')).split('\n')
   for (const line of lines) {
     if (!line.endsWith('}')) continue // the last one, cut off by the kill: its sync was not acknowledged to anybody
     const record = JSON.parse(line) as SyncRecord
-    if ('file' in record) sizes.set(record.file, Math.max(record.size, 0))
+    if ('file' in record) sizes.set(record.file, record.size)
     else names.set(record.folder, new Set(record.names))
   }
   let harmed = 0
@@ -30,13 +30,14 @@ export async function cutPower(orders: string, folders: readonly string[]): Prom
         harmed += 1
       } else if (entry.isDirectory()) await cut(at)
       else {
-        const { ino, size } = await stat(at)
-        const synced = Math.min(sizes.get(ino) ?? 0, size)
+        const { dev, ino, size } = await stat(at)
+        const file = `${dev}:${ino}`
+        const synced = Math.min(sizes.get(file) ?? 0, size)
         if (synced < size) {
           await truncate(at, synced)
           harmed += 1
         }
-        left.push({ file: ino, size: synced })
+        left.push({ file, size: synced })
       }
     }
     left.push({ folder, names: await readdir(folder).catch(() => []) })

@@ -3,11 +3,12 @@ import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { subscribe } from 'node:diagnostics_channel'
 import { join } from 'node:path'
-import { CLOCK_FILE, STEP_FILE, SYNCS_FILE, type SyncRecord } from './orders.ts'
+import { CLOCK_FILE, STEP_FILE, SYNC_FAILS_FILE, SYNCS_FILE, TROUBLE_FILE, type SyncRecord } from './orders.ts'
+import { troubleConnections } from './trouble.ts'
 
 /**
  * Loaded before everything else into every process of a system under chaos (`node --import`): it writes down what was
- * synced to the disk, dies at a step of the flush when ordered to, and puts the clock wrong. Orders are files in `CHAOS_ORDERS`.
+ * synced to the disk or fails to sync it, troubles connections, dies at a step of the flush when ordered to, and puts the clock wrong. Orders are files in `CHAOS_ORDERS`.
  */
 const orders = process.env['CHAOS_ORDERS']
 const name = process.env['CHAOS_NAME'] ?? process.argv[2] ?? ''
@@ -16,8 +17,17 @@ const isUnsynced = process.env['CHAOS_SABOTAGE'] === 'sync' && name === 'bus'
 
 if (orders !== undefined) {
   recordSyncs(join(orders, SYNCS_FILE))
+  troubleConnections(join(orders, `${TROUBLE_FILE}.${name}`))
   dieAtStep(join(orders, `${STEP_FILE}.${name}`))
   await shiftClock(join(orders, CLOCK_FILE))
+}
+
+/** A medium that says no, while the order stands: what was written may be there or not. */
+function failOnOrder(): void {
+  const path = join(orders ?? '', `${SYNC_FAILS_FILE}.${name}`)
+  if (!existsSync(path)) return
+  appendFileSync(`${path}.did`, '')
+  throw Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO', errno: -5, syscall: 'fsync' })
 }
 
 /** Appends what each fsync made durable, once it has: a file as long as it was when the sync began, a folder with the names it had. */
@@ -26,7 +36,7 @@ function recordSyncs(path: string): void {
     const of = fstatSync(fd)
     return of.isDirectory()
       ? { folder: folderOf(fd), names: readdirSync(folderOf(fd)) }
-      : { file: of.ino, size: of.size }
+      : { file: `${of.dev}:${of.ino}`, size: of.size }
   }
   const folderOf = (fd: number): string => readlinkSync(`/proc/self/fd/${fd}`)
   const note = (record: SyncRecord): void => appendFileSync(path, `${JSON.stringify(record)}\n`)
@@ -35,6 +45,11 @@ function recordSyncs(path: string): void {
   const noting =
     (real: Sync): Sync =>
     (fd, done) => {
+      try {
+        failOnOrder()
+      } catch (error) {
+        return void setImmediate(done, error as Error)
+      }
       const record = before(fd)
       if (isUnsynced && 'file' in record) return void setImmediate(done, null)
       real(fd, (error) => {
@@ -45,6 +60,7 @@ function recordSyncs(path: string): void {
   const notingAtOnce =
     (real: (fd: number) => void) =>
     (fd: number): void => {
+      failOnOrder()
       const record = before(fd)
       if (isUnsynced && 'file' in record) return
       real(fd)
@@ -62,6 +78,7 @@ function recordSyncs(path: string): void {
     for (const method of ['sync', 'datasync'] as const) {
       const real = kind[method]
       kind[method] = async function (this: { fd: number }) {
+        failOnOrder()
         const record = before(this.fd)
         await real.call(this as never)
         note(record)
