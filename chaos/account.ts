@@ -25,7 +25,7 @@ export interface Held {
   readonly missing: readonly string[]
 }
 
-export interface Verdict {
+interface Verdict {
   readonly lost: readonly string[]
   readonly doubled: readonly string[]
   /** Everything else that is not as it must be, a sentence each. */
