@@ -21,7 +21,7 @@ export interface Identity {
   readonly operating: onRequestHookHandler
 }
 
-const BEARER = /^[Bb]earer +(\S+) *$/
+const BEARER = /^bearer +(\S+) *$/i
 
 /** Without `book` the door is open: who can reach the port names the tenant. */
 export function openIdentity(book: KeyBook | undefined): Identity {
