@@ -35,6 +35,7 @@ test('a secret inside a sentence is cut and the sentence stays readable', () => 
     ['GET /v1/x?api_key=abc&limit=3', 'GET /v1/x?api_key=***&limit=3'],
     ['X-Amz-Signature=abc123&X-Amz-Date=2', 'X-Amz-Signature=***&X-Amz-Date=2'],
     ['token eyJhbGciOiJI.eyJzdWIiOiIx.c2ln here', 'token *** here'],
+    [`a pulse_${'0a'.repeat(16)}_${'9f'.repeat(32)} b`, `a pulse_${'0a'.repeat(16)}_*** b`],
     ['Unexpected token \'x\', "{"card": x}" is not valid JSON', "Unexpected token 'x'"],
     ['duplicate: Key (slug)=(my secret) already exists', 'duplicate: Key (slug)=(***) already exists'],
     ['invalid input syntax for type uuid: "4111-1111"', 'invalid input syntax for type uuid: "***"'],
