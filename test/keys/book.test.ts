@@ -91,6 +91,45 @@ test('a key that is revoked elsewhere is refused here within two seconds, and on
   assert.ok(await holds(next.key))
 })
 
+test('an answer that was under way when its key was revoked does not bring the key back', async (t) => {
+  const ground = await openGround(t)
+  const tenantId = await ground.tenant()
+  const busy = await createKey(ground.store, tenantId, { name: 'busy', scopes: ['read'] })
+  const late = await createKey(ground.store, tenantId, { name: 'late', scopes: ['read'] })
+  // Made long ago, so that the check does not tell of it and goes on once a second.
+  await ground.admin.query('UPDATE api_keys SET changed_at = now() - $$1 hour$$::interval WHERE id = $1', [busy.id])
+  const held = Promise.withResolvers<void>()
+  let isHolding = false
+  let isRead = false
+  let checks = 0
+  const store: Store = Object.create(ground.store)
+  store.asSystem = async (act, options) => {
+    let asked = ''
+    const answer = await ground.store.asSystem((sql) => {
+      const heard: typeof sql = Object.create(sql)
+      heard.query = (text, values) => sql.query((asked = text), values)
+      return act(heard)
+    }, options)
+    if (asked.includes('keys_changed')) checks += 1
+    if (isHolding && asked.includes('key_lookup')) {
+      isRead = true
+      await held.promise
+    }
+    return answer
+  }
+  await using book = bookOn(store)
+  await book.holderOf(busy.key)
+  isHolding = true
+  const underway = book.holderOf(late.key)
+  await until('the row to be read', () => isRead, 10_000, 5)
+  await revokeKey(ground.store, tenantId, late.id)
+  const before = checks
+  await until('two checks', () => checks >= before + 2, 20_000, 10)
+  held.resolve()
+  assert.equal((await underway).id, late.id, 'it was asked before the revocation')
+  await assert.rejects(async () => book.holderOf(late.key), isProblem('key_invalid'))
+})
+
 test('where Postgres cannot say whether a key still holds, it is not taken, and is again when it can', async (t) => {
   const ground = await openGround(t)
   const { key } = await createKey(ground.store, await ground.tenant(), { name: 'k', scopes: ['read'] })
