@@ -41,11 +41,27 @@ export async function settled({ books, admin, places, partitions }: Audited, tim
   ).then(({ records }) => records)
 }
 
-/** Everything that the places hold of the tenant, by our reader and by DuckDB's own of Iceberg. */
-export async function holdings(of: Audited, records: number): Promise<Held> {
-  const { system, books, places } = of
-  const tenantId = places[0]?.tenantId ?? ''
+/** The table as another engine sees it: DuckDB's own reader of Iceberg in a folder, PyIceberg where there is only S3. */
+async function foreignRows({ system }: Audited, tenantId: string, namespace: string, name: string) {
+  const { env } = system
+  if (env['PULSE_WAREHOUSE']?.startsWith('s3://') === true) {
+    const properties = {
+      's3.endpoint': env['PULSE_S3_ENDPOINT'],
+      's3.access-key-id': env['PULSE_S3_ACCESS_KEY'],
+      's3.secret-access-key': env['PULSE_S3_SECRET_KEY'],
+      's3.region': 'us-east-1',
+    }
+    return (await readWith('pyiceberg', system.adminUrl(), namespace, name, '', JSON.stringify(properties))).rows
+  }
   await using store = await openStore({ url: system.appUrl(), poolSize: 2, applicationName: 'chaos' })
+  const pointer = await store.asTenant(tenantId, (sql) => pointerOf(sql, namespace, name))
+  return (await readWith('duckdb', String(pointer))).rows
+}
+
+/** Everything that the places hold of the tenant, by our reader and by a foreign one. */
+export async function holdings(of: Audited, records: number): Promise<Held> {
+  const { books, places } = of
+  const tenantId = places[0]?.tenantId ?? ''
   const rows = new Map<string, readonly string[]>()
   const foreign = new Map<string, readonly string[]>()
   for (const place of places) {
@@ -55,11 +71,10 @@ export async function holdings(of: Audited, records: number): Promise<Held> {
     ])
     const [namespace, name] = [namespaceOf(tenantId), named?.name ?? '']
     rows.set(dataset, await books.idsOf(place))
-    const pointer = await store.asTenant(tenantId, (sql) => pointerOf(sql, namespace, name))
-    const theirs = await readWith('duckdb', String(pointer))
+    const theirs = await foreignRows(of, tenantId, namespace, name)
     foreign.set(
       dataset,
-      theirs.rows.map((row) => String(row['_event_id'])),
+      theirs.map((row) => String(row['_event_id'])),
     )
   }
   const letters = await books.ask<{ id: string }>('SELECT event_id AS id FROM dead_letters WHERE tenant_id = $1', [

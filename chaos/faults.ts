@@ -5,6 +5,7 @@ import type { Member } from '../test/kit/system.ts'
 import { until } from '../test/kit/until.ts'
 import { STEPS } from './orders.ts'
 import { cutPower } from './power.ts'
+import { ENGINE_FAULTS } from './real.ts'
 import { WIRE_FAULTS } from './wires.ts'
 import type { World } from './world.ts'
 
@@ -51,7 +52,7 @@ const atStep =
   }
 
 /** Everything that can be done to a system on embedded places, by name; each resolves when it is over, `false` where it could not be done. */
-export const FAULTS: Readonly<Record<string, Fault>> = {
+const FAULTS: Readonly<Record<string, Fault>> = {
   'kill -9 api': kill('api'),
   'kill -9 worker': kill('worker'),
   'kill -9 bus': kill('bus'),
@@ -109,10 +110,23 @@ async function cutOne({ proxy }: World, what: 'request' | 'answer'): Promise<boo
   return until('a commit to be cut', () => proxy.cuts > before, 5_000, 25).catch(() => false)
 }
 
+/** Done to what is embedded: real engines have their own. */
+const OF_EMBEDDED =
+  /^kill -9 (bus|postgres)$|^the bus |^(bus|postgres) hangs|^power cut|of the bus are |^the disk of the lake/
+
+/** The same for a system on real engines. */
+const REAL_FAULTS: Readonly<Record<string, Fault>> = {
+  ...Object.fromEntries(Object.entries(FAULTS).filter(([name]) => !OF_EMBEDDED.test(name))),
+  ...ENGINE_FAULTS,
+}
+
+export const faultsOn = (places: 'embedded' | 'real'): Readonly<Record<string, Fault>> =>
+  places === 'real' ? REAL_FAULTS : FAULTS
+
 /** Names of faults in an order that follows from the seed: each as often as any other, a power cut and a kill at each step among them. */
-export function* faultsFrom(luck: Chance): Generator<string, never> {
+export function* faultsFrom(luck: Chance, faults: Readonly<Record<string, Fault>>): Generator<string, never> {
   for (;;) {
-    const rest = Object.keys(FAULTS)
+    const rest = Object.keys(faults)
     while (rest.length > 0) yield rest.splice(luck.between(0, rest.length - 1), 1)[0] as string
   }
 }

@@ -10,7 +10,7 @@ import { balance } from './account.ts'
 import { holdings, settled, whereabouts } from './audit.ts'
 import { send, type Sent } from './clients.ts'
 import { finish } from './finish.ts'
-import { FAULTS, faultsFrom } from './faults.ts'
+import { faultsFrom, faultsOn } from './faults.ts'
 import { openProgress } from './progress.ts'
 import { SABOTAGES, sabotage, type Sabotage } from './sabotage.ts'
 import { openWorld } from './world.ts'
@@ -29,6 +29,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     /** Where the campaign stands: an interrupted one goes on from there. */
     state: { type: 'string' },
+    places: { type: 'string', default: 'embedded' },
     sabotage: { type: 'string' },
   },
 })
@@ -43,6 +44,9 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 const off = values.sabotage as Sabotage | undefined
 if (off !== undefined && !SABOTAGES.includes(off)) throw new Error(`--sabotage must be one of ${SABOTAGES.join(', ')}`)
+const { places: on } = values
+if (on !== 'embedded' && on !== 'real') throw new Error('--places must be embedded or real')
+const FAULTS = faultsOn(on)
 if (values.only !== undefined && FAULTS[values.only] === undefined)
   throw new Error(`--only must be one of: ${Object.keys(FAULTS).join(', ')}`)
 
@@ -50,7 +54,7 @@ const progress = await openProgress(values.state, values.seed === undefined ? an
 const { seed } = progress
 say(`chaos: seed ${seed}, runs ${progress.done + 1} to ${values.runs}${off === undefined ? '' : `, without ${off}`}`)
 
-await using world = await openWorld(off === undefined ? {} : { sabotage: off })
+await using world = await openWorld({ places: on, ...(off === undefined ? {} : { sabotage: off }) })
 const { system } = world
 await using books = openBooks(system)
 if (off !== undefined) await sabotage(books, off)
@@ -83,7 +87,7 @@ if (progress.sum().lost + progress.sum().doubled + progress.sum().wrong.length =
 const { runs, faults, lost, doubled, wrong } = progress.sum()
 for (const sentence of wrong.slice(0, 10)) say(`BAD  ${sentence}`)
 for (const [name, count] of Object.entries(faults).toSorted()) say(`     ${String(count).padStart(4)} ${name}`)
-if (!world.disk.canFill) say('     no full disk: mounting a small one needs root')
+if (on === 'embedded' && !world.disk.canFill) say('     no full disk: mounting a small one needs root')
 const total = Object.values(faults).reduce((sum, count) => sum + count, 0)
 say(
   `chaos: seed ${seed}, ${runs} runs, ${total} faults, ${lost} lost, ${doubled} doubled${wrong.length === 0 ? '' : `, ${wrong.length} otherwise wrong`}`,
@@ -106,7 +110,7 @@ async function oneRun(run: number) {
   const stop = new AbortController()
   const sending = send(target, chance(luck.between(0, 2 ** 31)), sent, stop.signal)
   const faults: Record<string, number> = {}
-  const names = faultsFrom(luck)
+  const names = faultsFrom(luck, FAULTS)
   try {
     for (let left = Number(values.faults); left > 0; left -= 1) {
       await sleep(luck.between(50, 900))

@@ -10,6 +10,7 @@ import { bootPulse, type System } from '../test/kit/system.ts'
 import { until } from '../test/kit/until.ts'
 import { CLOCK_FILE, STEP_FILE } from './orders.ts'
 import { openSmallDisk, type SmallDisk } from './disk.ts'
+import { openRealPlaces, type RealPlaces } from './real.ts'
 
 /** What is harmed: `pulse start` with all that it brings, and a second worker, whose Postgres is behind a proxy. */
 export interface World extends AsyncDisposable {
@@ -19,6 +20,8 @@ export interface World extends AsyncDisposable {
   readonly warehouse: string
   readonly proxy: Awaited<ReturnType<typeof openProxy>>
   readonly disk: SmallDisk
+  /** The engines in place of what is embedded, if so ordered. */
+  readonly real?: RealPlaces
   /** The second worker's process id, undefined while it is dead. */
   secondPid(): number | undefined
   /** Of both workers. */
@@ -37,7 +40,9 @@ export interface World extends AsyncDisposable {
 const LAUNCHER = join(import.meta.dirname, '../bin/pulse.mjs')
 const PRELOAD = pathToFileURL(join(import.meta.dirname, 'preload.ts')).href
 
-export async function openWorld(options: { readonly sabotage?: string } = {}): Promise<World> {
+export async function openWorld(
+  options: { readonly sabotage?: string; readonly places?: 'embedded' | 'real' } = {},
+): Promise<World> {
   await using opened = new AsyncDisposableStack()
   const owner: Owner = { after: (act) => void opened.defer(async () => act()) }
   const folder = mkdtempSync(join(tmpdir(), 'pulse-chaos-'))
@@ -55,7 +60,8 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
     NODE_NO_WARNINGS: '1',
     ...(options.sabotage === undefined ? {} : { CHAOS_SABOTAGE: options.sabotage }),
   }
-  const system = opened.use(
+  const real = options.places === 'real' ? await openRealPlaces(owner) : undefined
+  const booted = opened.use(
     await bootPulse({
       ...harm,
       PULSE_WAREHOUSE: `file://${disk.folder}`,
@@ -71,8 +77,10 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
       PULSE_SNAPSHOTS_KEEP: '5',
       PULSE_SNAPSHOT_SECONDS: '10',
       PULSE_DRAIN_SECONDS: '3',
+      ...real?.env,
     }),
   )
+  const system = real === undefined ? booted : real.around(booted)
   const proxy = await openProxy(owner, system.appUrl())
   const ports = [await freePort(), await freePort()] as const
   let second: ChildProcess | undefined
@@ -89,7 +97,8 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
         CHAOS_NAME: 'second',
         PULSE_DATABASE_URL: proxy.url,
         PULSE_KAFKA_BROKERS: `127.0.0.1:${system.port('bus')}`,
-        PULSE_BUS_TRUSTED: 'true',
+        // As the supervisor has it for its own worker.
+        ...(real === undefined ? { PULSE_BUS_TRUSTED: 'true' } : {}),
         PULSE_DATA_DIR: join(folder, 'second'),
         PULSE_WORKER_METRICS_PORT: String(ports[0]),
         PULSE_WORKER_HEALTH_PORT: String(ports[1]),
@@ -132,6 +141,7 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
     warehouse: disk.folder,
     proxy,
     disk,
+    ...(real === undefined ? {} : { real }),
     secondPid: () => (isDead() ? undefined : second?.pid),
     metricsUrls: () =>
       [system.env['PULSE_WORKER_METRICS_PORT'], ports[0]].map((port) => `http://127.0.0.1:${port}/metrics`),
@@ -145,6 +155,7 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
     },
     async heal() {
       await disk.empty()
+      if (real !== undefined) real.s3.next = () => undefined
       proxy.away(false)
       proxy.swallow(false)
       orderClock(0)

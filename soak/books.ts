@@ -1,10 +1,12 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
+import { loadSettings } from '../src/config/index.ts'
 import { loadTable, openObjectStore, planScan, pointerOf, type ObjectStore } from '../src/lake/index.ts'
 import { manifestPaths } from '../src/lake/table.ts'
+import { objectStoreOptions } from '../src/places/index.ts'
 import { openStore, type Store } from '../src/store/index.ts'
 import { namespaceOf } from '../src/tenancy/index.ts'
 import type { Place } from '../test/kit/api.ts'
@@ -34,8 +36,7 @@ export interface Books extends AsyncDisposable {
 }
 
 export function openBooks(system: System): Books {
-  const warehouse = system.env['PULSE_WAREHOUSE'] ?? `file://${join(system.dataDir, 'warehouse')}/`
-  const objects = openObjectStore({ warehouse })
+  const objects = openObjectStore(objectStoreOptions(loadSettings(system.env), 'demo'))
   const ask: Books['ask'] = async <R>(text: string, values: readonly unknown[] = []): Promise<R[]> => {
     const client = new Client({
       connectionString: system.adminUrl(),
@@ -51,9 +52,7 @@ export function openBooks(system: System): Books {
     }
   }
   async function withStore<T>(act: (store: Store) => Promise<T>): Promise<T> {
-    const secrets = JSON.parse(await readFile(join(system.dataDir, 'secrets.json'), 'utf8')) as { app: string }
-    const url = `postgres://pulse_app:${secrets.app}@127.0.0.1:${system.port('postgres')}/pulse`
-    await using store = await openStore({ url, poolSize: 2, applicationName: 'soak' })
+    await using store = await openStore({ url: system.appUrl(), poolSize: 2, applicationName: 'soak' })
     return await act(store)
   }
   const nameOf = (place: Place): Promise<string> =>
@@ -119,7 +118,7 @@ export function openBooks(system: System): Books {
       let waiting = 0
       for (const place of places) {
         const [below, reached, needed] = await withStore((store) => reachable(store, objects, place, nameOf))
-        const there = new Set(await filesBelow(below))
+        const there = new Set(await filesBelow(objects, below))
         for (const path of needed) if (!there.has(path)) missing.push(path)
         for (const path of there) {
           files += 1
@@ -157,7 +156,9 @@ async function reachable(
   return [metadata.location, new Set([...reached, ...named]), reached]
 }
 
-async function filesBelow(location: string): Promise<readonly string[]> {
+async function filesBelow(objects: ObjectStore, location: string): Promise<readonly string[]> {
+  if (!location.startsWith('file:'))
+    return (await Array.fromAsync(objects.list(`${location}/`))).map((one) => one.location)
   const entries = await readdir(fileURLToPath(location), { recursive: true, withFileTypes: true })
   return entries.filter((entry) => entry.isFile()).map((entry) => `file://${join(entry.parentPath, entry.name)}`)
 }

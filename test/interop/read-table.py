@@ -1,6 +1,6 @@
 """Reads an Iceberg table with a foreign engine and prints what it saw as one JSON object.
 
-    read-table.py pyiceberg <catalog uri> <namespace> <table> [snapshot id]
+    read-table.py pyiceberg <catalog uri> <namespace> <table> [snapshot id, or nothing] [properties of the catalog, JSON]
     read-table.py duckdb <metadata location> [snapshot id]
 
 Values are printed so that they compare without an engine's habits: integers, decimals and microseconds as text.
@@ -40,12 +40,13 @@ def plain(value):
     raise TypeError(type(value))
 
 
-def pyiceberg(uri, namespace, name, snapshot=None):
+def pyiceberg(uri, namespace, name, snapshot=None, properties="{}"):
     from pyiceberg.catalog.sql import SqlCatalog
     scheme, rest = uri.split("://", 1)
     catalog = SqlCatalog(
         "pulse", warehouse="", init_catalog_tables="false",
-        uri=f"postgresql+psycopg2://{rest}?options=-csearch_path%3Diceberg_catalog")
+        uri=f"postgresql+psycopg2://{rest}?options=-csearch_path%3Diceberg_catalog",
+        **json.loads(properties))
     table = catalog.load_table((namespace, name))
     scan = table.scan(snapshot_id=int(snapshot) if snapshot else None)
     return {
