@@ -23,6 +23,12 @@ const SQLSTATE = /^[0-9A-Z]{5}$/
 export const isVerdict = (error: unknown): boolean => (error as Reported | undefined)?.severity === 'ERROR'
 
 /**
+ * Whether the server only reads (25006): a standby that nobody has promoted yet, or one that was demoted under an open
+ * session. Pulse begins no read-only transaction itself. Such a session is of no more use, whatever becomes of its server.
+ */
+export const isReadOnly = (error: unknown): boolean => (error as Reported | undefined)?.code === '25006'
+
+/**
  * Whether an error means that Postgres is away or not able, and not that the statement is wrong.
  * Total: any value gets an answer. Classes by SQLSTATE (PostgreSQL, Appendix A): 08 connection,
  * 53 resources, 57 operator's intervention and timeouts; a FATAL ends the session whatever its code.
@@ -31,7 +37,7 @@ export const isVerdict = (error: unknown): boolean => (error as Reported | undef
 export function isAway(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof Problem) return false
   const { code, severity } = error as Error & Reported
-  if (severity === 'FATAL' || severity === 'PANIC') return true
+  if (severity === 'FATAL' || severity === 'PANIC' || isReadOnly(error)) return true
   if (code !== undefined && SQLSTATE.test(code) && severity !== undefined) return /^(08|53|57)/.test(code)
   if (code !== undefined && /^E[A-Z_]+$/.test(code)) return true
   return /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/.test(

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { PoolClient } from 'pg'
-import { CommitUnknown, away, isVerdict, translate } from './faults.ts'
+import { CommitUnknown, away, isReadOnly, isVerdict, translate } from './faults.ts'
 import type { TransactionName } from './names.ts'
 
 /** Statements of one open transaction. Queries that are not awaited one by one travel together (pipelined). */
@@ -139,7 +139,7 @@ async function settle<A>(answer: Promise<A>, guard: Guard): Promise<A> {
   try {
     return await answer
   } catch (error) {
-    if (isVerdict(error)) throw translate(error)
+    if (isVerdict(error)) throw guard.verdict(error)
     throw new CommitUnknown('The connection to Postgres was lost before COMMIT was answered.', {
       cause: guard.cause(error),
     })
@@ -157,6 +157,8 @@ interface Guard {
   cause(error: unknown): unknown
   /** The same as other rooms meet it. */
   fault(error: unknown): unknown
+  /** What the server said, as other rooms meet it, even if the connection was cut since. */
+  verdict(error: unknown): unknown
   /** The connection is between transactions: it may serve again. */
   clean(): void
   release(): void
@@ -167,6 +169,11 @@ function guarded(client: PoolClient, { signal, deadlineMs }: Bounds): Guard {
   const leftMs = Math.max(1, Math.ceil(deadlineMs - performance.now()))
   let cut: unknown
   let isClean = false
+  let isOfNoUse = false
+  const verdict = (error: unknown): unknown => {
+    isOfNoUse ||= isReadOnly(error)
+    return translate(error)
+  }
   const cutOff = (reason: unknown): void => {
     cut ??= reason
     ;(client as unknown as { connection: { stream: Socket } }).connection.stream.destroy()
@@ -177,12 +184,13 @@ function guarded(client: PoolClient, { signal, deadlineMs }: Bounds): Guard {
   return {
     leftMs,
     cause: (error) => cut ?? error,
-    fault: (error) => cut ?? translate(error),
+    fault: (error) => cut ?? verdict(error),
+    verdict,
     clean: () => void (isClean = true),
     release() {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
-      client.release(!isClean || cut !== undefined)
+      client.release(!isClean || isOfNoUse || cut !== undefined)
     },
   }
 }

@@ -152,6 +152,40 @@ test(
 )
 
 test(
+  'a server that only reads, as a standby before it is promoted: 503, and rows from the moment it is promoted',
+  { timeout: 240_000 },
+  async (t) => {
+    const server = await withServer(t)
+    const load = await underLoad(t, { PULSE_ADMIN_DATABASE_URL: server.adminUrl, PULSE_DATABASE_URL: server.appUrl })
+    await load.more()
+    const onlyReads = async (is: boolean): Promise<void> => {
+      await server.ask(
+        `ALTER ROLE pulse_app ${is ? 'SET default_transaction_read_only = on' : 'RESET default_transaction_read_only'}`,
+      )
+    }
+    await onlyReads(true)
+    await server.ask(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pulse_app'`)
+    const statuses: number[] = []
+    const endsAt = performance.now() + 7_000 // beyond the lease of 3 s
+    while (performance.now() < endsAt) {
+      const answer = await fetch(`${load.system.baseUrl}/v1/tenants`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ slug: `read-only-${statuses.length}`, name: 'Read only' }),
+        signal: AbortSignal.timeout(20_000),
+      })
+      await answer.text()
+      statuses.push(answer.status)
+      await sleep(200)
+    }
+    assert.deepEqual([...new Set(statuses)], [503])
+    await onlyReads(false) // the sessions from before would go on reading only
+    await load.more(100)
+    await load.settle()
+  },
+)
+
+test(
   'a full disk: what comes in waits or is refused with 503, and with room again everything goes on',
   { timeout: 240_000 },
   async (t) => {

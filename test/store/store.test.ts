@@ -138,6 +138,55 @@ test('sessions cut by the server are dependency_away with the cause kept, and th
   assert.deepEqual(said, ['away', 'back'])
 })
 
+test('a server that only reads is away, in every shape of transaction, and its sessions are not kept', async (t) => {
+  const { appUrl, sql } = await withPostgres(t)
+  await sql('admin').query('CREATE TABLE kept (n int); GRANT INSERT ON kept TO pulse_app')
+  await using store = await open(appUrl, { poolSize: 1 })
+  const session = async (): Promise<number | undefined> =>
+    (await store.asSystem((inner) => inner.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')))[0]?.pid
+  const write = 'INSERT INTO kept VALUES (1)'
+  const database = `"${new URL(appUrl).pathname.slice(1)}"`
+  const shapes = {
+    asSystem: (first: string) =>
+      store.asSystem(async (inner) => {
+        void inner.query(first)
+        return inner.query(write)
+      }),
+    asTenant: (first: string) =>
+      store.asTenant(A, async (inner) => {
+        await inner.query(first)
+        return inner.query(write)
+      }),
+    // As of a standby from its first statement on: the role's own setting reaches the next session.
+    callAsTenant: async () => {
+      await sql('admin').query(`ALTER ROLE pulse_app IN DATABASE ${database} SET default_transaction_read_only = on`)
+      await sql('admin').query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pulse_app' AND datname = current_database()`,
+      )
+      try {
+        await session().catch(session)
+        return await store.callAsTenant(A, write)
+      } finally {
+        await sql('admin').query(`ALTER ROLE pulse_app IN DATABASE ${database} RESET default_transaction_read_only`)
+      }
+    },
+  }
+  for (const [shape, ask] of Object.entries(shapes)) {
+    const before = await session()
+    await assert.rejects(
+      ask('SET TRANSACTION READ ONLY'),
+      (error) =>
+        error instanceof Problem &&
+        error.code === 'dependency_away' &&
+        error.retryAfterSeconds !== undefined &&
+        (error.cause as { code?: string }).code === '25006',
+      shape,
+    )
+    assert.notEqual(await session(), before, shape)
+    await store.callAsTenant(A, write)
+  }
+})
+
 test('a COMMIT whose answer was lost is CommitUnknown; one that the server refused is not', async (t) => {
   const { appUrl, sql } = await withPostgres(t)
   await using store = await open(appUrl)
