@@ -53,3 +53,9 @@ test('a campaign that was interrupted goes on from its file, by its seed, and fi
   assert.match(second.last, /^chaos: seed 7, 2 runs, \d+ faults, 0 lost, 0 doubled$/)
   assert.equal((JSON.parse(await readFile(state, 'utf8')) as { sum: { runs: number } }).sum.runs, 2)
 })
+
+test('on Apache Kafka, PostgreSQL and S3, all of which fail, nothing is lost either', LONG, async () => {
+  const { code, last, out } = await chaos('--places', 'real', '--runs', '1', '--faults', '5')
+  assert.equal(code, 0, out)
+  assert.match(last, /, 1 runs, \d+ faults, 0 lost, 0 doubled$/)
+})
