@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
 import type { Chance } from '../test/kit/seed.ts'
 import type { Member } from '../test/kit/system.ts'
 import { until } from '../test/kit/until.ts'
-import { STEPS } from './orders.ts'
+import { STEP_FILE, STEPS } from './orders.ts'
 import { cutPower } from './power.ts'
 import { ENGINE_FAULTS } from './real.ts'
 import { WIRE_FAULTS } from './wires.ts'
@@ -50,6 +51,29 @@ const atStep =
     if (process === 'second' && died) await world.restartSecond('SIGKILL')
     return died
   }
+
+/** It has decided what to commit, and wakes when somebody else owns what it owned: only Postgres can refuse it. */
+const sleepsAt =
+  (step: string): Fault =>
+  async (world, luck) => {
+    const process = luck.pick(['worker', 'second'] as const)
+    const pid = process === 'worker' ? world.system.pid('worker') : world.secondPid()
+    const order = join(world.orders, `${STEP_FILE}.${process}`)
+    world.orderStep(process, `${step} SIGSTOP`)
+    const asleep = await until(`a sleep at ${step}`, () => !existsSync(order), 6_000, 25).catch(() => false)
+    world.orderStep(process, undefined)
+    if (asleep) await sleep(luck.between(...BEYOND_LEASE_MS))
+    if (pid !== undefined) wake(pid)
+    return asleep
+  }
+
+function wake(pid: number): void {
+  try {
+    globalThis.process.kill(pid, 'SIGCONT')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
 
 /** Everything that can be done to a system on embedded places, by name; each resolves when it is over, `false` where it could not be done. */
 const FAULTS: Readonly<Record<string, Fault>> = {
@@ -100,6 +124,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     await sleep(luck.between(500, 2_000))
     orderClock(0)
   },
+  'a worker sleeps beyond its lease before it commits': sleepsAt('flush.before_commit'),
   ...WIRE_FAULTS,
   ...Object.fromEntries(STEPS.map((step) => [`kill -9 of a worker at ${step}`, atStep(step)])),
 }

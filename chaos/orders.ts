@@ -2,7 +2,7 @@
 
 /** Each line a `SyncRecord`, in the order in which they came true. */
 export const SYNCS_FILE = 'synced.jsonl'
-/** `{STEP_FILE}.{process}`: the step at which that process dies. */
+/** `{STEP_FILE}.{process}`: the step at which that process dies; with ` SIGSTOP` behind it, at which it sleeps. */
 export const STEP_FILE = 'die-at'
 /** `{TROUBLE_FILE}.{process}`: a `Trouble`, while it lasts. */
 export const TROUBLE_FILE = 'trouble'

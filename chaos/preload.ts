@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, fstatSync, readFileSync, readdirSync, readlinkSync, unlinkSync } from 'node:fs'
 import fs from 'node:fs'
-import { syncBuiltinESMExports } from 'node:module'
+import { registerHooks, syncBuiltinESMExports } from 'node:module'
 import { subscribe } from 'node:diagnostics_channel'
 import { join } from 'node:path'
 import { CLOCK_FILE, STEP_FILE, SYNC_FAILS_FILE, SYNCS_FILE, TROUBLE_FILE, type SyncRecord } from './orders.ts'
@@ -15,6 +15,7 @@ const name = process.env['CHAOS_NAME'] ?? process.argv[2] ?? ''
 /** The guarantee that is switched off (`--sabotage sync`): the bus believes that its data is on the disk. */
 const isUnsynced = process.env['CHAOS_SABOTAGE'] === 'sync' && name === 'bus'
 
+if (process.env['CHAOS_SABOTAGE'] === 'fence') believeOneself()
 if (orders !== undefined) {
   recordSyncs(join(orders, SYNCS_FILE))
   troubleConnections(join(orders, `${TROUBLE_FILE}.${name}`))
@@ -88,12 +89,28 @@ function recordSyncs(path: string): void {
   })
 }
 
-/** `kill -9` of itself at the step that the order names, once. */
+/** The other half of `--sabotage fence`: a worker that knows itself that a partition is not its own any more offers the flush all the same. */
+function believeOneself(): void {
+  const knows = '.filter((source) => source.gone)'
+  registerHooks({
+    load(url, context, next) {
+      const loaded = next(url, context)
+      if (!url.endsWith('/src/ingest/commit.ts')) return loaded
+      const text = String(loaded.source)
+      if (text.split(knows).length !== 2) throw new Error(`${url} does not have "${knows}" once`)
+      return { ...loaded, source: text.replace(knows, '.filter(() => false)') }
+    },
+  })
+}
+
+/** At the step that the order names, once: `kill -9` of itself, or a sleep until somebody wakes it. */
 function dieAtStep(path: string): void {
   subscribe('pulse.flush.step', (step) => {
-    if (!existsSync(path) || readFileSync(path, 'utf8') !== step) return
+    if (!existsSync(path)) return
+    const [at, signal = 'SIGKILL'] = readFileSync(path, 'utf8').split(' ')
+    if (at !== step) return
     unlinkSync(path)
-    process.kill(process.pid, 'SIGKILL')
+    process.kill(process.pid, signal as NodeJS.Signals)
   })
 }
 

@@ -8,7 +8,7 @@ export type Sabotage = (typeof SABOTAGES)[number]
 const CUTS: Readonly<Record<Exclude<Sabotage, 'sync'>, readonly [from: string, to: string]>> = {
   // An id that the ledger knows is written once more.
   ledger: ['IF d.rows > 0 THEN PERFORM ledger_add', 'IF false THEN PERFORM ledger_add'],
-  // Whoever believes to own a partition may commit.
+  // Whoever believes to own a partition may commit, and believes it for ever (preload.ts).
   fence: [
     "IF wrong IS NOT NULL THEN RETURN jsonb_build_object('kind', 'fenced'",
     "IF false THEN RETURN jsonb_build_object('kind', 'fenced'",

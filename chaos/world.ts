@@ -150,7 +150,7 @@ export async function openWorld(
     orderClock,
     keep() {
       isKept = true
-      cpSync(join(system.dataDir, 'data/logs'), join(folder, 'logs'), { recursive: true })
+      cpSync(join(system.dataDir, 'logs'), join(folder, 'logs'), { recursive: true })
       return folder
     },
     async heal() {
