@@ -1,7 +1,5 @@
-import { spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from '../src/store/index.ts'
+import { startSecondWorker } from '../test/kit/second-worker.ts'
 import type { Chance } from '../test/kit/seed.ts'
 import type { Member, System } from '../test/kit/system.ts'
 import { until } from '../test/kit/until.ts'
@@ -40,8 +38,6 @@ export function faultsOf(minutes: number, luck: Chance): readonly FaultKind[] {
   })
 }
 
-const LAUNCHER = join(import.meta.dirname, '../bin/pulse.mjs')
-
 /** Does it, and resolves when the fault itself is over; who was killed comes back by itself. */
 export async function inject(system: System, kind: FaultKind, luck: Chance): Promise<void> {
   switch (kind) {
@@ -77,23 +73,7 @@ async function stopped(system: System, member: Member, ms: number): Promise<void
 }
 
 async function joined(system: System, luck: Chance): Promise<void> {
-  const healthPort = await freePort()
-  const child = spawn(process.execPath, [LAUNCHER, 'worker'], {
-    env: {
-      ...process.env,
-      ...system.env,
-      PULSE_WORKER_METRICS_PORT: String(await freePort()),
-      PULSE_WORKER_HEALTH_PORT: String(healthPort),
-    },
-    stdio: 'ignore',
-  })
-  try {
-    await until('the second worker to have its share', async () => {
-      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`)
-      return (await fetch(`http://127.0.0.1:${healthPort}/healthz`, { signal: AbortSignal.timeout(2_000) })).ok
-    })
-    await sleep(luck.between(1_000, 12_000))
-  } finally {
-    child.kill('SIGKILL')
-  }
+  const { program } = await startSecondWorker(system)
+  await sleep(luck.between(1_000, 12_000))
+  await program.kill()
 }

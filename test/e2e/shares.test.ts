@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { assertBalanced } from '../kit/account.ts'
 import { makePlace, type Place } from '../kit/api.ts'
 import { type Client, openClient } from '../kit/client.ts'
 import { readLake } from '../kit/lake-reader.ts'
+import { startSecondWorker } from '../kit/second-worker.ts'
 import { chance } from '../kit/seed.ts'
-import { freePort } from '../../src/store/index.ts'
 import { bootPulse, type System } from '../kit/system.ts'
 import { until } from '../kit/until.ts'
 
-const LAUNCHER = join(import.meta.dirname, '..', '..', 'bin', 'pulse.mjs')
 const LEASE_SECONDS = 3
 /** So many partitions that it takes more than bad luck for a worker to get none. */
 const SETTINGS = { PULSE_FLUSH_SECONDS: '0.3', PULSE_TOPIC_PARTITIONS: '4' }
@@ -23,31 +20,10 @@ const DEFINITION = {
   required: ['timestamp', 'at'],
 }
 
-interface SecondWorker {
-  readonly child: ChildProcess
-  readonly healthPort: number
-}
-
-/** A worker beside the supervisor's, as on a second machine: it finds the places by the settings. */
-async function addWorker(t: TestContext, system: System): Promise<SecondWorker> {
-  const healthPort = await freePort()
-  const child = spawn(process.execPath, [LAUNCHER, 'worker'], {
-    env: {
-      ...process.env,
-      ...system.env,
-      PULSE_WORKER_METRICS_PORT: String(await freePort()),
-      PULSE_WORKER_HEALTH_PORT: String(healthPort),
-    },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  let complaints = ''
-  child.stderr?.on('data', (chunk: Buffer) => (complaints += chunk.toString()))
-  t.after(() => child.kill('SIGKILL'))
-  await until('the second worker to own a partition', async () => {
-    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${complaints}`)
-    return (await fetch(`http://127.0.0.1:${healthPort}/healthz`)).status === 200
-  })
-  return { child, healthPort }
+async function addWorker(t: TestContext, system: System): ReturnType<typeof startSecondWorker> {
+  const second = await startSecondWorker(system)
+  t.after(() => second.program.kill())
+  return second
 }
 
 function load(system: System, places: readonly Place[]): { stop: () => Promise<void>; clients: Map<Place, Client> } {
@@ -123,11 +99,11 @@ test('shares move between two workers that are added, killed and paused beyond t
     await sleep(luck.between(500, 2_000))
 
     // The same for the second, which then dies without a word while the load goes on.
-    process.kill(second.child.pid ?? 0, 'SIGSTOP')
+    process.kill(second.program.pid, 'SIGSTOP')
     await sleep(LEASE_SECONDS * 1_000 + luck.between(500, 1_500))
-    process.kill(second.child.pid ?? 0, 'SIGCONT')
+    process.kill(second.program.pid, 'SIGCONT')
     await sleep(luck.between(300, 1_500))
-    second.child.kill('SIGKILL')
+    await second.program.kill()
     await sleep(luck.between(300, 1_000))
   }
 
@@ -144,8 +120,7 @@ test('a worker that stops on request gives its share back at once, not after a l
   const second = await addWorker(t, system)
   const { clients, stop } = load(system, places)
   await sleep(1_500)
-  second.child.kill('SIGTERM')
-  const code = await new Promise<number | null>((resolve) => second.child.once('exit', resolve))
+  const code = await second.program.end(60_000)
   const leftAt = Date.now()
   assert.equal(code, 0)
   await stop()
@@ -185,11 +160,11 @@ test('two workers with partitions of the same tenants commit to the same tables,
   await sleep(luck.between(500, 1_500))
   system.kill9('worker')
   await sleep(luck.between(500, 2_000))
-  process.kill(second.child.pid ?? 0, 'SIGSTOP')
+  process.kill(second.program.pid, 'SIGSTOP')
   await sleep(luck.between(200, LEASE_SECONDS * 1_000))
-  process.kill(second.child.pid ?? 0, 'SIGCONT')
+  process.kill(second.program.pid, 'SIGCONT')
   await sleep(luck.between(300, 1_000))
-  second.child.kill('SIGKILL')
+  await second.program.kill()
   await sleep(luck.between(300, 1_000))
 
   await stop()
