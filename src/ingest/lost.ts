@@ -91,13 +91,12 @@ export async function remedyFor(
   problem: FetchProblem,
   unknownForMs: number,
 ): Promise<Remedy> {
-  if (problem.code === 'offset_out_of_range') {
+  if (problem.code === 'offset_out_of_range' || problem.code === 'cut_back') {
     const [log] = await admin.offsets([{ topic: source.topic, partition: source.partition }])
-    return log === undefined ? { kind: 'wait' } : afterOutOfRange(source, log)
-  }
-  if (problem.code === 'cut_back') {
-    const [log] = await admin.offsets([{ topic: source.topic, partition: source.partition }])
-    return log === undefined ? { kind: 'wait' } : afterCutBack(source, log, problem.divergesAt ?? 0)
+    if (log === undefined) return { kind: 'wait' }
+    return problem.code === 'cut_back'
+      ? afterCutBack(source, log, problem.divergesAt ?? 0)
+      : afterOutOfRange(source, log)
   }
   if (problem.code === 'unknown_topic_id') {
     const [found] = await admin.describeTopics([source.topic])

@@ -1,6 +1,6 @@
 import { uuidv7 } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
-import type { Sql, Store } from '../store/index.ts'
+import { rfc3339, type Sql, type Store } from '../store/index.ts'
 import { mintKey } from './format.ts'
 import type { Scope } from './scopes.ts'
 
@@ -27,8 +27,7 @@ interface NewKey {
   readonly expiresAt?: string | undefined
 }
 
-const time = (column: string): string =>
-  `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS ${column}`
+const time = (column: string): string => `${rfc3339(column)} AS ${column}`
 const COLUMNS = `id, name, scopes, rotated_from, ${time('created_at')}, ${time('expires_at')}, ${time('last_used_at')},
   CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'active' END AS status`
 /** Of one tenant: a list of all of them stays one answer. */

@@ -1,14 +1,14 @@
 import { uuidv7 } from '../event/index.ts'
 import { checkDefinition, type Definition } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
-import type { Sql, Store } from '../store/index.ts'
+import { rfc3339, type Sql, type Store } from '../store/index.ts'
 import { announceChange } from './changed.ts'
 import { resolveParts, type Parts } from './composition.ts'
 import { inDefinition } from './definition-faults.ts'
 import { ENTITY_KINDS, type Entity, type EntityKind, type EntityStatus, type NewEntity } from './kinds.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 import { openReferences, type References } from './references.ts'
-import { rfc3339, uniqueViolation } from './rows.ts'
+import { uniqueViolation } from './rows.ts'
 
 export const ENTITY_COLUMNS = `id, kind, tenant_id IS NULL AS system, uri, title, status, definition::text AS definition,
   class_uri, field_group_uris, schema_uri, descriptor_kind, pointer, composed::text AS composed, version, supersedes,

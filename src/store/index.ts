@@ -1,6 +1,7 @@
 export { openStore, type FinishedTransaction, type PoolFacts, type Store } from './store.ts'
 export { TRANSACTION_NAMES } from './names.ts'
 export { openWaitingStore } from './waiting.ts'
+export { rfc3339 } from './instants.ts'
 export type { Sql } from './transaction.ts'
 export { CommitUnknown, StoreRefused } from './faults.ts'
 export { migrate, migrationNames, missingMigrations } from './migrate.ts'

@@ -4,7 +4,7 @@ import { canonicalUuid, isUuid } from '../../event/index.ts'
 import { createKey, getKey, listKeys, revokeKey, rotateKey, type KeyBook, type Scope } from '../../keys/index.ts'
 import { Problem } from '../../problems/index.ts'
 import type { Store } from '../../store/index.ts'
-import { found, sendText } from '../answers.ts'
+import { found, pageText, sendText } from '../answers.ts'
 import { CreateKey, KeyDocument, KeyPage, MadeKeyDocument, RotateKey } from '../schemas/keys.ts'
 import { problems } from '../schemas/wire.ts'
 import { tenantOf } from '../tenant-hook.ts'
@@ -45,7 +45,14 @@ export function addKeyRoutes(
     },
     async (request, reply) => {
       const items = await listKeys(store, tenantOf(request))
-      return sendText(reply, 200, JSON.stringify({ items, next_cursor: null }))
+      return sendText(
+        reply,
+        200,
+        pageText(
+          items.map((key) => JSON.stringify(key)),
+          null,
+        ),
+      )
     },
   )
   app.get<{ Params: { id: string } }>(
