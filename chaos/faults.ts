@@ -8,12 +8,10 @@ import { STEP_FILE, STEPS } from './orders.ts'
 import { cutPower } from './power.ts'
 import { ENGINE_FAULTS } from './real.ts'
 import { WIRE_FAULTS } from './wires.ts'
-import type { World } from './world.ts'
+import type { Fault, World } from './world.ts'
 
 /** Longer than the lease of two seconds: who sleeps so long believes that it still owns what others own by now. */
 const BEYOND_LEASE_MS = [2_300, 4_000] as const
-
-type Fault = (world: World, luck: Chance) => Promise<unknown>
 
 const kill =
   (member: Member): Fault =>
@@ -22,16 +20,22 @@ const kill =
     system.kill9(member)
   }
 
+/** Whether it was there: another fault may have been faster. */
+function signal(pid: number | undefined, name: 'SIGSTOP' | 'SIGCONT'): boolean {
+  if (pid === undefined) return false
+  try {
+    return process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    return false
+  }
+}
+
 /** SIGSTOP for a while: a process that hangs, with its connections open. */
 async function hold(pid: number | undefined, ms: number): Promise<void> {
-  if (pid === undefined) return
-  try {
-    process.kill(pid, 'SIGSTOP')
-    await sleep(ms)
-    process.kill(pid, 'SIGCONT')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error // dead already: another fault was faster
-  }
+  if (!signal(pid, 'SIGSTOP')) return
+  await sleep(ms)
+  signal(pid, 'SIGCONT')
 }
 const held =
   (member: Member, low: number, high: number): Fault =>
@@ -63,17 +67,9 @@ const sleepsAt =
     const asleep = await until(`a sleep at ${step}`, () => !existsSync(order), 6_000, 25).catch(() => false)
     world.orderStep(process, undefined)
     if (asleep) await sleep(luck.between(...BEYOND_LEASE_MS))
-    if (pid !== undefined) wake(pid)
+    signal(pid, 'SIGCONT')
     return asleep
   }
-
-function wake(pid: number): void {
-  try {
-    globalThis.process.kill(pid, 'SIGCONT')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-}
 
 /** Everything that can be done to a system on embedded places, by name; each resolves when it is over, `false` where it could not be done. */
 const FAULTS: Readonly<Record<string, Fault>> = {
@@ -114,10 +110,10 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     proxy.swallow(false)
   },
   'the disk of the lake is full': async ({ disk }, luck) => {
-    if (!disk.canFill) return false
+    if (disk === undefined) return false
     await disk.fill()
     await sleep(luck.between(300, 2_000))
-    return disk.empty()
+    return disk.relieve()
   },
   'all clocks jump': async ({ orderClock }, luck) => {
     orderClock(luck.pick([-86_400_000, -3_600_000, -5_000, 5_000, 3_600_000, 86_400_000]))

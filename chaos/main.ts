@@ -87,7 +87,7 @@ if (progress.sum().lost + progress.sum().doubled + progress.sum().wrong.length =
 const { runs, faults, lost, doubled, wrong } = progress.sum()
 for (const sentence of wrong.slice(0, 10)) say(`BAD  ${sentence}`)
 for (const [name, count] of Object.entries(faults).toSorted()) say(`     ${String(count).padStart(4)} ${name}`)
-if (on === 'embedded' && !world.disk.canFill) say('     no full disk: mounting a small one needs root')
+if (on === 'embedded' && world.disk === undefined) say('     no full disk: mounting a small one needs root')
 const total = Object.values(faults).reduce((sum, count) => sum + count, 0)
 say(
   `chaos: seed ${seed}, ${runs} runs, ${total} faults, ${lost} lost, ${doubled} doubled${wrong.length === 0 ? '' : `, ${wrong.length} otherwise wrong`}`,

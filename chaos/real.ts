@@ -3,7 +3,7 @@ import type { Owner } from '../test/kit/postgres.ts'
 import { openPlaces } from '../test/kit/real-places.ts'
 import { openS3Proxy, type S3Fault, type S3Proxy } from '../test/kit/s3-proxy.ts'
 import type { Member, System } from '../test/kit/system.ts'
-import type { Chance } from '../test/kit/seed.ts'
+import type { Fault } from './world.ts'
 
 /** An engine that is killed and started again on its data. */
 interface Engine {
@@ -39,8 +39,6 @@ export async function openRealPlaces(owner: Owner): Promise<RealPlaces> {
 
 /** Those that pass by themselves within a run; a wrong clock or key does not. */
 const PASSING: readonly S3Fault[] = ['slow down', 'cut', 'answer lost', 'torn body', 'not yet known', 'late']
-
-type Fault = (world: { readonly real?: RealPlaces }, luck: Chance) => Promise<unknown>
 
 const killed =
   (name: keyof RealPlaces['engines']): Fault =>

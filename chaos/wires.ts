@@ -1,12 +1,9 @@
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Chance } from '../test/kit/seed.ts'
 import { SYNC_FAILS_FILE, TROUBLE_FILE } from './orders.ts'
 import type { Trouble } from './trouble.ts'
-import type { World } from './world.ts'
-
-type Fault = (world: World, luck: Chance) => Promise<unknown>
+import type { Fault, World } from './world.ts'
 
 /** As long as it lasts, an order of this name stands in the folder. */
 async function ordered(world: World, name: string, text: string, ms: number): Promise<void> {

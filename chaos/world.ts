@@ -6,11 +6,15 @@ import { pathToFileURL } from 'node:url'
 import { freePort } from '../src/store/index.ts'
 import type { Owner } from '../test/kit/postgres.ts'
 import { openProxy } from '../test/kit/proxy.ts'
+import type { Chance } from '../test/kit/seed.ts'
+import { withSmallDisk, type SmallDisk } from '../test/kit/small-disk.ts'
 import { bootPulse, type System } from '../test/kit/system.ts'
 import { until } from '../test/kit/until.ts'
 import { CLOCK_FILE, STEP_FILE } from './orders.ts'
-import { openSmallDisk, type SmallDisk } from './disk.ts'
 import { openRealPlaces, type RealPlaces } from './real.ts'
+
+/** Something done to a world; resolves when it is over, `false` where it could not be done. */
+export type Fault = (world: World, luck: Chance) => Promise<unknown>
 
 /** What is harmed: `pulse start` with all that it brings, and a second worker, whose Postgres is behind a proxy. */
 export interface World extends AsyncDisposable {
@@ -19,7 +23,8 @@ export interface World extends AsyncDisposable {
   /** The lake's folder. */
   readonly warehouse: string
   readonly proxy: Awaited<ReturnType<typeof openProxy>>
-  readonly disk: SmallDisk
+  /** The lake's, where this process may mount one: it can be full. */
+  readonly disk: SmallDisk | undefined
   /** The engines in place of what is embedded, if so ordered. */
   readonly real?: RealPlaces
   /** The second worker's process id, undefined while it is dead. */
@@ -37,6 +42,7 @@ export interface World extends AsyncDisposable {
   orderClock(shiftMs: number): void
 }
 
+const DISK_MIB = 512
 const LAUNCHER = join(import.meta.dirname, '../bin/pulse.mjs')
 const PRELOAD = pathToFileURL(join(import.meta.dirname, 'preload.ts')).href
 
@@ -53,7 +59,10 @@ export async function openWorld(
   chmodSync(folder, 0o755)
   const orders = join(folder, 'orders')
   mkdirSync(orders, { mode: 0o777 })
-  const disk = opened.use(await openSmallDisk(join(folder, 'warehouse')))
+  // Mounting needs root: without it the harness goes on without full disks, and says so in its last line.
+  const disk = await withSmallDisk(owner, DISK_MIB).catch(() => undefined)
+  const warehouse = join(disk?.folder ?? folder, 'lake')
+  mkdirSync(warehouse)
   const harm = {
     CHAOS_ORDERS: orders,
     NODE_OPTIONS: `--import=${PRELOAD}`,
@@ -64,7 +73,7 @@ export async function openWorld(
   const booted = opened.use(
     await bootPulse({
       ...harm,
-      PULSE_WAREHOUSE: `file://${disk.folder}`,
+      PULSE_WAREHOUSE: `file://${warehouse}`,
       // The same after every start: the second worker is told once.
       PULSE_POSTGRES_PORT: String(await freePort()),
       PULSE_BUS_PORT: String(await freePort()),
@@ -138,7 +147,7 @@ export async function openWorld(
   return {
     system,
     orders,
-    warehouse: disk.folder,
+    warehouse,
     proxy,
     disk,
     ...(real === undefined ? {} : { real }),
@@ -154,7 +163,7 @@ export async function openWorld(
       return folder
     },
     async heal() {
-      await disk.empty()
+      await disk?.relieve()
       if (real !== undefined) real.s3.next = () => undefined
       proxy.away(false)
       proxy.swallow(false)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { freePort, serverUser } from '../../src/store/index.ts'
 import type { Certificates } from './certificates.ts'
-import { keeping } from './keeping.ts'
+import { keeping, type RealPlace } from './keeping.ts'
 import type { Owner } from './postgres.ts'
 import { startProgram } from './program.ts'
 
@@ -17,7 +17,7 @@ const SECRETS: Readonly<Record<string, string>> = {
 }
 
 /** A PostgreSQL of Debian's that somebody else runs: passwords are asked for, and Pulse has made nothing in it yet. */
-interface PostgresServer {
+interface PostgresServer extends RealPlace {
   /** As `pulse`, which may make roles and owns the database `pulse`. */
   readonly adminUrl: string
   /** As `pulse_app`, which `pulse migrate` makes. */
@@ -26,8 +26,6 @@ interface PostgresServer {
   urlOf(role: string): string
   /** As superuser. */
   ask<R = Record<string, unknown>>(statement: string): Promise<R[]>
-  kill(): Promise<void>
-  start(): Promise<void>
   /** Ends it, and starts it again on another port: what a client sees of a failover. Answers the port. */
   moveElsewhere(): Promise<number>
 }
@@ -125,6 +123,9 @@ export async function withServer(owner: Owner, options: ServerOptions = {}): Pro
     },
     urlOf,
     ask,
+    get pid() {
+      return place.pid
+    },
     kill: place.kill,
     start: place.start,
     async moveElsewhere() {

@@ -1,14 +1,15 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, open, rm, statfs } from 'node:fs/promises'
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Owner } from './postgres.ts'
 
 const run = promisify(execFile)
+const MIB = 2 ** 20
 
 /** A file system of its own, in memory and small, that can be filled and emptied. Needs root, who may mount. */
-interface SmallDisk {
+export interface SmallDisk {
   readonly folder: string
   /** Takes all that is left of it. */
   fill(): Promise<void>
@@ -34,9 +35,8 @@ export async function withSmallDisk(owner: Owner, mebibytes: number): Promise<Sm
     async fill() {
       const file = await open(ballast, 'w')
       try {
-        const { bavail, bsize } = await statfs(folder)
-        const block = Buffer.alloc(bsize)
-        for (let left = bavail; left > 0; left -= 1) await file.write(block)
+        const some = Buffer.alloc(MIB)
+        for (;;) if ((await file.write(some)).bytesWritten < some.length) break
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
       } finally {

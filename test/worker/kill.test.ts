@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { STEPS } from '../../chaos/orders.ts'
 import { openWorkerGround } from '../kit/worker-ground.ts'
 import { until } from '../kit/until.ts'
-
-const POINTS = [
-  'flush.drafted',
-  'flush.intent_opened',
-  'flush.files_written',
-  'flush.staged',
-  'flush.before_commit',
-  'flush.after_commit',
-] as const
 
 test('a worker killed at any point of a flush loses nothing and doubles nothing', async (t) => {
   const ground = await openWorkerGround(t)
@@ -23,7 +15,7 @@ test('a worker killed at any point of a flush loses nothing and doubles nothing'
     )
     sent += count
   }
-  for (const point of POINTS) {
+  for (const point of STEPS) {
     // The second flush, so that there is something settled that must not be read twice.
     const worker = ground.fork({ TEST_KILL_AT: point, TEST_KILL_ON: '2' })
     await worker.ports
