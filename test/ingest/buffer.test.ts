@@ -18,22 +18,13 @@ import {
 } from '../../src/ingest/buffer.ts'
 import { lineBytes, lineMiddle } from '../../src/ingest/line.ts'
 import type { DeadLetter } from '../../src/ingest/settle.ts'
-import { openSource, restartOffset, type Source } from '../../src/ingest/sources.ts'
+import { restartOffset, type Source } from '../../src/ingest/sources.ts'
 import { imbalance, move } from '../../src/ingest/tally.ts'
+import { claimed } from '../kit/source.ts'
 
 const bindings = ['s1', 's2'].map((schemaId) => ({ schemaId }) as Binding)
 const names = (datasetId: string) => ({ datasetId, tenantSlug: 't', datasetSlug: datasetId, datasetNumber: 1 })
-const newSource = (partition: number): Source =>
-  openSource({
-    topicId: 'x',
-    topic: 'topic',
-    partition,
-    tenantId: 't',
-    generation: 1,
-    flushes: 0,
-    nextOffset: 0,
-    settled: new Map(),
-  })
+const newSource = (partition: number): Source => claimed({ topicId: 'x', partition })
 const middle = lineMiddle('2026-01-01T00:00:00Z', 'topic', 0)
 const id = Buffer.from('01900000-0000-7000-8000-000000000001')
 

@@ -5,18 +5,9 @@ import { carry, contextsOf, isSampled, type Carried } from '../../src/ingest/con
 import type { Draft } from '../../src/ingest/draft.ts'
 import { openSegment } from '../../src/ingest/segment.ts'
 import type { DeadLetter } from '../../src/ingest/settle.ts'
-import { openSource } from '../../src/ingest/sources.ts'
+import { claimed } from '../kit/source.ts'
 
-const source = openSource({
-  topicId: 'id',
-  topic: 'topic',
-  partition: 3,
-  tenantId: 't',
-  generation: 1,
-  flushes: 0,
-  nextOffset: 0,
-  settled: new Map(),
-})
+const source = claimed({ partition: 3 })
 
 test('sampled is what the flags of the header say, for every flag there is, and nothing else is', () => {
   const { traceId, spanId } = mintTraceparent()

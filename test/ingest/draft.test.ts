@@ -18,7 +18,7 @@ import {
   type Draft,
 } from '../../src/ingest/draft.ts'
 import { lineBytes, lineMiddle } from '../../src/ingest/line.ts'
-import { openSource } from '../../src/ingest/sources.ts'
+import { claimed } from '../kit/source.ts'
 
 const middle = lineMiddle('2026-01-01T00:00:00Z', 'topic', 0)
 const idOf = (n: number): string => `01900000-0000-7000-8000-${String(n).padStart(12, '0')}`
@@ -26,16 +26,7 @@ const idOf = (n: number): string => `01900000-0000-7000-8000-${String(n).padStar
 /** A draft of rows with these ids, each of schema version s0 or s1; a row's event is its number. */
 function draftOf(rows: ReadonlyArray<{ id: number; version: number }>, segmentRecords = 4): Draft {
   const buffer = openBuffer(segmentRecords)
-  const source = openSource({
-    topicId: 'x',
-    topic: 'topic',
-    partition: 0,
-    tenantId: 't',
-    generation: 1,
-    flushes: 0,
-    nextOffset: 0,
-    settled: new Map(),
-  })
+  const source = claimed({ topicId: 'x' })
   const bindings = [0, 1].map((n) => ({ schemaId: `s${n}` }) as Binding)
   const lane = laneOf(buffer, 't', { datasetId: 'd', tenantSlug: 't', datasetSlug: 'd', datasetNumber: 1 })
   rows.forEach(({ id, version }, n) => {

@@ -1,18 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DOUBT_MS, afterCutBack, afterOutOfRange, afterUnknownTopic, remedyFor } from '../../src/ingest/lost.ts'
-import { openSource } from '../../src/ingest/sources.ts'
+import { claimed } from '../kit/source.ts'
 
-const source = openSource({
-  topicId: 'id',
-  topic: 't',
-  partition: 0,
-  tenantId: 'x',
-  generation: 1,
-  flushes: 0,
-  nextOffset: 10,
-  settled: new Map(),
-})
+const source = claimed({ topic: 't', tenantId: 'x', nextOffset: 10 })
 
 test('reading goes on where the log begins, and what is missing in between is counted', () => {
   const remedy = afterOutOfRange(source, { earliest: 15, latest: 20 })

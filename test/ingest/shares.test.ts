@@ -3,21 +3,13 @@ import { test } from 'node:test'
 import { laneOf, openBuffer, openFor, bufferLetter, pendingOffsets, settle, take } from '../../src/ingest/buffer.ts'
 import type { DeadLetter } from '../../src/ingest/settle.ts'
 import { gaveBack, openSources, readyToLeave } from '../../src/ingest/shares.ts'
-import { openSource, restartOffset, sourceKey } from '../../src/ingest/sources.ts'
+import { restartOffset, sourceKey } from '../../src/ingest/sources.ts'
+import { claimed } from '../kit/source.ts'
 
 test('what a parked dataset holds of a partition that leaves is pending until the partition is given back, whatever others commit meanwhile', () => {
   const buffer = openBuffer(10)
   const sources = openSources()
-  const source = openSource({
-    topicId: 'x',
-    topic: 'topic',
-    partition: 0,
-    tenantId: 't',
-    generation: 1,
-    flushes: 0,
-    nextOffset: 0,
-    settled: new Map(),
-  })
+  const source = claimed({ topicId: 'x' })
   sources.byKey.set(sourceKey(source), source)
   const [parked, other] = ['parked', 'other'].map((datasetId, index) => {
     const lane = laneOf(buffer, 't', { datasetId, tenantSlug: 't', datasetSlug: datasetId, datasetNumber: index + 1 })
