@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { startEmbeddedBus } from '../../src/bus/index.ts'
 import type { Held } from '../kit/api-process.ts'
-import { makePlace, type Place } from '../kit/api.ts'
+import { call, makePlace, type Place } from '../kit/api.ts'
 import { ACCEPTS, NAMES, TRACEPARENTS } from '../kit/bad-window.ts'
 import { readExposition } from '../kit/exposition.ts'
 import { ownFolder } from '../kit/folder.ts'
@@ -148,8 +148,12 @@ async function round(place: Place): Promise<void> {
   for (const socket of silent) socket.destroy()
 }
 
+/** So many at once that the pool of connections to Postgres is full: how far load has filled it is no leak. */
+const AT_ONCE = 15
+
 /** Once nothing is under way any more. */
 async function settled(): Promise<Held> {
+  await Promise.all(Array.from({ length: AT_ONCE }, () => call(`http://127.0.0.1:${port}`, 'GET', '/v1/tenants')))
   let last = await held()
   return until(
     'connections are gone',
