@@ -23,6 +23,8 @@ export interface Held {
   readonly orphans: readonly string[]
   /** Files that something reaches and that are not there. */
   readonly missing: readonly string[]
+  /** What a strict checker of Iceberg's files found wrong. */
+  readonly broken: readonly string[]
 }
 
 interface Verdict {
@@ -68,5 +70,6 @@ export function balance(sent: Sent, held: Held): Verdict {
   expect('dead letters, of those that the commits counted', held.letterCount, totals.letters)
   for (const file of held.orphans) wrong.push(`an orphan: ${file}`)
   for (const file of held.missing) wrong.push(`a file is not there: ${file}`)
+  wrong.push(...held.broken)
   return { lost: [...sent.acknowledged].filter((id) => !there.has(id)), doubled, wrong }
 }

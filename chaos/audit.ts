@@ -8,6 +8,7 @@ import { readWith } from '../test/interop/python.ts'
 import type { Place } from '../test/kit/api.ts'
 import type { System } from '../test/kit/system.ts'
 import { until } from '../test/kit/until.ts'
+import { check } from './checker.ts'
 import type { Held } from './account.ts'
 
 interface Audited {
@@ -59,11 +60,12 @@ async function foreignRows({ system }: Audited, tenantId: string, namespace: str
 }
 
 /** Everything that the places hold of the tenant, by our reader and by a foreign one. */
-export async function holdings(of: Audited, records: number): Promise<Held> {
+export async function holdings(of: Audited, records: number, checker?: string): Promise<Held> {
   const { books, places } = of
   const tenantId = places[0]?.tenantId ?? ''
   const rows = new Map<string, readonly string[]>()
   const foreign = new Map<string, readonly string[]>()
+  const broken: string[] = []
   for (const place of places) {
     const { dataset, datasetId } = place
     const [named] = await books.ask<{ name: string }>('SELECT table_name AS name FROM pdm_datasets WHERE id = $1', [
@@ -76,6 +78,8 @@ export async function holdings(of: Audited, records: number): Promise<Held> {
       dataset,
       theirs.map((row) => String(row['_event_id'])),
     )
+    if (checker !== undefined)
+      broken.push(...(await check(checker, { adminUrl: of.system.adminUrl(), env: of.system.env }, namespace, name)))
   }
   const letters = await books.ask<{ id: string }>('SELECT event_id AS id FROM dead_letters WHERE tenant_id = $1', [
     tenantId,
@@ -101,6 +105,7 @@ export async function holdings(of: Audited, records: number): Promise<Held> {
     },
     orphans,
     missing,
+    broken,
   }
 }
 

@@ -31,6 +31,8 @@ const { values } = parseArgs({
     state: { type: 'string' },
     places: { type: 'string', default: 'embedded' },
     sabotage: { type: 'string' },
+    /** A program that checks the files of a table strictly (./checker.ts). */
+    checker: { type: 'string' },
   },
 })
 const PARTITIONS = 3
@@ -126,7 +128,7 @@ async function oneRun(run: number) {
   }
   const audited = { system, books, admin: bus.admin, places, partitions: PARTITIONS }
   const records = await settled(audited, SETTLE_MS)
-  const { lost, doubled, wrong } = balance(sent, await holdings(audited, records))
+  const { lost, doubled, wrong } = balance(sent, await holdings(audited, records, values.checker))
   if (lost.length > 0) {
     await using reader = bus.reader()
     const where = await whereabouts({ ...audited, reader }, new Set(lost))

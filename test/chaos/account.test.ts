@@ -23,6 +23,7 @@ const held = (over: Partial<Held> = {}): Held => ({
   totals: { records: 3, rows: 1, duplicates: 1, letters: 1 },
   orphans: [],
   missing: [],
+  broken: [],
   ...over,
 })
 const found = (over: Partial<Held>): string => {
@@ -56,4 +57,5 @@ test('each way of being wrong is named', () => {
   assert.match(found({ letterCount: 2 }), /dead letters, of those that the commits counted/)
   assert.match(found({ orphans: ['x'] }), /an orphan: x/)
   assert.match(found({ missing: ['y'] }), /a file is not there: y/)
+  assert.match(found({ broken: ['events is broken'] }), /events is broken/)
 })
