@@ -2,6 +2,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { generated } from '../observability/generate.ts'
 import { settingsDocument } from '../src/config/index.ts'
+import { commandsDocument } from '../src/commands/index.ts'
+import { program } from '../src/main.ts'
 import { LOG, type AnnouncementName } from '../src/telemetry/index.ts'
 import { metricsDocument } from './metrics-page.ts'
 import { allProofs } from '../test/proofs/all.ts'
@@ -20,6 +22,7 @@ const read = (path: string): Promise<string> => readFile(join(root, path), 'utf8
 export async function generateAll(): Promise<readonly Generated[]> {
   return [
     { path: 'docs/reference/settings.md', text: settingsDocument() },
+    { path: 'docs/reference/commands.md', text: commandsDocument(await program(), NOTICE) },
     { path: 'docs/reference/metrics.md', text: metricsDocument(NOTICE) },
     { path: 'docs/reference/announcements.md', text: announcementsDocument(await read('src/telemetry/announce.ts')) },
     { path: 'docs/reference/proofs.md', text: proofsDocument(await allProofs()) },

@@ -1,5 +1,6 @@
 import { enableCompileCache } from 'node:module'
-import { Command, InvalidArgumentError } from 'commander'
+import { Argument, Command, InvalidArgumentError } from 'commander'
+import type { Shell } from './commands/index.ts'
 import { readSettings, settingsHelp, type Loaded } from './config/index.ts'
 import type { DoctorOptions, TraceOptions } from './doctor/index.ts'
 import { sentenceOf, serveBus, serveRole, settingsBeside, type Role } from './start/index.ts'
@@ -52,13 +53,51 @@ interface Given {
   readonly supervised?: true
 }
 
-/** Reads the command line and runs it. Resolves when there is nothing more to say; long-running commands keep the process. */
-export async function main(argv: readonly string[]): Promise<void> {
+/** The command line, whole: what `--help`, completion and docs/reference/commands.md are made of. */
+export async function program(): Promise<Command> {
+  const pulse = roles()
+  const { addVerbs, completionScript, SHELLS } = await import('./commands/index.ts')
+  pulse
+    .command('completion')
+    .description('print what a shell needs to complete this command line')
+    .addArgument(new Argument('<shell>', 'which one').choices([...SHELLS]))
+    .addHelpText('after', '\nExample:\n  source <(pulse completion bash)')
+    .action((shell: Shell) => ending(async () => (write(completionScript(shell, pulse)), 0)))
+  addVerbs(pulse, {
+    settings: () => loadedOrExit().settings,
+    ...terminal,
+    end: (code) => process.exit(code), // what was written is out; standard input may be open for ever
+    defect(error) {
+      process.stderr.write(`${sentenceOf(error)}\n`)
+      process.exit(1)
+    },
+  })
+  return pulse
+}
+
+/** A person's terminal, or what stands in its place. */
+const terminal = {
+  write: (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      process.stdout.once('error', ({ code }: NodeJS.ErrnoException) => {
+        if (code === 'EPIPE') process.exit(0) // whoever read has enough: `pulse … | head`
+        reject(new Error(`Standard output cannot be written: ${code}.`))
+      })
+      process.stdout.write(text, () => resolve())
+    }),
+  complain: (text: string) => void process.stderr.write(text),
+  progress: (line: string) => void (process.stderr.isTTY && process.stderr.write(`\r\u001b[K${line}`)),
+  wipe: () => void (process.stderr.isTTY && process.stderr.write('\r\u001b[K')),
+}
+
+/** What runs Pulse, and looks at it. */
+function roles(): Command {
   const pulse = new Command('pulse')
     .description(
       'Pulse, a multi-tenant event platform: an HTTP API and a worker that carries events into Apache Iceberg, exactly once.',
     )
     .addHelpText('after', () => `\n${settingsHelp()}`)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : NOT_UNDERSTOOD))
   pulse
     .command('start')
     .description('run everything: Postgres and bus (embedded where none is set), API, worker, canary')
@@ -125,6 +164,15 @@ export async function main(argv: readonly string[]): Promise<void> {
         return budgetCommand({ tenants: metricsTenants, datasets: metricsDatasets, pinned: metricsPinned }, write)
       }),
     )
+  return pulse
+}
+
+const NOT_UNDERSTOOD = 2
+
+/** Reads the command line and runs it. Resolves when there is nothing more to say; long-running commands keep the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const isRole = Object.hasOwn(ROLES, argv[2] ?? '') || argv[2] === 'start' // they live long, and have no use for verbs
+  const pulse = isRole ? roles() : await program()
   await pulse.parseAsync([...argv])
 }
 

@@ -59,6 +59,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'tenancy',
     'upkeep',
   ],
+  // The public door, from outside: anybody's.
+  client: [],
+  // Verbs for people; `start`: what runs on the data folder; `event`: how JSON text is cut into events.
+  commands: ['client', 'config', 'event', 'start'],
   // A client of the public door: what it may know of Pulse is what anybody may.
   canary: ['config', 'event', 'tenancy', 'telemetry'],
   // A client, too, that also asks the machine and Postgres; `canary`: it sends the canary's kind of event to its dataset;

@@ -30,6 +30,7 @@ export const GROUPS = [
   'The worker',
   'Upkeep',
   'Telemetry',
+  'Commands',
 ] as const
 type Group = (typeof GROUPS)[number]
 
@@ -100,7 +101,7 @@ export const SETTINGS = {
   PULSE_API_KEY: optional(
     'Places',
     text,
-    'The key that canary, doctor, demo and trace show. Not set: the one that `pulse migrate` wrote for each.',
+    'The key that the commands and the canary show. Not set: the one that `pulse migrate` wrote for each, or for the operator.',
     { secret: true },
   ),
   PULSE_KEYS_DIR: optional(
@@ -330,6 +331,13 @@ export const SETTINGS = {
     'The API that the canary goes through. Not set: the one on PULSE_HOST and PULSE_API_PORT.',
   ),
   PULSE_CANARY_PORT: given('Telemetry', port, '9102', "Where the canary's metrics are, at `/metrics`."),
+
+  PULSE_URL: optional(
+    'Commands',
+    webUrl,
+    'The API that `pulse tenant`, `pulse events send` and the like ask. Not set: the one on this machine.',
+  ),
+  PULSE_TENANT: optional('Commands', text, 'Whom they act for, by slug or id. Not set: whose the key is.'),
 } as const satisfies Record<`PULSE_${string}`, Setting<unknown>>
 
 export type SettingName = keyof typeof SETTINGS

@@ -1,0 +1,1 @@
+export { openHttp, Unanswered, type Answered, type Http, type Question } from './http.ts'

@@ -1,0 +1,39 @@
+import type { Answered } from '../client/index.ts'
+import { more, one, table } from './screen.ts'
+import type { Said } from './verb.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+/** The object that was answered; empty where it was none. */
+export const objectOf = ({ json }: Pick<Answered, 'json'>): Json =>
+  typeof json === 'object' && json !== null ? (json as Json) : {}
+
+/** The items of a page. */
+export function itemsOf(answered: Pick<Answered, 'json'>): readonly Json[] {
+  const { items } = objectOf(answered)
+  return Array.isArray(items) ? (items as Json[]) : []
+}
+
+/** Ends every answer of the API with a line's end. */
+export const asLine = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`)
+
+/** One thing, as it was answered. `first` stands above it. */
+export const saidOne = (answered: Answered, first = ''): Said => ({
+  json: asLine(answered.text),
+  text: first + one(answered.json),
+})
+
+/** A page of things as a table of some of their members; headings are the members' names. */
+export function saidPage(answered: Answered, members: readonly string[], nothing: string): Said {
+  const rows = itemsOf(answered).map((item) => members.map((member) => item[member]))
+  return { json: asLine(answered.text), text: table(members, rows, nothing) + more(objectOf(answered)['next_cursor']) }
+}
+
+/** The options that every list has. */
+export const PAGE = [
+  { flags: '--limit <n>', says: 'how many at most, 1 to 200' },
+  { flags: '--cursor <cursor>', says: 'where the page before ended' },
+] as const
+
+/** A member of a path: names may hold anything. */
+export const inPath = (text: string): string => encodeURIComponent(text)

@@ -1,0 +1,61 @@
+import { openHttp } from '../client/index.ts'
+import { openInput } from './input.ts'
+import type { Place } from './place.ts'
+import { tenantId } from './tenants.ts'
+import { Refused, type Asked, type Call, type Verb } from './verb.ts'
+
+/** Where a command writes. */
+export interface Streams {
+  /** Resolves when it is out. */
+  write(text: string): Promise<void>
+  complain(text: string): void
+  /** Shows a line that the next one replaces; nothing where no person looks. */
+  progress(line: string): void
+  /** Takes the last of them away. */
+  wipe(): void
+}
+
+interface Typed {
+  readonly verb: Pick<Verb, 'forTenant'>
+  readonly given: readonly unknown[]
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** What a verb works with. The tenant is looked up once, at its first question. */
+export function callOf(
+  { verb, given, options }: Typed,
+  { place, tenant, streams }: { readonly place: Place; readonly tenant: string | undefined; readonly streams: Streams },
+): Call {
+  const http = openHttp({ base: place.url, key: place.key })
+  const plainly: Call['hear'] = (method, path, asked = {}) => http.ask(method, path + queryOf(asked), asked)
+  const named = (options['tenant'] as string | undefined) ?? tenant
+  let known: Promise<string> | undefined
+  const hear: Call['hear'] = async (method, path, asked = {}) => {
+    if (!verb.forTenant || named === undefined) return plainly(method, path, asked)
+    known ??= tenantId(plainly, named)
+    return http.ask(method, path + queryOf(asked), { ...asked, tenantId: await known })
+  }
+  return {
+    argument: (at) => (typeof given[at] === 'string' ? given[at] : ''),
+    option: (name) => (typeof options[name] === 'string' ? options[name] : undefined),
+    every: (name) => (Array.isArray(options[name]) ? (options[name] as string[]) : []),
+    isGiven: (name) => options[name] !== undefined,
+    hear,
+    async ask(method, path, asked) {
+      const answered = await hear(method, path, asked)
+      if (answered.status >= 400) throw new Refused(answered)
+      return answered
+    },
+    open: openInput,
+    progress: (line) => streams.progress(line),
+    note(line) {
+      streams.wipe()
+      streams.complain(`${line}\n`)
+    },
+  }
+}
+
+function queryOf({ query = {} }: Asked): string {
+  const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs).toString()}`
+}

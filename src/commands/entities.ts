@@ -1,0 +1,177 @@
+import { isUuid } from '../event/index.ts'
+import { inPath, itemsOf, PAGE, saidOne, saidPage } from './answers.ts'
+import { readJson } from './input.ts'
+import { Mistaken, type Call, type Option, type Verb } from './verb.ts'
+
+interface Kind {
+  readonly word: string
+  readonly noun: string
+  readonly collection: string
+  /** What is given besides uri, title and definition. */
+  readonly more: readonly Option[]
+  /** Its definition may be left out. */
+  readonly isBare?: true
+  /** Columns of its list besides those that all have. */
+  readonly columns: readonly string[]
+  readonly example: string
+  /** Members of the request from what was given. */
+  membersOf(call: Call): Readonly<Record<string, unknown>>
+}
+
+const CLASS = { flags: '--class <uri>', says: 'the class that it builds on' } as const
+
+const KINDS: readonly Kind[] = [
+  {
+    word: 'schema',
+    noun: 'schema',
+    collection: 'schemas',
+    more: [CLASS, { flags: '--field-group <uri>', says: 'mixed in; give it again for more', isRepeated: true }],
+    columns: ['class_uri'],
+    example:
+      'page-view.json --uri https://example.com/schemas/page-view --class https://ns.azothedge.com/pdm/class/interaction-event',
+    membersOf: (call) => {
+      const groups = call.every('fieldGroup')
+      return { class_uri: call.option('class'), ...(groups.length > 0 && { field_group_uris: groups }) }
+    },
+  },
+  {
+    word: 'field-group',
+    noun: 'field group',
+    collection: 'field-groups',
+    more: [{ flags: '--class <uri>', says: 'the class of the schemas that may take it' }],
+    columns: ['class_uri'],
+    example:
+      'visitor.json --uri https://example.com/field-groups/visitor --class https://ns.azothedge.com/pdm/class/interaction-event',
+    membersOf: (call) => ({ class_uri: call.option('class') }),
+  },
+  {
+    word: 'class',
+    noun: 'class',
+    collection: 'classes',
+    more: [],
+    columns: [],
+    example: 'visit.json --uri https://example.com/classes/visit',
+    membersOf: () => ({}),
+  },
+  {
+    word: 'datatype',
+    noun: 'datatype',
+    collection: 'datatypes',
+    more: [],
+    columns: [],
+    example: 'place.json --uri https://example.com/datatypes/place',
+    membersOf: () => ({}),
+  },
+  {
+    word: 'descriptor',
+    noun: 'descriptor',
+    collection: 'descriptors',
+    more: [
+      { flags: '--schema <uri>', says: 'the schema that it is about' },
+      { flags: '--kind <kind>', says: 'identity, relationship, label, friendly_name or rename' },
+      { flags: '--pointer <pointer>', says: 'the place in the event, as /user/email' },
+    ],
+    isBare: true,
+    columns: ['kind', 'pointer', 'schema_uri'],
+    example:
+      '--uri https://example.com/descriptors/visitor --schema https://example.com/schemas/page-view --kind identity --pointer /visitor',
+    membersOf: (call) => ({
+      schema_uri: call.option('schema'),
+      kind: call.option('kind'),
+      pointer: call.option('pointer'),
+    }),
+  },
+]
+
+/** The id of what is named by uri or id. Rejects with `Mistaken` where the tenant sees none. */
+async function entityId(call: Call, { collection, noun }: Pick<Kind, 'collection' | 'noun'>, named: string) {
+  if (isUuid(named)) return named
+  const id = itemsOf(await call.ask('GET', `/v1/${collection}`, { query: { uri: named } }))[0]?.['id']
+  if (typeof id !== 'string') throw new Mistaken(`There is no ${noun} ${named} that this tenant sees.`)
+  return id
+}
+
+function verbsOf(kind: Kind): readonly Verb[] {
+  const { word, noun, collection } = kind
+  const path = `/v1/${collection}`
+  const named = [{ name: `<${word}>`, says: 'its uri or id' }]
+  const example = kind.example.split(' ').find((part) => part.startsWith('https:')) ?? ''
+  const pathOf = async (call: Call): Promise<string> =>
+    `${path}/${inPath(await entityId(call, kind, call.argument(0)))}`
+  return [
+    {
+      words: [word, 'create'],
+      says: `make a ${noun}, a draft`,
+      takes: [
+        kind.isBare === true
+          ? { name: '[file]', says: 'its definition, where it has one; - reads standard input' }
+          : { name: '<file>', says: 'its definition, JSON Schema; - reads standard input' },
+      ],
+      options: [
+        { flags: '--uri <uri>', says: 'what it is called for ever' },
+        { flags: '--title <title>', says: 'what people call it; without it the uri' },
+        ...kind.more,
+        { flags: '--supersedes <uri>', says: 'the version before it' },
+        { flags: '--publish', says: 'publish it at once' },
+      ],
+      forTenant: true,
+      example: `${word} create ${kind.example} --tenant acme`,
+      async act(call) {
+        const uri = call.option('uri')
+        if (uri === undefined) throw new Mistaken(`Give the ${noun} a uri: --uri https://…`)
+        const file = call.argument(0)
+        const definition = file === '' ? undefined : (await readJson(await call.open(file), file)).text
+        const members = { uri, title: call.option('title') ?? uri, ...kind.membersOf(call) }
+        const more = { ...members, supersedes: call.option('supersedes') }
+        // The definition goes as it was written: what it says of numbers is kept exactly.
+        const rest = definition === undefined ? '}' : `,"definition":${definition}}`
+        const data = JSON.stringify(more).slice(0, -1) + rest
+        const made = await call.ask('POST', path, { content: { type: 'application/json', data } })
+        if (!call.isGiven('publish')) return saidOne(made)
+        const id = inPath(String((made.json as { id: string }).id))
+        return saidOne(await call.ask('PATCH', `${path}/${id}`, { body: { status: 'published' } }))
+      },
+    },
+    {
+      words: [word, 'publish'],
+      says: `publish a ${noun}: its definition is frozen from then on`,
+      takes: named,
+      forTenant: true,
+      example: `${word} publish ${example} --tenant acme`,
+      act: async (call) => saidOne(await call.ask('PATCH', await pathOf(call), { body: { status: 'published' } })),
+    },
+    {
+      words: [word, 'list'],
+      says: `list the ${collection.replace('-', ' ')} that the tenant sees, newest first`,
+      options: [
+        { flags: '--status <status>', says: 'only those', choices: ['draft', 'published', 'archived'] },
+        ...PAGE,
+      ],
+      forTenant: true,
+      example: `${word} list --status published --tenant acme`,
+      async act(call) {
+        const query = { status: call.option('status'), limit: call.option('limit'), cursor: call.option('cursor') }
+        const members = ['uri', 'title', 'status', ...kind.columns, 'id', 'created_at']
+        return saidPage(await call.ask('GET', path, { query }), members, `The tenant sees no ${noun} like that.`)
+      },
+    },
+    {
+      words: [word, 'show'],
+      says: `show a ${noun}`,
+      takes: named,
+      forTenant: true,
+      example: `${word} show ${example} --tenant acme`,
+      act: async (call) => saidOne(await call.ask('GET', await pathOf(call))),
+    },
+    {
+      words: [word, 'archive'],
+      says: `archive a ${noun}: nothing new can use it`,
+      takes: named,
+      forTenant: true,
+      example: `${word} archive ${example} --tenant acme`,
+      act: async (call) => saidOne(await call.ask('DELETE', await pathOf(call))),
+    },
+  ]
+}
+
+export const ENTITY_VERBS: readonly Verb[] = KINDS.flatMap(verbsOf)

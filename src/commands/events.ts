@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Unanswered, type Answered } from '../client/index.ts'
+import { objectOf } from './answers.ts'
+import { batchesOf, type Batch } from './gathered.ts'
+import { linesOf } from './lines.ts'
+import { cell, table } from './screen.ts'
+import { Mistaken, Refused, type Call, type Said, type Verb } from './verb.ts'
+
+interface Verdict {
+  readonly event_id: string | null
+  readonly status: 'accepted' | 'rejected' | 'failed'
+  readonly code?: string
+  readonly errors?: readonly { readonly pointer: string; readonly message: string }[]
+}
+interface Rejection {
+  readonly at: number
+  readonly event_id: string | null
+  readonly code: string
+  readonly errors: Verdict['errors']
+}
+
+/** Rejections that are told one by one; all are counted. */
+const MOST_TOLD = 1_000
+const MOST_SHOWN = 20
+const SLOWEST_RETRY_MS = 10_000
+
+/** Sends until each event has its verdict, and tells which were rejected. */
+async function send(call: Call): Promise<Said> {
+  const file = call.argument(0)
+  const patienceMs = secondsOf(call.option('patience') ?? '60') * 1000
+  const told: Rejection[] = []
+  let [accepted, rejected] = [0, 0]
+  for await (const batch of batchesOf(linesOf(await call.open(file), file), call.option('dataset'))) {
+    const verdicts = await deliver(call, batch, { patienceMs, accepted })
+    for (const [index, { status, event_id, code, errors }] of verdicts.entries()) {
+      if (status === 'accepted') accepted += 1
+      else {
+        rejected += 1
+        const at = batch.places[index] ?? 0
+        if (told.length < MOST_TOLD) told.push({ at, event_id, code: code ?? status, errors: errors ?? [] })
+      }
+    }
+    call.progress(`${accepted.toLocaleString('en')} accepted, ${rejected.toLocaleString('en')} rejected`)
+  }
+  if (accepted + rejected === 0) throw new Mistaken(`There are no events in ${file}.`)
+  const rows = told
+    .slice(0, MOST_SHOWN)
+    .map(({ at, code, errors: [first] = [] }) => [at, code, first?.pointer, first?.message])
+  const sum = `${accepted.toLocaleString('en')} accepted, ${rejected.toLocaleString('en')} rejected\n`
+  const unseen = rejected > rows.length ? `and ${(rejected - rows.length).toLocaleString('en')} more\n` : ''
+  return {
+    json: `${JSON.stringify({ accepted, rejected, rejections: told })}\n`,
+    text: rejected === 0 ? sum : `${sum}\n${table(['line', 'code', 'pointer', 'message'], rows, '')}${unseen}`,
+    isPartial: rejected > 0,
+  }
+}
+
+/**
+ * The verdicts of a batch, which is sent again, with the same ids, while some of it may still come to be accepted.
+ * Rejects with what the last try met, once `patienceMs` are over.
+ */
+async function deliver(
+  call: Call,
+  { body, places }: Batch,
+  { patienceMs, accepted }: { readonly patienceMs: number; readonly accepted: number },
+): Promise<readonly Verdict[]> {
+  // Ids that the events do not bring are derived from this one, so that a repeat is the same events.
+  const headers = { 'idempotency-key': randomUUID() }
+  const content = { type: 'application/x-ndjson', data: body }
+  const givesUpAt = performance.now() + patienceMs
+  for (let tries = 0; ; tries += 1) {
+    const heard = await call.hear('POST', '/v1/collect', { content, headers }).catch((error: unknown) => {
+      if (error instanceof Unanswered) return error
+      throw error
+    })
+    const verdicts = heard instanceof Unanswered ? undefined : verdictsOf(heard)
+    if (verdicts?.every(({ status }) => status !== 'failed')) return verdicts
+    if (!(heard instanceof Unanswered) && !isLater(heard)) throw refusal(call, heard, accepted)
+    const waitMs = Math.min(retryAfterMs(heard) ?? 250 * 2 ** tries, SLOWEST_RETRY_MS)
+    if (performance.now() + waitMs > givesUpAt) {
+      const first = places[0] ?? 0
+      call.note(
+        `${accepted.toLocaleString('en')} events were accepted; those from ${first} on were not, or may not have been.`,
+      )
+      throw heard instanceof Unanswered ? heard : new Refused(heard)
+    }
+    call.progress(`waiting for the API, ${Math.ceil(waitMs / 1000)} s`)
+    await sleep(waitMs)
+  }
+}
+
+const verdictsOf = (answered: Answered): readonly Verdict[] | undefined => {
+  const { results } = objectOf(answered)
+  return Array.isArray(results) ? (results as Verdict[]) : undefined
+}
+const isLater = ({ status }: Answered): boolean => status === 429 || status === 503
+
+function refusal(call: Call, answered: Answered, accepted: number): Refused {
+  if (accepted > 0) call.note(`${accepted.toLocaleString('en')} events were accepted before.`)
+  return new Refused(answered)
+}
+
+function retryAfterMs(heard: Answered | Unanswered): number | undefined {
+  const seconds = heard instanceof Unanswered ? Number.NaN : Number(heard.headers['retry-after'])
+  return Number.isFinite(seconds) ? seconds * 1000 : undefined
+}
+
+function secondsOf(text: string): number {
+  const seconds = Number(text)
+  if (!(seconds >= 0 && seconds <= 86_400)) throw new Mistaken(`${cell(text)} are no seconds: give 0 to 86400.`)
+  return seconds
+}
+
+export const EVENT_VERBS: readonly Verb[] = [
+  {
+    words: ['events', 'send'],
+    says: 'send events, and say which were not accepted',
+    takes: [{ name: '<file>', says: 'NDJSON, a JSON array or one JSON object; - reads standard input' }],
+    options: [
+      {
+        flags: '--dataset <slug>',
+        says: 'where they belong: each is then the data of an event; without it each is a whole event {dataset, event_id?, data}',
+      },
+      {
+        flags: '--patience <seconds>',
+        says: 'how long to try again where the API is away or sheds load; without it 60',
+      },
+    ],
+    forTenant: true,
+    example: 'events send visits.ndjson --dataset page-views --tenant acme',
+    act: send,
+  },
+]

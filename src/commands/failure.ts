@@ -1,0 +1,64 @@
+import { Unanswered, type Answered } from '../client/index.ts'
+import { SettingsRefused } from '../config/index.ts'
+import { asLine, objectOf } from './answers.ts'
+import { cell, plain } from './screen.ts'
+import { Mistaken, Refused } from './verb.ts'
+
+/** What a command ends with. */
+export const EXIT_CODES = {
+  done: { code: 0, says: 'done' },
+  not_done: { code: 1, says: 'refused, or not all of it was done: the screen says why' },
+  mistaken: { code: 2, says: 'what was typed, or a setting, cannot be understood' },
+  later: { code: 3, says: 'nobody answered, or not now (429, 503): the same again later may do' },
+} as const
+
+/** What to show of a failure, and what to end with. */
+interface Failure {
+  readonly code: number
+  /** For standard error. */
+  readonly text: string
+}
+
+/** What a person can do about some codes, in words of the command line. */
+const HINTS: Readonly<Record<string, string>> = {
+  key_required: 'Set PULSE_API_KEY, or PULSE_API_KEY_FILE to a file that holds it.',
+  key_invalid: 'The key that was shown is the one of PULSE_API_KEY, or the operator’s in the data folder.',
+  tenant_required: 'Name the tenant: --tenant <slug or id>, or PULSE_TENANT.',
+  tenant_mismatch: 'The key has its tenant: leave --tenant and PULSE_TENANT out.',
+}
+
+/** Undefined for what is a defect and no failure of the command. `asJson`: machines read it. */
+export function failureOf(error: unknown, asJson: boolean): Failure | undefined {
+  if (error instanceof Mistaken || error instanceof SettingsRefused)
+    return said(EXIT_CODES.mistaken.code, 'mistaken', error.message, asJson)
+  if (error instanceof Unanswered) {
+    const hint = error.code === 'unreachable' ? ' Is Pulse running? --url or PULSE_URL names another.' : ''
+    return said(EXIT_CODES.later.code, error.code, `${error.message}${hint}`, asJson)
+  }
+  if (!(error instanceof Refused)) return undefined
+  const { answered } = error
+  const code = answered.status === 429 || answered.status === 503 ? EXIT_CODES.later.code : EXIT_CODES.not_done.code
+  const isProblem = typeof objectOf(answered)['code'] === 'string'
+  if (asJson && isProblem) return { code, text: asLine(answered.text) }
+  if (!isProblem) return said(code, `status_${answered.status}`, `The API answered ${answered.status}.`, asJson)
+  return { code, text: problemText(answered) }
+}
+
+const said = (code: number, name: string, detail: string, asJson: boolean): Failure => ({
+  code,
+  text: asJson ? `${JSON.stringify({ code: name, detail })}\n` : `${plain(detail)}\n`,
+})
+
+/** A problem document for people: what happened and what to do, each place with what is wrong there, the code, the trace. */
+function problemText(answered: Answered): string {
+  const { code, detail, errors, trace_id: trace } = objectOf(answered)
+  const lines = [cell(detail)]
+  const faults = Array.isArray(errors) ? (errors as readonly { pointer?: unknown; message?: unknown }[]) : []
+  for (const { pointer, message } of faults) lines.push(`  ${cell(pointer) || '(whole)'}  ${cell(message)}`)
+  const hint = HINTS[String(code)]
+  if (hint !== undefined) lines.push(hint)
+  const after = answered.headers['retry-after']
+  if (after !== undefined) lines.push(`Again in ${after} s.`)
+  lines.push(`code ${cell(code)} (${answered.status})${typeof trace === 'string' ? `, trace ${cell(trace)}` : ''}`)
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,22 @@
+import { DATASET_VERBS } from './datasets.ts'
+import { ENTITY_VERBS } from './entities.ts'
+import { EVENT_VERBS } from './events.ts'
+import { KEY_VERBS } from './keys.ts'
+import { TENANT_VERBS } from './tenants.ts'
+import type { Verb } from './verb.ts'
+
+/** Every verb that asks the API, once: help, completion and docs/reference/commands.md are made of this. */
+export const VERBS: readonly Verb[] = [...TENANT_VERBS, ...KEY_VERBS, ...ENTITY_VERBS, ...DATASET_VERBS, ...EVENT_VERBS]
+
+/** What the first word of two is about. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  tenant: 'who uses this Pulse',
+  key: 'who may come in for a tenant',
+  schema: 'what events look like',
+  'field-group': 'fields that schemas share',
+  class: 'what schemas build on',
+  datatype: 'objects that fields share',
+  descriptor: 'what is said about a schema',
+  dataset: 'where events are kept',
+  events: 'events on their way in',
+}

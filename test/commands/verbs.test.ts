@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { ownFolder } from '../kit/folder.ts'
+import { withApi } from '../kit/api-server.ts'
+import { typed } from '../kit/commands.ts'
+
+const CLASS = 'https://ns.azothedge.com/pdm/class/interaction-event'
+const DEFINITION = {
+  type: 'object',
+  properties: { page: { type: 'string' }, n: { type: 'integer' } },
+  required: ['page'],
+}
+
+describe('the verbs against an API', () => {
+  const ends: (() => Promise<void> | void)[] = []
+  const owner = { after: (end: () => Promise<void> | void) => void ends.unshift(end) }
+  let env: Record<string, string>
+  let folder: string
+  const pulse = (...words: string[]) => typed(env, ...words)
+  const file = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(folder, name), text)
+    return join(folder, name)
+  }
+
+  before(async () => {
+    folder = await ownFolder(owner)
+    const api = await withApi(owner)
+    env = { PULSE_URL: api.url, PULSE_DATA_DIR: join(folder, 'nothing'), PULSE_TENANT: 'acme' }
+    assert.equal((await pulse('tenant', 'create', 'acme', '--name', 'Acme Ltd')).code, 0)
+  })
+  after(async () => {
+    for (const end of ends) await end()
+  })
+
+  test('a tenant is made, listed, shown, suspended and resumed, by slug or id', async () => {
+    const metadata = await file('metadata.json', '{"plan": 12345678901234567890}')
+    const made = await pulse('tenant', 'create', 'beta', '--metadata', metadata, '--json')
+    assert.equal(made.code, 0, made.err)
+    assert.match(made.out, /"metadata":\{"plan":\s*12345678901234567890\}/, 'numbers are sent and shown as written')
+    const { id, name } = made.json()
+    assert.equal(name, 'beta')
+    const list = await pulse('tenant', 'list')
+    assert.match(list.out, /^slug +name +status +id +created_at\n/)
+    assert.match(list.out, new RegExp(`^beta +beta +active +${id} `, 'm'))
+    assert.match(list.out, /^acme +Acme Ltd +active /m)
+    assert.match((await pulse('tenant', 'list', '--limit', '1')).out, /\nThere are more: --cursor \S+\n$/)
+    assert.match((await pulse('tenant', 'show', 'beta')).out, new RegExp(`^id +${id}\n`))
+    assert.match((await pulse('tenant', 'suspend', 'beta')).out, /^status +suspended$/m)
+    assert.match((await pulse('tenant', 'resume', id)).out, /^status +active$/m)
+  })
+
+  test('a schema goes from file to draft to published to archived, and a dataset is bound to it', async () => {
+    const definition = await file('page-view.json', JSON.stringify(DEFINITION, undefined, 2))
+    const uri = 'https://test.example/page-view'
+    const draft = await pulse('schema', 'create', definition, '--uri', uri, '--class', CLASS)
+    assert.match(draft.out, /^status +draft$/m)
+    assert.match((await pulse('schema', 'publish', uri)).out, /^status +published$/m)
+    assert.match((await pulse('schema', 'list', '--status', 'published')).out, /^https:\/\/test\.example\/page-view +/m)
+    assert.match((await pulse('schema', 'show', uri)).out, /\ndefinition:\n\{\n {2}"type": "object"/)
+    const made = await pulse('dataset', 'create', 'views', '--schema', uri, '--name', 'Views', '--json')
+    assert.deepEqual([made.json().slug, made.json().name, made.json().schema_uri], ['views', 'Views', uri])
+    assert.match((await pulse('dataset', 'list')).out, /^views +Views +0 +0 +0 /m)
+    assert.match((await pulse('dataset', 'show', 'views')).out, /^rows +0$/m)
+    assert.equal((await pulse('preview', 'views')).out, 'The table has no rows yet.\n')
+    const other = await pulse(
+      'schema',
+      'create',
+      definition,
+      '--uri',
+      `${uri}/2`,
+      '--class',
+      CLASS,
+      '--supersedes',
+      uri,
+      '--publish',
+    )
+    assert.match(other.out, /^status +published$/m)
+    assert.match((await pulse('schema', 'archive', `${uri}/2`)).out, /^status +archived$/m)
+  })
+
+  test('the other four kinds have the same verbs', async () => {
+    const fields = await file('fields.json', '{"type":"object","properties":{"city":{"type":"string"}}}')
+    const stamped = await file(
+      'stamped.json',
+      '{"type":"object","properties":{"timestamp":{"type":"string","format":"date-time"}},"required":["timestamp"]}',
+    )
+    const uri = (name: string): string => `https://test.example/${name}`
+    assert.match((await pulse('datatype', 'create', fields, '--uri', uri('place'), '--publish')).out, /published/)
+    assert.match((await pulse('class', 'create', stamped, '--uri', uri('visit'), '--publish')).out, /published/)
+    const group = ['field-group', 'create', fields, '--uri', uri('where'), '--class', uri('visit'), '--publish']
+    assert.match((await pulse(...group)).out, /^class_uri +https:\/\/test\.example\/visit$/m)
+    const schema = [
+      'schema',
+      'create',
+      '-',
+      '--uri',
+      uri('seen'),
+      '--class',
+      uri('visit'),
+      '--field-group',
+      uri('where'),
+    ]
+    schema[2] = await file('empty.json', '{"type":"object"}')
+    assert.match((await pulse(...schema, '--publish')).out, /^field_group_uris +https:\/\/test\.example\/where$/m)
+    const descriptor = [
+      'descriptor',
+      'create',
+      '--uri',
+      uri('who'),
+      '--schema',
+      uri('seen'),
+      '--kind',
+      'identity',
+      '--pointer',
+      '/city',
+    ]
+    const made = await pulse(...descriptor)
+    assert.match(made.out, /^pointer +\/city$/m, made.err)
+    for (const kind of ['class', 'field-group', 'datatype', 'descriptor']) {
+      const list = await pulse(kind, 'list')
+      assert.match(list.out, /^uri +title +status /, kind)
+    }
+  })
+
+  test('a key is made, listed, rotated and revoked, and its text is shown once', async () => {
+    const made = await pulse('key', 'create', 'website', '--scope', 'collect', '--scope', 'read')
+    assert.match(made.out, /^The key is shown this once/)
+    const key = /^key +(pulse_\S+)$/m.exec(made.out)?.[1] ?? ''
+    const id = /^id +(\S+)$/m.exec(made.out)?.[1] ?? ''
+    assert.ok(key.length > 40, made.out)
+    const list = await pulse('key', 'list')
+    assert.match(list.out, new RegExp(`^${id} +website +\\["collect","read"\\] +active`, 'm'))
+    assert.ok(!list.out.includes(key))
+    const rotated = await pulse('key', 'rotate', id, '--overlap', '60')
+    assert.match(rotated.out, new RegExp(`^rotated_from +${id}$`, 'm'))
+    assert.match((await pulse('key', 'revoke', id)).out, /^status +revoked$/m)
+  })
+
+  test('what is refused is said with its place, its code and what to do, and machines get the problem as it is', async () => {
+    const taken = await pulse('tenant', 'create', 'acme')
+    assert.equal(taken.code, 1)
+    assert.equal(taken.out, '')
+    assert.match(taken.err, /acme.*\n(.*\n)*code tenant_slug_taken \(409\), trace [0-9a-f]{32}\n$/)
+    const wrong = await pulse('tenant', 'create', 'Not A Slug', '--json')
+    assert.equal(wrong.code, 1)
+    const problem = JSON.parse(wrong.err) as { code: string; errors: { pointer: string }[] }
+    assert.deepEqual([problem.code, problem.errors[0]?.pointer], ['invalid', '/slug'])
+    const shown = await pulse('tenant', 'create', 'Not A Slug')
+    assert.match(shown.err, /^ {2}\/slug {2}\S/m)
+    const nobody = await typed({ ...env, PULSE_TENANT: '' }, 'schema', 'list')
+    assert.match(nobody.err, /--tenant <slug or id>, or PULSE_TENANT/)
+    assert.equal((await pulse('dataset', 'show', 'nothing')).code, 1)
+  })
+
+  test('what was typed wrongly ends with 2, and names what was meant', async () => {
+    const cases: [string[], RegExp][] = [
+      [['schema', 'list', '--tenant', 'nobody'], /There is no tenant nobody/],
+      [['schema', 'show', 'https://test.example/none'], /There is no schema https:\/\/test\.example\/none/],
+      [['schema', 'create', join(folder, 'none.json'), '--uri', 'urn:x'], /There is no file .*none\.json/],
+      [['schema', 'create', folder, '--uri', 'urn:x'], /is a folder/],
+      [['schema', 'create', await file('bad.json', '{'), '--uri', 'urn:x'], /bad\.json is no JSON/],
+      [['schema', 'create', await file('good.json', '{}')], /--uri/],
+      [['key', 'create', 'x', '--scope', 'all'], /Allowed choices are collect, read, pii, manage/],
+      [['tenant', 'list', '--url', 'nowhere'], /Give an address/],
+      [['tenant', 'show'], /missing required argument 'tenant'/],
+    ]
+    for (const [words, says] of cases) {
+      const { code, err } = await pulse(...words)
+      assert.equal(code, 2, `${words.join(' ')}: ${err}`)
+      assert.match(err, says)
+    }
+  })
+})
