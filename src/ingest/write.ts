@@ -64,19 +64,35 @@ export async function openTable(lake: FlushLake, draft: Draft): Promise<Table | 
   if (rowsOf(draft) === 0) return undefined
   const { lane } = draft.taken
   try {
-    if (lane.pointer === undefined) {
-      const binding = draft.taken.segments.find((segment) => segment.binding !== undefined)?.binding
-      if (binding === undefined) throw new Error('a flush of rows has no binding')
-      lane.pointer = await lake.pointer(lane.tenantId, binding.namespace, binding.table)
-      if (lane.pointer === undefined) {
-        throw new DatasetLeft('table', `The table ${binding.namespace}.${binding.table} is not in the catalog.`)
-      }
+    if (lane.pointer !== undefined) {
+      const table = await lake.load(lane.pointer)
+      if (hasSchemas(table, draft)) return table
+      // Bound to a newer version since it was looked up last, by the transaction that also moved the table.
     }
-    return await lake.load(lane.pointer)
+    lane.pointer = await pointerOf(lake, draft)
+    const table = await lake.load(lane.pointer)
+    if (hasSchemas(table, draft)) return table
+    throw new DatasetLeft('table', 'The table lacks the columns of a schema version that its dataset is bound to.')
   } catch (error) {
     lane.pointer = undefined
     throw await asLeft(lake, error)
   }
+}
+
+/** Where the draft's table is now. Throws `DatasetLeft`. */
+async function pointerOf(lake: FlushLake, draft: Draft): Promise<string> {
+  const { lane, segments } = draft.taken
+  const binding = segments.find((segment) => segment.binding !== undefined)?.binding
+  if (binding === undefined) throw new Error('a flush of rows has no binding')
+  const pointer = await lake.pointer(lane.tenantId, binding.namespace, binding.table)
+  if (pointer !== undefined) return pointer
+  throw new DatasetLeft('table', `The table ${binding.namespace}.${binding.table} is not in the catalog.`)
+}
+
+/** Whether the table has the columns of every version that the draft has rows of: ids of schemas only grow, and no column leaves. */
+function hasSchemas(table: Table, draft: Draft): boolean {
+  const newest = Math.max(...table.metadata.schemas.map((schema) => schema['schema-id']))
+  return draft.taken.segments.every(({ binding }) => binding === undefined || binding.tableSchemaId <= newest)
 }
 
 /**

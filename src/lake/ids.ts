@@ -9,30 +9,23 @@ interface Assigned {
 }
 
 /**
- * Gives columns their field ids: all fields of a struct in order, then below each (the order in
- * which Iceberg's reference implementation assigns fresh ids). With a previous schema, a field that
- * has the same name at the same place keeps its id and everything else gets ids above `lastColumnId`,
- * so no id ever means two things (spec, "Schema Evolution").
- * Throws `LakeFault('schema_refused')` for columns that no table can have: empty or repeated names,
- * structs without fields, a type that a kept field cannot be promoted to.
+ * Gives columns their field ids, above `lastColumnId`: all fields of a struct in order, then below each (the order in
+ * which Iceberg's reference implementation assigns fresh ids). What a table that has columns already becomes is
+ * `evolveColumns`' decision (src/pdm).
+ * Throws `LakeFault('schema_refused')` for columns that no table can have: empty or repeated names, structs without fields.
  */
-export function assignIds(
-  columns: readonly DraftField[],
-  previous?: { readonly schema: Schema; readonly lastColumnId: number },
-): Assigned {
-  let last = previous?.lastColumnId ?? 0
+export function assignIds(columns: readonly DraftField[], lastColumnId = 0): Assigned {
+  let last = lastColumnId
   const next = (): number => (last += 1)
 
-  function struct(drafts: readonly DraftField[], before: readonly Field[], at: string) {
+  function struct(drafts: readonly DraftField[], at: string) {
     if (drafts.length === 0) throw refused(`${at || 'the schema'} has no fields`)
     checkNames(drafts, at)
-    const kept = new Map(before.map((field) => [field.name, field]))
-    const numbered = drafts.map((draft) => ({ draft, id: kept.get(draft.name)?.id ?? next() }))
+    const numbered = drafts.map((draft) => ({ draft, id: next() }))
     const fields: Field[] = []
     const sources: SourceField[] = []
     for (const { draft, id } of numbered) {
-      const old = kept.get(draft.name)
-      const made = typed(draft.type, old?.type, at === '' ? draft.name : `${at}.${draft.name}`)
+      const made = typed(draft.type, at === '' ? draft.name : `${at}.${draft.name}`)
       const doc = draft.doc === undefined ? {} : { doc: draft.doc }
       fields.push({ id, name: draft.name, required: draft.required, type: made.type, ...doc })
       sources.push({ fieldId: id, key: draft.key ?? draft.name, ...made.source })
@@ -40,18 +33,16 @@ export function assignIds(
     return { fields, sources }
   }
 
-  function typed(draft: DraftType, old: Type | undefined, at: string): { type: Type; source: Partial<SourceField> } {
-    if (draft === 'json') return { type: promoted('string', old, at), source: { json: true } }
-    if (typeof draft === 'string') return { type: promoted(draft, old, at), source: {} }
+  function typed(draft: DraftType, at: string): { type: Type; source: Partial<SourceField> } {
+    if (draft === 'json') return { type: 'string', source: { json: true } }
+    if (typeof draft === 'string') return { type: draft, source: {} }
     if ('struct' in draft) {
-      const before = sameKind(old, 'struct', at)
-      const made = struct(draft.struct, before?.fields ?? [], at)
+      const made = struct(draft.struct, at)
       return { type: { type: 'struct', fields: made.fields }, source: { children: made.sources } }
     }
     if ('list' in draft) {
-      const before = sameKind(old, 'list', at)
-      const elementId = before?.['element-id'] ?? next()
-      const made = typed(draft.list, before?.element, `${at}.element`)
+      const elementId = next()
+      const made = typed(draft.list, `${at}.element`)
       return {
         type: {
           type: 'list',
@@ -62,10 +53,9 @@ export function assignIds(
         source: { children: [{ fieldId: elementId, key: 'element', ...made.source }] },
       }
     }
-    const before = sameKind(old, 'map', at)
-    const keyId = before?.['key-id'] ?? next()
-    const valueId = before?.['value-id'] ?? next()
-    const made = typed(draft.map, before?.value, `${at}.value`)
+    const keyId = next()
+    const valueId = next()
+    const made = typed(draft.map, `${at}.value`)
     return {
       type: {
         type: 'map',
@@ -79,12 +69,9 @@ export function assignIds(
     }
   }
 
-  const made = struct(columns, previous?.schema.fields ?? [], '')
-  const before = previous?.schema
-  const same = before !== undefined && JSON.stringify(before.fields) === JSON.stringify(made.fields)
-  const schemaId = before === undefined ? 0 : before['schema-id'] + (same ? 0 : 1)
+  const made = struct(columns, '')
   return {
-    schema: { type: 'struct', 'schema-id': schemaId, fields: made.fields },
+    schema: { type: 'struct', 'schema-id': 0, fields: made.fields },
     lastColumnId: last,
     fields: made.sources,
   }
@@ -122,24 +109,11 @@ function checkNames(drafts: readonly DraftField[], at: string): void {
   }
 }
 
-function sameKind<K extends 'struct' | 'list' | 'map'>(
-  old: Type | undefined,
-  kind: K,
-  at: string,
-): Extract<Type, { type: K }> | undefined {
-  if (old === undefined) return undefined
-  if (typeof old === 'object' && old.type === kind) return old as Extract<Type, { type: K }>
-  throw refused(`${at} cannot become a ${kind}: it is ${typeof old === 'string' ? old : `a ${old.type}`}`)
-}
-
-/** The promotions that spec v2 allows ("Schema Evolution"). */
-function promoted(type: PrimitiveType, old: Type | undefined, at: string): PrimitiveType {
-  if (old === undefined || old === type) return type
-  const pair = `${typeof old === 'string' ? old : old.type}>${type}`
-  if (pair === 'int>long' || pair === 'float>double') return type
-  const [from, to] = [typeof old === 'string' ? decimalOf(old) : undefined, decimalOf(type)]
-  if (from && to && from.scale === to.scale && to.precision >= from.precision) return type
-  throw refused(`${at} cannot become ${type}: it is ${typeof old === 'string' ? old : `a ${old.type}`}`)
+/** Whether every value of the one type is one of the other as it is: the promotions of spec v2 ("Schema Evolution"), and no change. */
+export function promotes(from: PrimitiveType, to: PrimitiveType): boolean {
+  if (from === to || (from === 'int' && to === 'long') || (from === 'float' && to === 'double')) return true
+  const [old, wider] = [decimalOf(from), decimalOf(to)]
+  return old !== undefined && wider !== undefined && old.scale === wider.scale && wider.precision >= old.precision
 }
 
 /** Precision and scale of `decimal(p, s)`; undefined for other types. */

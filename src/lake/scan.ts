@@ -1,4 +1,5 @@
 import { LakeFault } from './faults.ts'
+import { formerNames, type FormerNames } from './former-names.ts'
 import { dataFileOf } from './manifest.ts'
 import { daysOf } from './manifest-list.ts'
 import { currentSnapshot, schemaById, snapshotById, type SnapshotId } from './metadata.ts'
@@ -11,6 +12,8 @@ interface ScanPlan {
   readonly snapshot: SnapshotFacts | undefined
   /** The snapshot's own schema, the current one where it does not say. */
   readonly schema: Schema
+  /** What members of structs were called in files that are older than their names. */
+  readonly formerNames: FormerNames
   /** Live data files with their bounds, newest manifest first. */
   readonly files: readonly DataFile[]
 }
@@ -30,7 +33,7 @@ export async function planScan(
   const snapshot = snapshotId === undefined ? currentSnapshot(metadata) : snapshotById(metadata, snapshotId)
   if (snapshot === undefined) {
     if (snapshotId !== undefined) throw new LakeFault('unknown_snapshot', `the table has no snapshot ${snapshotId}`)
-    return { snapshot: undefined, schema: table.schema, files: [] }
+    return { snapshot: undefined, schema: table.schema, formerNames: new Map(), files: [] }
   }
   const schema =
     snapshotId === undefined || snapshot['schema-id'] === undefined
@@ -47,5 +50,5 @@ export async function planScan(
       if (inside(file.day, file.day)) files.push(file)
     }
   }
-  return { snapshot: factsOf(snapshot), schema, files }
+  return { snapshot: factsOf(snapshot), schema, formerNames: formerNames(metadata), files }
 }

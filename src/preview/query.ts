@@ -2,6 +2,7 @@ import {
   quoteName,
   readParquetSql,
   type Field,
+  type FormerNames,
   type ListType,
   type Schema,
   type StructType,
@@ -16,25 +17,22 @@ export const NEWEST_BY = 'timestamp'
  * columns asked and those ordered by are read. Rows with equal timestamps are ordered by id, so that
  * the answer is stable.
  */
-export function newestRows(schema: Schema, columns: readonly Field[], paths: readonly string[], limit: number): string {
+export function newestRows(
+  schema: Schema,
+  columns: readonly Field[],
+  paths: readonly string[],
+  limit: number,
+  formerNames?: FormerNames,
+): string {
   const order = [NEWEST_BY, '_event_id'].flatMap((name) => schema.fields.filter((field) => field.name === name))
   const fields = [...new Set([...columns, ...order])]
   const orderBy = order.map((field) => `${quoteName(field.name)} DESC NULLS LAST`).join(', ')
   return [
     `SELECT ${columns.map((field) => quoteName(field.name)).join(', ')}`,
-    `FROM ${readParquetSql({ ...schema, fields }, paths)}`,
+    `FROM ${readParquetSql({ ...schema, fields }, paths, formerNames)}`,
     ...(orderBy === '' ? [] : [`ORDER BY ${orderBy}`]),
     `LIMIT ${limit}`,
   ].join(' ')
-}
-
-/** An Iceberg type as the answer's `columns` shows it: `list<struct<name: string>>`, `decimal(10, 2)`. */
-export function typeText(type: Type): string {
-  if (typeof type === 'string') return type
-  if (isStruct(type))
-    return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`
-  if (isList(type)) return `list<${typeText(type.element)}>`
-  return `map<string, ${typeText(type.value)}>`
 }
 
 export const isStruct = (type: Type): type is StructType => typeof type === 'object' && type.type === 'struct'

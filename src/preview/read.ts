@@ -1,8 +1,16 @@
 import type { DuckDBValue } from '@duckdb/node-api'
 import { Problem } from '../problems/index.ts'
-import { isLakeFault, type DataFile, type Field, type Schema, type SnapshotFacts } from '../lake/index.ts'
+import {
+  isLakeFault,
+  typeText,
+  type DataFile,
+  type Field,
+  type FormerNames,
+  type Schema,
+  type SnapshotFacts,
+} from '../lake/index.ts'
 import { newestFiles } from './newest.ts'
-import { NEWEST_BY, newestRows, typeText } from './query.ts'
+import { NEWEST_BY, newestRows } from './query.ts'
 import { chooseColumns, type PreviewQuestion } from './question.ts'
 import { rfc3339, rowRenderer, type Json } from './render.ts'
 import type { Story } from './story.ts'
@@ -20,6 +28,7 @@ export interface PreviewAnswer {
 /** A snapshot, planned: the files that it is made of. None where nothing was ever committed. */
 export interface Scan {
   readonly schema: Schema
+  readonly formerNames: FormerNames
   readonly snapshot: Pick<SnapshotFacts, 'id' | 'committedAtMs' | 'totalRows'> | undefined
   readonly files: readonly DataFile[]
 }
@@ -86,7 +95,7 @@ async function readOnce(
 }
 
 async function readRows(
-  { schema, files }: Scan,
+  { schema, formerNames, files }: Scan,
   columns: readonly Field[],
   { limit, int64 }: PreviewQuestion,
   outside: Outside,
@@ -98,7 +107,9 @@ async function readRows(
   story.chose(chosen, files.length)
   const paths = await story.timed('fetchMs', () => Promise.all(chosen.map((file) => outside.localCopy(file.location))))
   const render = rowRenderer(columns, { int64AsString: int64 === 'string' })
-  return story.timed('decodeMs', () => outside.rows(newestRows(schema, columns, paths, limit), render, signal))
+  return story.timed('decodeMs', () =>
+    outside.rows(newestRows(schema, columns, paths, limit, formerNames), render, signal),
+  )
 }
 
 function unknownSnapshot(text: string | undefined): Problem {

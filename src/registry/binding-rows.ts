@@ -17,6 +17,8 @@ export interface Binding {
   /** What the schema does not name at the top is kept in `_extra`. */
   readonly keepsExtra: boolean
   readonly shape: LineShape
+  /** Of the table's schemas the one that this version's columns came with: without it a row cannot be written. */
+  readonly tableSchemaId: number
   readonly validate: Validator
 }
 export interface KnownTenant {
@@ -32,7 +34,7 @@ const TENANTS = `SELECT t.id, t.slug, t.status FROM unnest($1::uuid[]) AS asked 
   WHERE t.status <> 'creating'`
 const SELECT_BINDING = `SELECT t.slug AS "tenantSlug", d.id AS "datasetId", d.slug AS "datasetSlug", d.number::text AS number,
     b.schema_id AS "schemaId", d.schema_id = b.schema_id AS current, d.namespace, d.table_name AS "table",
-    b.shape::text AS shape, e.composed::text AS composed
+    b.shape::text AS shape, b.table_schema_id AS "tableSchemaId", e.composed::text AS composed
   FROM pdm_datasets d
   JOIN tenants t ON t.id = d.tenant_id
   JOIN dataset_bindings b ON b.dataset_id = d.id
@@ -53,6 +55,7 @@ interface BindingRow {
   readonly namespace: string
   readonly table: string
   readonly shape: string
+  readonly tableSchemaId: number
   readonly composed: string
 }
 

@@ -1,13 +1,12 @@
 import { isUuid, uuidv7 } from '../event/index.ts'
 import { createTable, insertNamespace, insertTable, type ObjectStore } from '../lake/index.ts'
-import { composedFrom, requireTimestamp } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
 import { rfc3339, CommitUnknown, type Sql, type Store } from '../store/index.ts'
 import { isSlug, namespaceOf } from '../tenancy/index.ts'
 import { IntentCondemned, abandonIntent, closeIntent, openIntent } from '../upkeep/index.ts'
 import { announceChange } from './changed.ts'
-import type { EntityStatus } from './kinds.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
+import { publishedSchema } from './published.ts'
 import { uniqueViolation } from './rows.ts'
 import { designTable, namespaceLocation, type TableDesign } from './shape.ts'
 
@@ -37,20 +36,20 @@ export interface DatasetPlaces {
   readonly clock: { now(): number }
 }
 
-const COLUMNS = `id, slug, name, schema_id, schema_uri, namespace, table_name,
+/** What a dataset's answer is made of. */
+export const DATASET_COLUMNS = `id, slug, name, schema_id, schema_uri, namespace, table_name,
   ${rfc3339('created_at')} AS created_at, ${rfc3339('updated_at')} AS updated_at`
-const SCHEMA_BY_URI = `SELECT id, status, composed::text AS composed FROM pdm_entities WHERE uri = $1 AND kind = 'schema'`
 const SLUG_TAKEN = `SELECT 1 AS taken FROM pdm_datasets WHERE slug = $1`
 const INSERT = `INSERT INTO pdm_datasets (id, tenant_id, slug, name, schema_id, schema_uri, namespace, table_name, table_uuid)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ${COLUMNS}`
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ${DATASET_COLUMNS}`
 const BIND = `INSERT INTO dataset_bindings (tenant_id, dataset_id, schema_id, shape) VALUES ($1, $2, $3, $4::json)`
 // A slug cannot hold a hyphenated id's form and be one: an id is looked for first, then a slug.
-const FIND = `SELECT ${COLUMNS} FROM pdm_datasets WHERE slug = $1 OR id = $2::uuid ORDER BY id = $2::uuid DESC NULLS LAST LIMIT 1`
-const LIST = `SELECT ${COLUMNS} FROM pdm_datasets
+const FIND = `SELECT ${DATASET_COLUMNS} FROM pdm_datasets WHERE slug = $1 OR id = $2::uuid ORDER BY id = $2::uuid DESC NULLS LAST LIMIT 1`
+const LIST = `SELECT ${DATASET_COLUMNS} FROM pdm_datasets
   WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1::timestamptz, $2::uuid)
   ORDER BY created_at DESC, id DESC LIMIT $3`
 const RENAME = `UPDATE pdm_datasets SET name = coalesce($2, name),
-    updated_at = CASE WHEN $2 IS NULL THEN updated_at ELSE clock_timestamp() END WHERE id = $1 RETURNING ${COLUMNS}`
+    updated_at = CASE WHEN $2 IS NULL THEN updated_at ELSE clock_timestamp() END WHERE id = $1 RETURNING ${DATASET_COLUMNS}`
 
 interface Plan {
   readonly id: string
@@ -114,30 +113,10 @@ async function planDataset(places: DatasetPlaces, tenantId: string, wanted: NewD
     async (sql) => {
       const [taken] = await sql.query(SLUG_TAKEN, [wanted.slug])
       if (taken !== undefined) throw slugTaken(wanted.slug)
-      const [found] = await sql.query<{ id: string; status: EntityStatus; composed: string | null }>(SCHEMA_BY_URI, [
-        wanted.schema_uri,
-      ])
-      return found
+      return publishedSchema(sql, wanted.schema_uri)
     },
     { name: 'dataset' },
   )
-  const errors = (message: string) => ({ errors: [{ pointer: '/schema_uri', keyword: 'reference', message }] })
-  if (schema === undefined) {
-    throw new Problem(
-      'reference_not_found',
-      `There is no schema ${wanted.schema_uri} that this tenant can see: create and publish it first.`,
-      errors('must be the uri of a published schema'),
-    )
-  }
-  if (schema.status !== 'published' || schema.composed === null) {
-    throw new Problem(
-      'schema_not_published',
-      `The schema ${wanted.schema_uri} is ${schema.status}: a dataset needs a published one.`,
-      errors(`is ${schema.status}`),
-    )
-  }
-  const composed = composedFrom(schema.composed)
-  requireTimestamp(composed)
   const [id, tableUuid, flushId] = [uuidv7(), uuidv7(), uuidv7()]
   const namespace = namespaceOf(tenantId)
   // A table of the same name may have lain here before: the tail of its uuid keeps folders apart.
@@ -149,7 +128,7 @@ async function planDataset(places: DatasetPlaces, tenantId: string, wanted: NewD
     namespace,
     schemaId: schema.id,
     location: `${namespaceLocation(places.warehouse, namespace)}/${folder}`,
-    design: designTable(composed),
+    design: designTable(schema.composed),
   }
 }
 

@@ -1,5 +1,14 @@
-import { assignIds, type DraftField, type LineShape, type Schema, type SourceField } from '../lake/index.ts'
-import { columnsOf, type Composed } from '../pdm/index.ts'
+import {
+  assignIds,
+  formerNames,
+  type DraftField,
+  type Field,
+  type LineShape,
+  type Schema,
+  type SourceField,
+  type Table,
+} from '../lake/index.ts'
+import { columnsOf, contentsOf, evolveColumns, type Composed, type Evolution, type Rename } from '../pdm/index.ts'
 
 /**
  * The columns that every table has, so that any row leads back to its record: the event's id, the
@@ -25,22 +34,52 @@ export interface TableDesign {
 
 /** The table for a composed schema and how lines for it are read. Throws what `columnsOf` refuses. */
 export function designTable(composed: Composed): TableDesign {
-  const { columns, keepsExtra } = columnsOf(composed)
-  const envelope = keepsExtra ? [...ENVELOPE, EXTRA] : ENVELOPE
-  const { schema, lastColumnId, fields } = assignIds([...envelope, ...columns])
+  const { schema, lastColumnId, fields } = assignIds(draftsOf(composed))
   const day = schema.fields.find((field) => field.name === PARTITION_COLUMN)
   if (day === undefined) throw new Error('a schema without a timestamp column reached designTable')
-  const own = new Set(envelope.map((column) => schema.fields.find((field) => field.name === column.name)?.id))
-  const isEnvelope = (field: SourceField): boolean => own.has(field.fieldId)
+  return { schema, lastColumnId, dayFieldId: day.id, shape: shapeOf(fields, schema.fields) }
+}
+
+/** A table as a dataset's earlier versions have left it. */
+interface BoundTable {
+  readonly table: Pick<Table, 'schema' | 'lastColumnId' | 'metadata'>
+  /** How lines of every version that was ever bound are read. */
+  readonly shapes: readonly LineShape[]
+  /** Of the version that is bound now. */
+  readonly current: LineShape
+}
+
+/** What a table becomes when a composed schema is bound to it, and how lines of that are read. Throws what `columnsOf` refuses. */
+export function redesignTable(
+  composed: Composed,
+  bound: BoundTable,
+  renames: readonly Rename[],
+): { readonly evolution: Evolution; readonly shape: LineShape } {
+  const existing = {
+    fields: bound.table.schema.fields,
+    lastColumnId: bound.table.lastColumnId,
+    json: contentsOf(bound.shapes.flatMap(sourcesOf)).json,
+    filled: contentsOf(sourcesOf(bound.current)).filled,
+    formerNames: formerNames(bound.table.metadata),
+  }
+  const evolution = evolveColumns(existing, draftsOf(composed), renames)
+  return { evolution, shape: shapeOf(evolution.sources, evolution.fields) }
+}
+
+function draftsOf(composed: Composed): DraftField[] {
+  const { columns, keepsExtra } = columnsOf(composed)
+  return [...ENVELOPE, ...(keepsExtra ? [EXTRA] : []), ...columns]
+}
+
+const sourcesOf = (shape: LineShape): readonly SourceField[] => [...shape.envelope, ...shape.fields]
+
+/** Pulse's own columns begin with "_", and no property's name may: so they are told apart. */
+function shapeOf(sources: readonly SourceField[], fields: readonly Field[]): LineShape {
+  const own = new Set(fields.filter((field) => field.name.startsWith('_')).map((field) => field.id))
   return {
-    schema,
-    lastColumnId,
-    dayFieldId: day.id,
-    shape: {
-      envelope: fields.filter(isEnvelope),
-      under: ['e', 'data'],
-      fields: fields.filter((field) => !isEnvelope(field)),
-    },
+    envelope: sources.filter((source) => own.has(source.fieldId)),
+    under: ['e', 'data'],
+    fields: sources.filter((source) => !own.has(source.fieldId)),
   }
 }
 

@@ -293,7 +293,7 @@ test('changes that cannot be made', async () => {
     await refused('malformed', 'PATCH', path, { tenant, body: '{' })
     await refused('malformed', 'PATCH', path, { tenant })
   }
-  const rebinding = await refused('invalid', 'PATCH', '/v1/datasets/events', {
+  const rebinding = await refused('reference_not_found', 'PATCH', '/v1/datasets/events', {
     tenant,
     body: { schema_uri: 'https://test.example/other' },
   })

@@ -17,13 +17,15 @@ export async function tableRows(
 ): Promise<Array<Record<string, unknown>>> {
   const location = await store.asTenant(table.tenantId, (sql) => pointerOf(sql, table.namespace, table.name))
   if (location === undefined) throw new Error('the table is not in the catalog')
-  const { files, schema } = await planScan(objects, await loadTable(objects, location))
+  const { files, schema, formerNames } = await planScan(objects, await loadTable(objects, location))
   if (files.length === 0) return []
   const paths = await Promise.all(files.map((file) => objects.localCopy(file.location)))
   await using duck = await openDuckDb({ tempDir })
   const connection = await duck.connect()
   try {
-    const result = await connection.runAndReadAll(`SELECT ${columns} FROM ${readParquetSql(schema, paths)} ${rest}`)
+    const result = await connection.runAndReadAll(
+      `SELECT ${columns} FROM ${readParquetSql(schema, paths, formerNames)} ${rest}`,
+    )
     return result.getRowObjectsJson() as Array<Record<string, unknown>>
   } finally {
     connection.closeSync()

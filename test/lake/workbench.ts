@@ -14,6 +14,7 @@ import {
   type DataFileWriter,
   type DraftField,
   type FileLayer,
+  type FormerNames,
   type LineShape,
   type ObjectStore,
   type Schema,
@@ -116,7 +117,7 @@ export function fakeFile(location: string, name: string, day = 20_454, rows = 10
 /** The table's rows by DuckDB through this room's own plan, in the order of `id`. */
 export async function readRows(bench: Pick<Bench, 'root' | 'store'>, table: Table): Promise<Record<string, unknown>[]> {
   const plan = await planScan(bench.store, table)
-  return await readFiles(bench, plan.schema, plan.files)
+  return await readFiles(bench, plan.schema, plan.files, '*', plan.formerNames)
 }
 
 export async function readFiles(
@@ -124,13 +125,16 @@ export async function readFiles(
   schema: Schema,
   files: readonly DataFile[],
   select = '*',
+  former?: FormerNames,
 ): Promise<Record<string, unknown>[]> {
   if (files.length === 0) return []
   const paths = await Promise.all(files.map((file) => bench.store.localCopy(file.location)))
   await using duck = await openDuckDb({ tempDir: bench.root })
   const connection = await duck.connect()
   try {
-    const answer = await connection.runAndReadAll(`SELECT ${select} FROM ${readParquetSql(schema, paths)} ORDER BY id`)
+    const answer = await connection.runAndReadAll(
+      `SELECT ${select} FROM ${readParquetSql(schema, paths, former)} ORDER BY id`,
+    )
     return answer.getRowObjectsJson() as Record<string, unknown>[]
   } finally {
     connection.closeSync()

@@ -62,10 +62,7 @@ async function openTable(t: TestContext, settings: Partial<PreviewSettings> = {}
     },
   }
   const envelope = assignIds([{ name: '_event_id', required: true, type: 'uuid' }])
-  const { schema, lastColumnId, fields } = assignIds([...COLUMNS], {
-    schema: envelope.schema,
-    lastColumnId: envelope.lastColumnId,
-  })
+  const { schema, lastColumnId, fields } = assignIds([...COLUMNS], envelope.lastColumnId)
   const whole = { ...schema, fields: [...envelope.schema.fields, ...schema.fields] }
   const dayFieldId = whole.fields.find((field) => field.name === 'timestamp')?.id ?? 0
   const location = `file://${folder}/pulse_x/things-1`

@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import type { Preview } from '../../preview/index.ts'
-import { Problem } from '../../problems/index.ts'
 import {
   createDataset,
   getDataset,
   listDatasets,
   patchDataset,
+  rebindDataset,
+  type Bindings,
   type Dataset,
   type DatasetPlaces,
 } from '../../registry/index.ts'
@@ -32,6 +33,7 @@ const UNKNOWN_FACTS = { rows: null, files: null, bytes: null, snapshot_id: null,
 
 interface DatasetRoutePlaces extends DatasetPlaces {
   readonly preview: Pick<Preview, 'read' | 'facts'>
+  readonly bindings: Pick<Bindings, 'forget'>
 }
 
 const documentOf = ({ namespace, table_name, created_at, updated_at, ...dataset }: Dataset) => ({
@@ -42,7 +44,7 @@ const documentOf = ({ namespace, table_name, created_at, updated_at, ...dataset 
 })
 
 export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlaces): void {
-  const { store, preview } = places
+  const { store, preview, bindings } = places
   const withFacts = async (tenantId: string, dataset: Dataset) => ({
     ...documentOf(dataset),
     ...(await preview.facts(tenantId, { namespace: dataset.namespace, table: dataset.table_name })),
@@ -101,7 +103,7 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
     {
       schema: {
         tags,
-        summary: 'Rename a dataset',
+        summary: 'Rename a dataset, or bind it to another version of its schema',
         body: PatchDataset,
         response: { 200: DatasetWithFacts, ...problems(400, 401, 403, 404, 413, 415, 422, 503) },
       },
@@ -110,17 +112,14 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
       const { dataset } = request.params
       const { name, schema_uri } = request.body
       const known = found(await getDataset(store, tenantOf(request), dataset), 'dataset', dataset)
-      if (schema_uri !== undefined && schema_uri !== known.schema_uri) {
-        throw new Problem(
-          'invalid',
-          'A dataset cannot be bound to another schema yet: make a new dataset with that schema.',
-          {
-            errors: [{ pointer: '/schema_uri', keyword: 'unsupported', message: 'cannot be changed yet' }],
-          },
-        )
-      }
-      const patched = found(await patchDataset(store, tenantOf(request), known.id, { name }), 'dataset', dataset)
-      return reply.send(await withFacts(tenantOf(request), patched))
+      const tenantId = tenantOf(request)
+      const isRebound = schema_uri !== undefined && schema_uri !== known.schema_uri
+      const changed = isRebound
+        ? await rebindDataset(places, tenantId, known.id, { schema_uri, name })
+        : await patchDataset(store, tenantId, known.id, { name })
+      // Others see it within two seconds; whoever asked this process, at once.
+      if (isRebound) bindings.forget(tenantId)
+      return reply.send(await withFacts(tenantId, found(changed, 'dataset', dataset)))
     },
   )
   app.get<{ Params: { dataset: string }; Querystring: Static<typeof PreviewQuery> }>(

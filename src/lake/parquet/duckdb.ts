@@ -1,5 +1,6 @@
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { LakeFault } from '../faults.ts'
+import type { FormerNames } from '../former-names.ts'
 import { decimalOf } from '../ids.ts'
 import type { PrimitiveType, Schema, Type } from '../schema.ts'
 
@@ -76,29 +77,74 @@ export function primitiveSql(type: PrimitiveType): string {
   return `DECIMAL(${decimal.precision},${decimal.scale})`
 }
 
-/** DuckDB's type of a column as the table has it. */
-function typeSql(type: Type): string {
+const NO_FORMER_NAMES: FormerNames = new Map()
+
+/** DuckDB's type of a column as files have it: a member of a struct stands there under every name that it ever had. */
+function typeSql(type: Type, former: FormerNames): string {
   if (typeof type === 'string') return primitiveSql(type)
-  if (type.type === 'list') return `${typeSql(type.element)}[]`
-  if (type.type === 'map') return `MAP(VARCHAR, ${typeSql(type.value)})`
-  return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${typeSql(field.type)}`).join(', ')})`
+  if (type.type === 'list') return `${typeSql(type.element, former)}[]`
+  if (type.type === 'map') return `MAP(VARCHAR, ${typeSql(type.value, former)})`
+  const members = type.fields.flatMap((field) =>
+    (former.get(field.id) ?? [field.name]).map((name) => `${quoteName(name)} ${typeSql(field.type, former)}`),
+  )
+  return `STRUCT(${members.join(', ')})`
 }
 
 /**
  * The `schema` parameter of DuckDB's `read_parquet`, which finds top-level columns by field id: renamed, widened and added
- * columns read right. Inside structs DuckDB goes by name (1.5.6): a nested field that was renamed reads as null
- * from older files. Use with `hive_partitioning=false`.
+ * columns read right. Inside structs DuckDB goes by name (1.5.6), which holds for added and widened members; renamed ones are
+ * read under all their names. Use with `hive_partitioning=false`.
  */
-function duckdbSchemaMap(schema: Schema): string {
+function duckdbSchemaMap(schema: Schema, former: FormerNames): string {
   const columns = schema.fields.map(
     (field) =>
-      `${field.id}: {name: ${quoteText(field.name)}, type: ${quoteText(typeSql(field.type))}, default_value: NULL}`,
+      `${field.id}: {name: ${quoteText(field.name)}, type: ${quoteText(typeSql(field.type, former))}, default_value: NULL}`,
   )
   return `MAP {${columns.join(', ')}}`
 }
 
-/** A `FROM` item that reads local copies of a table's data files with the table's own columns. */
-export function readParquetSql(schema: Schema, localPaths: readonly string[]): string {
+/**
+ * A `FROM` item that reads local copies of a table's data files with the table's own columns. `former`: the names that members
+ * of structs had before (`formerNames`).
+ */
+export function readParquetSql(
+  schema: Schema,
+  localPaths: readonly string[],
+  former: FormerNames = NO_FORMER_NAMES,
+): string {
   const paths = localPaths.map(quoteText).join(', ')
-  return `read_parquet([${paths}], schema=${duckdbSchemaMap(schema)}, hive_partitioning=false)`
+  const read = `read_parquet([${paths}], schema=${duckdbSchemaMap(schema, former)}, hive_partitioning=false)`
+  const gathered = schema.fields.flatMap((field) =>
+    isRenamedInside(field.type, former)
+      ? [`${gatheredSql(quoteName(field.name), field.type, former, 0)} AS ${quoteName(field.name)}`]
+      : [],
+  )
+  return gathered.length === 0 ? read : `(SELECT * REPLACE (${gathered.join(', ')}) FROM ${read})`
+}
+
+function isRenamedInside(type: Type, former: FormerNames): boolean {
+  if (former.size === 0 || typeof type === 'string') return false
+  if (type.type !== 'struct') return isRenamedInside(type.type === 'list' ? type.element : type.value, former)
+  return type.fields.some((field) => former.has(field.id) || isRenamedInside(field.type, former))
+}
+
+/** The value with each member under its name of now: of the names that a member had, a file has one. */
+function gatheredSql(value: string, type: Type, former: FormerNames, depth: number): string {
+  if (typeof type === 'string' || !isRenamedInside(type, former)) return value
+  const one = `x${depth}`
+  if (type.type === 'list')
+    return `list_transform(${value}, lambda ${one}: ${gatheredSql(one, type.element, former, depth + 1)})`
+  if (type.type === 'map') {
+    const made = gatheredSql(one, type.value, former, depth + 1)
+    return (
+      `CASE WHEN ${value} IS NULL THEN NULL ELSE ` +
+      `map(map_keys(${value}), list_transform(map_values(${value}), lambda ${one}: ${made})) END`
+    )
+  }
+  const parts = type.fields.map((field) => {
+    const places = (former.get(field.id) ?? [field.name]).map((name) => `struct_extract(${value}, ${quoteText(name)})`)
+    const found = places.length === 1 ? (places[0] as string) : `coalesce(${places.join(', ')})`
+    return `${quoteName(field.name)} := ${gatheredSql(found, field.type, former, depth + 1)}`
+  })
+  return `CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${parts.join(', ')}) END`
 }

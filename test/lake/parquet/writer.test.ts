@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { dayName, isLakeFault, openDataFileWriter, openDuckDb, RowRefused } from '../../../src/lake/index.ts'
+import { evolveColumns } from '../../../src/pdm/index.ts'
 import { ownFolder } from '../../kit/folder.ts'
 import { column, DAY, ENVELOPE, filesBelow, job, line, openBench, openWriter, readFiles } from '../workbench.ts'
 import { assignIds } from '../../../src/lake/index.ts'
@@ -234,7 +235,8 @@ test('lines of an older shape are written into a newer schema, renamed and widen
   const root = await ownFolder(t)
   const bench = await openBench(t)
   const first = assignIds([...ENVELOPE, DAY, column('a', 'int'), column('s', { struct: [column('x', 'long')] })])
-  const second = assignIds(
+  const second = evolveColumns(
+    { ...first, fields: first.schema.fields, json: new Set(), filled: new Set(), formerNames: new Map() },
     [
       ...ENVELOPE,
       DAY,
@@ -242,15 +244,15 @@ test('lines of an older shape are written into a newer schema, renamed and widen
       column('s', { struct: [column('x', 'long'), column('y', 'string')] }),
       column('added', 'string'),
     ],
-    first,
   )
   // What the schema calls "renamed" is still "a" in the lines, and in old ones "s.x" has another name.
   const schema = {
-    ...second.schema,
-    fields: second.schema.fields.map((field) => (field.name === 'a' ? { ...field, name: 'renamed' } : field)),
+    ...first.schema,
+    'schema-id': 1,
+    fields: second.fields.map((field) => (field.name === 'a' ? { ...field, name: 'renamed' } : field)),
   }
   const writer = await openWriter(t, bench)
-  const shapes = [first, second].map(({ fields }) => ({
+  const shapes = [first.fields, second.sources].map((fields) => ({
     envelope: fields.slice(0, 1),
     under: ['e'],
     fields: fields.slice(1),
