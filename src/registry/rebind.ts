@@ -149,10 +149,7 @@ function readRebinding(
 }
 
 /** A dataset with the maps of its versions and its table's place. */
-async function readBound(
-  sql: Sql,
-  dataset: Dataset,
-): Promise<Pick<Rebinding, 'dataset' | 'versions' | 'pointer'>> {
+async function readBound(sql: Sql, dataset: Dataset): Promise<Pick<Rebinding, 'dataset' | 'versions' | 'pointer'>> {
   const rows = await sql.query<{ schema_id: string; shape: string }>(VERSIONS, [dataset.id])
   const versions = new Map(rows.map((row) => [row.schema_id, JSON.parse(row.shape) as LineShape]))
   return { dataset, versions, pointer: await pointerOf(sql, dataset.namespace, dataset.table_name) }
