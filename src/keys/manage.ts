@@ -5,7 +5,7 @@ import { mintKey } from './format.ts'
 import type { Scope } from './scopes.ts'
 
 /** A key as the API answers it; its secret is in none. */
-interface Key {
+export interface Key {
   readonly id: string
   readonly name: string
   readonly scopes: readonly Scope[]
@@ -30,6 +30,7 @@ interface NewKey {
 const time = (column: string): string => `${rfc3339(column)} AS ${column}`
 const COLUMNS = `id, name, scopes, rotated_from, ${time('created_at')}, ${time('expires_at')}, ${time('last_used_at')},
   CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'active' END AS status`
+const LOCK = `SELECT ${COLUMNS} FROM api_keys WHERE id = $1 FOR NO KEY UPDATE`
 /** Of one tenant: a list of all of them stays one answer. */
 const MOST_KEYS = 1_000
 
@@ -55,11 +56,20 @@ export const getKey = (store: Store, tenantId: string, id: string): Promise<Key 
     },
   )
 
-/** No process takes it from two seconds later on. Again changes nothing. Undefined where there is no such key. */
-export const revokeKey = (store: Store, tenantId: string, id: string): Promise<Key | undefined> =>
+/**
+ * No process takes it from two seconds later on. Again changes nothing. Undefined where there is no such key. `check` looks at the
+ * locked row first, and may throw.
+ */
+export const revokeKey = (
+  store: Store,
+  tenantId: string,
+  id: string,
+  check?: (current: Key) => void,
+): Promise<Key | undefined> =>
   store.asTenant(
     tenantId,
     async (sql) => {
+      if (check !== undefined) for (const current of await sql.query<Key>(LOCK, [id])) check(current)
       const [key] = await sql.query<Key>(
         `UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()), changed_at = clock_timestamp() WHERE id = $1 RETURNING ${COLUMNS}`,
         [id],
@@ -71,19 +81,22 @@ export const revokeKey = (store: Store, tenantId: string, id: string): Promise<K
 
 /**
  * A new key in the place of an old one, with its name, scopes and end; the old one holds for `overlapSeconds` more, so that whoever
- * has it can change over. Undefined where there is no such key; throws `conflict` where it holds no longer.
+ * has it can change over. Undefined where there is no such key; throws `conflict` where it holds no longer. `check`
+ * looks at the locked row first, and may throw.
  */
 export const rotateKey = (
   store: Store,
   tenantId: string,
   id: string,
   overlapSeconds: number,
+  check?: (current: Key) => void,
 ): Promise<MadeKey | undefined> =>
   store.asTenant(
     tenantId,
     async (sql) => {
-      const [old] = await sql.query<Key>(`SELECT ${COLUMNS} FROM api_keys WHERE id = $1 FOR NO KEY UPDATE`, [id])
+      const [old] = await sql.query<Key>(LOCK, [id])
       if (old === undefined) return undefined
+      check?.(old)
       if (old.status !== 'active')
         throw new Problem(
           'conflict',

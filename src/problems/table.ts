@@ -29,6 +29,8 @@ export const PROBLEMS = {
   dataset_slug_taken: { status: 409, title: 'The dataset slug is taken' },
   uri_taken: { status: 409, title: 'The URI is taken' },
   conflict: { status: 409, title: 'Somebody else changed this first' },
+  in_use: { status: 409, title: 'Something still uses it' },
+  precondition_failed: { status: 412, title: 'It was changed since you looked' },
   // 413, 415
   too_large: { status: 413, title: 'Too large' },
   unsupported_media_type: { status: 415, title: 'The media type cannot be read' },
@@ -39,6 +41,7 @@ export const PROBLEMS = {
   lifecycle_forward_only: { status: 422, title: 'The lifecycle only goes forward' },
   definition_frozen: { status: 422, title: 'The definition can change only in draft' },
   definition_invalid: { status: 422, title: 'The definition is not usable' },
+  descriptor_invalid: { status: 422, title: 'The descriptor does not fit its schema' },
   reference_not_found: { status: 422, title: 'A reference cannot be seen' },
   reference_not_published: { status: 422, title: 'A reference is not published' },
   composition_conflict: { status: 422, title: 'The parts do not fit together' },

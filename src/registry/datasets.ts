@@ -48,6 +48,7 @@ const FIND = `SELECT ${DATASET_COLUMNS} FROM pdm_datasets WHERE slug = $1 OR id 
 const LIST = `SELECT ${DATASET_COLUMNS} FROM pdm_datasets
   WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1::timestamptz, $2::uuid)
   ORDER BY created_at DESC, id DESC LIMIT $3`
+const LOCK = `SELECT ${DATASET_COLUMNS} FROM pdm_datasets WHERE id = $1 FOR NO KEY UPDATE`
 const RENAME = `UPDATE pdm_datasets SET name = coalesce($2, name),
     updated_at = CASE WHEN $2 IS NULL THEN updated_at ELSE clock_timestamp() END WHERE id = $1 RETURNING ${DATASET_COLUMNS}`
 
@@ -197,10 +198,14 @@ const slugTaken = (slug: string, cause?: unknown): Problem =>
   })
 
 /** The dataset of that slug or id, or undefined. */
-export async function getDataset(store: Store, tenantId: string, slugOrId: string): Promise<Dataset | undefined> {
+export const getDataset = (store: Store, tenantId: string, slugOrId: string): Promise<Dataset | undefined> =>
+  store.asTenant(tenantId, (sql) => findDataset(sql, slugOrId), { name: 'dataset' })
+
+/** The same in a transaction of the tenant's. */
+export async function findDataset(sql: Sql, slugOrId: string): Promise<Dataset | undefined> {
   const id = isUuid(slugOrId) ? slugOrId : null
   if (id === null && !isSlug(slugOrId)) return undefined
-  return (await store.asTenant(tenantId, (sql) => sql.query<Dataset>(FIND, [slugOrId, id]), { name: 'dataset' }))[0]
+  return (await sql.query<Dataset>(FIND, [slugOrId, id]))[0]
 }
 
 /** Newest first. Throws `invalid_parameter` for a bad cursor. */
@@ -214,19 +219,22 @@ export async function listDatasets(store: Store, tenantId: string, query: PageQu
   )
 }
 
-/** Renames a dataset; undefined where there is none. The table keeps its name. */
+/** Renames a dataset; undefined where there is none. The table keeps its name. `check` looks at the locked row first, and may throw. */
 export async function patchDataset(
   store: Store,
   tenantId: string,
   slugOrId: string,
   change: { readonly name?: string | undefined },
+  check?: (current: Dataset) => void,
 ): Promise<Dataset | undefined> {
   const found = await getDataset(store, tenantId, slugOrId)
   if (found === undefined) return undefined
   const { name = null } = change
-  const [patched] = await store.asTenant(tenantId, (sql) => sql.query<Dataset>(RENAME, [found.id, name]), {
-    name: 'dataset',
-  })
+  const patch = async (sql: Sql): Promise<Dataset[]> => {
+    if (check !== undefined) for (const current of await sql.query<Dataset>(LOCK, [found.id])) check(current)
+    return sql.query<Dataset>(RENAME, [found.id, name])
+  }
+  const [patched] = await store.asTenant(tenantId, patch, { name: 'dataset' })
   if (patched !== undefined && name !== null) announceChange('dataset', 'changed', { id: patched.id })
   return patched
 }

@@ -24,13 +24,14 @@ const UPDATE = `UPDATE pdm_entities SET title = $2, definition = $3::json, statu
  * Changes an entity: its title at any time, its definition in draft only, its status forward only.
  * Publishing a schema freezes what it is composed to. All of it or nothing; undefined where the tenant
  * does not see the entity. Throws `definition_frozen`, `lifecycle_forward_only`, `read_only`, and what
- * composing and publishing refuse.
+ * composing and publishing refuse. `check` looks at the locked row first, and may throw.
  */
 export async function patchEntity(
   store: Store,
   tenantId: string,
   target: { readonly kind: EntityKind; readonly id: string },
   change: EntityChange,
+  check?: (current: Entity) => void,
 ): Promise<EntityAnswer | undefined> {
   const { definition } = change
   if (definition !== undefined) inDefinition(() => checkDefinition(target.kind, JSON.parse(definition) as Definition))
@@ -40,6 +41,7 @@ export async function patchEntity(
     async (sql) => {
       const before = await lockEntity(sql, target.kind, target.id)
       if (before === undefined) return undefined
+      check?.(before)
       was = before.status
       if (change.definition !== undefined) move(before, 'edit')
       const status = change.status === undefined ? before.status : move(before, MOVES[change.status])
@@ -69,12 +71,14 @@ export async function archiveEntity(
   store: Store,
   tenantId: string,
   target: { readonly kind: EntityKind; readonly id: string },
+  check?: (current: Entity) => void,
 ): Promise<EntityAnswer | undefined> {
   let isChange = false
   const entity = await store.asTenant(
     tenantId,
     async (sql) => {
       const before = await lockEntity(sql, target.kind, target.id)
+      if (before !== undefined) check?.(before)
       if (before === undefined || before.status === 'archived') return before
       isChange = true
       return archived(sql, before)

@@ -52,6 +52,7 @@ const ACTIVATE = `SELECT ${COLUMNS}, updated_at = now() AS ours FROM tenant_acti
 const GET = `SELECT ${COLUMNS} FROM tenant_get($1) WHERE status <> 'creating'`
 const BY_SLUG = `SELECT ${COLUMNS} FROM tenant_by_slug($1) WHERE status <> 'creating'`
 const LIST = `SELECT ${COLUMNS} FROM tenant_list($1, $2, $3)`
+const LOCK = 'SELECT tenant_lock($1)'
 const PATCH = `SELECT ${COLUMNS} FROM tenant_patch($1, $2, $3::jsonb, $4)`
 
 /**
@@ -149,10 +150,22 @@ export async function listTenants(
   return pageOf(rows, query.limit)
 }
 
-/** Changes what is named; answers undefined where there is no such (finished) tenant. */
-export async function patchTenant(store: Store, id: string, change: TenantChange): Promise<Tenant | undefined> {
+/** Changes what is named; undefined where there is no such (finished) tenant. `check` looks at the locked row first, and may throw. */
+export async function patchTenant(
+  store: Store,
+  id: string,
+  change: TenantChange,
+  check?: (current: Tenant) => void,
+): Promise<Tenant | undefined> {
   const values = [id, change.name ?? null, change.metadata ?? null, change.status ?? null]
-  const [tenant] = await store.asSystem((sql) => sql.query<Tenant>(PATCH, values), { name: 'tenant' })
+  const patch = async (sql: Sql): Promise<Tenant[]> => {
+    if (check !== undefined) {
+      await sql.query(LOCK, [id])
+      for (const current of await sql.query<Tenant>(GET, [id])) check(current)
+    }
+    return sql.query<Tenant>(PATCH, values)
+  }
+  const [tenant] = await store.asSystem(patch, { name: 'tenant' })
   if (tenant !== undefined) announceChange('tenant', 'changed', { id, tenant: tenant.slug })
   return tenant
 }

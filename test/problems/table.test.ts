@@ -19,7 +19,7 @@ test('the reference lists every problem with its status and title, and nothing e
 test('a code belongs to one status, and only a defect of ours is a 500', () => {
   for (const [code, { status }] of Object.entries(PROBLEMS)) {
     assert.match(code, /^[a-z][a-z_]*$/)
-    assert.ok([400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503].includes(status), code)
+    assert.ok([400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503].includes(status), code)
     assert.equal(status === 500, code === 'internal')
   }
 })

@@ -27,6 +27,7 @@ const DEFINERS: Readonly<Record<string, string>> = {
   tenant_get: 'who is asking, before a tenant can be bound',
   tenant_by_slug: 'the same by name',
   tenant_list: "the operator's list",
+  tenant_lock: 'holds a tenant still while its change is looked at; gives nothing back',
   tenant_patch: "the operator's changes",
   key_lookup:
     'whose a key is, before a tenant can be bound: by its id alone, and the answer is useless without the key',

@@ -13,6 +13,7 @@ import {
 } from '../../registry/index.ts'
 import { found } from '../answers.ts'
 import { eachOf } from '../each.ts'
+import { datasetMembers, etagOf, preconditionOf } from '../etags.ts'
 import {
   CreateDataset,
   DatasetDocument,
@@ -23,6 +24,7 @@ import {
   PreviewDocument,
   PreviewQuery,
 } from '../schemas/datasets.ts'
+import { IfMatch, tagged } from '../schemas/etags.ts'
 import { problems } from '../schemas/wire.ts'
 import { tenantOf } from '../tenant-hook.ts'
 
@@ -57,11 +59,16 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
         tags,
         summary: 'Create a dataset and its table',
         body: CreateDataset,
-        response: { 201: DatasetDocument, ...problems(400, 401, 403, 409, 413, 415, 422, 503) },
+        response: { 201: tagged(DatasetDocument), ...problems(400, 401, 403, 409, 413, 415, 422, 503) },
       },
     },
-    async (request, reply) =>
-      reply.code(201).send(documentOf(await createDataset(places, tenantOf(request), request.body))),
+    async (request, reply) => {
+      const dataset = await createDataset(places, tenantOf(request), request.body)
+      return reply
+        .code(201)
+        .header('etag', etagOf(datasetMembers(dataset)))
+        .send(documentOf(dataset))
+    },
   )
   app.get<{ Querystring: Static<typeof DatasetQuery> }>(
     '/v1/datasets',
@@ -89,13 +96,13 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
       schema: {
         tags,
         summary: 'Get a dataset by slug or id, with the facts of its table',
-        response: { 200: DatasetWithFacts, ...problems(400, 401, 403, 404, 503) },
+        response: { 200: tagged(DatasetWithFacts), ...problems(400, 401, 403, 404, 503) },
       },
     },
     async (request, reply) => {
       const { dataset } = request.params
       const known = found(await getDataset(store, tenantOf(request), dataset), 'dataset', dataset)
-      return reply.send(await withFacts(tenantOf(request), known))
+      return reply.header('etag', etagOf(datasetMembers(known))).send(await withFacts(tenantOf(request), known))
     },
   )
   app.patch<{ Params: { dataset: string }; Body: Static<typeof PatchDataset> }>(
@@ -104,8 +111,9 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
       schema: {
         tags,
         summary: 'Rename a dataset, or bind it to another version of its schema',
+        headers: IfMatch,
         body: PatchDataset,
-        response: { 200: DatasetWithFacts, ...problems(400, 401, 403, 404, 413, 415, 422, 503) },
+        response: { 200: tagged(DatasetWithFacts), ...problems(400, 401, 403, 404, 412, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
@@ -114,12 +122,14 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
       const known = found(await getDataset(store, tenantOf(request), dataset), 'dataset', dataset)
       const tenantId = tenantOf(request)
       const isRebound = schema_uri !== undefined && schema_uri !== known.schema_uri
-      const changed = isRebound
-        ? await rebindDataset(places, tenantId, known.id, { schema_uri, name })
-        : await patchDataset(store, tenantId, known.id, { name })
+      const check = preconditionOf(request, datasetMembers)
+      const patched = isRebound
+        ? await rebindDataset(places, tenantId, known.id, { schema_uri, name }, check)
+        : await patchDataset(store, tenantId, known.id, { name }, check)
       // Others see it within two seconds; whoever asked this process, at once.
       if (isRebound) bindings.forget(tenantId)
-      return reply.send(await withFacts(tenantId, found(changed, 'dataset', dataset)))
+      const now = found(patched, 'dataset', dataset)
+      return reply.header('etag', etagOf(datasetMembers(now))).send(await withFacts(tenantId, now))
     },
   )
   app.get<{ Params: { dataset: string }; Querystring: Static<typeof PreviewQuery> }>(

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Static } from 'typebox'
 import { canonicalUuid, isUuid } from '../../event/index.ts'
 import {
@@ -8,13 +8,16 @@ import {
   getEntity,
   listEntities,
   patchEntity,
+  type Entity,
   type EntityKind,
   type NewEntity,
 } from '../../registry/index.ts'
 import type { Store } from '../../store/index.ts'
 import { entityText, found, pageText, sendText } from '../answers.ts'
+import { entityMembers, etagOf, preconditionOf } from '../etags.ts'
 import { memberText } from '../json-body.ts'
 import { EntityQuery, PatchEntity, entitySchemas } from '../schemas/entities.ts'
+import { IfMatch, tagged } from '../schemas/etags.ts'
 import { problems } from '../schemas/wire.ts'
 import { tenantOf } from '../tenant-hook.ts'
 
@@ -30,6 +33,8 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
   const tags = [collection]
   const one = async <T>(id: string, act: (id: string) => Promise<T | undefined>): Promise<T> =>
     found(isUuid(id) ? await act(canonicalUuid(id)) : undefined, noun, id)
+  const send = (reply: FastifyReply, status: number, entity: Entity): FastifyReply =>
+    sendText(reply.header('etag', etagOf(entityMembers(entity))), status, entityText(entity))
 
   app.post<{ Body: Omit<NewEntity, 'definition'> }>(
     path,
@@ -38,12 +43,12 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
         tags,
         summary: `Create a ${noun}, a draft`,
         body: create,
-        response: { 201: document, ...problems(400, 401, 403, 409, 413, 415, 422, 503) },
+        response: { 201: tagged(document), ...problems(400, 401, 403, 409, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
       const wanted = { ...request.body, definition: memberText(request.bodyBytes as Buffer, 'definition') ?? '{}' }
-      return sendText(reply, 201, entityText(await createEntity(store, tenantOf(request), kind, wanted)))
+      return send(reply, 201, await createEntity(store, tenantOf(request), kind, wanted))
     },
   )
   app.get<{ Querystring: Static<typeof EntityQuery> }>(
@@ -64,10 +69,16 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
   )
   app.get<{ Params: { id: string } }>(
     `${path}/:id`,
-    { schema: { tags, summary: `Get a ${noun}`, response: { 200: document, ...problems(400, 401, 403, 404, 503) } } },
+    {
+      schema: {
+        tags,
+        summary: `Get a ${noun}`,
+        response: { 200: tagged(document), ...problems(400, 401, 403, 404, 503) },
+      },
+    },
     async (request, reply) => {
       const entity = await one(request.params.id, (id) => getEntity(store, tenantOf(request), kind, id))
-      return sendText(reply, 200, entityText(entity))
+      return send(reply, 200, entity)
     },
   )
   app.patch<{ Params: { id: string }; Body: Static<typeof PatchEntity> }>(
@@ -76,25 +87,35 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
       schema: {
         tags,
         summary: `Change a ${noun}, publish or archive it`,
+        headers: IfMatch,
         body: PatchEntity,
-        response: { 200: document, ...problems(400, 401, 403, 404, 413, 415, 422, 503) },
+        response: { 200: tagged(document), ...problems(400, 401, 403, 404, 412, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
       const { title, status } = request.body
+      const check = preconditionOf(request, entityMembers)
       const change = { title, status, definition: memberText(request.bodyBytes as Buffer, 'definition') }
-      const entity = await one(request.params.id, (id) => patchEntity(store, tenantOf(request), { kind, id }, change))
-      return sendText(reply, 200, entityText(entity))
+      const entity = await one(request.params.id, (id) =>
+        patchEntity(store, tenantOf(request), { kind, id }, change, check),
+      )
+      return send(reply, 200, entity)
     },
   )
   app.delete<{ Params: { id: string } }>(
     `${path}/:id`,
     {
-      schema: { tags, summary: `Archive a ${noun}`, response: { 200: document, ...problems(400, 401, 403, 404, 503) } },
+      schema: {
+        tags,
+        summary: `Archive a ${noun}`,
+        headers: IfMatch,
+        response: { 200: tagged(document), ...problems(400, 401, 403, 404, 412, 503) },
+      },
     },
     async (request, reply) => {
-      const entity = await one(request.params.id, (id) => archiveEntity(store, tenantOf(request), { kind, id }))
-      return sendText(reply, 200, entityText(entity))
+      const check = preconditionOf(request, entityMembers)
+      const entity = await one(request.params.id, (id) => archiveEntity(store, tenantOf(request), { kind, id }, check))
+      return send(reply, 200, entity)
     },
   )
 }

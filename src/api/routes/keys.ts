@@ -1,16 +1,29 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import { canonicalUuid, isUuid } from '../../event/index.ts'
-import { createKey, getKey, listKeys, revokeKey, rotateKey, type KeyBook, type Scope } from '../../keys/index.ts'
+import {
+  createKey,
+  getKey,
+  listKeys,
+  revokeKey,
+  rotateKey,
+  type Key,
+  type KeyBook,
+  type Scope,
+} from '../../keys/index.ts'
 import { Problem } from '../../problems/index.ts'
 import type { Store } from '../../store/index.ts'
 import { found, pageText, sendText } from '../answers.ts'
+import { etagOf, keyMembers, preconditionOf } from '../etags.ts'
+import { IfMatch, tagged } from '../schemas/etags.ts'
 import { CreateKey, KeyDocument, KeyPage, MadeKeyDocument, RotateKey } from '../schemas/keys.ts'
 import { problems } from '../schemas/wire.ts'
 import { tenantOf } from '../tenant-hook.ts'
 
 const tags = ['keys']
 const OVERLAP_SECONDS = 86_400
+const send = (reply: FastifyReply, status: number, key: Key): FastifyReply =>
+  sendText(reply.header('etag', etagOf(keyMembers(key))), status, JSON.stringify(key))
 
 /** A tenant's keys: for the operator, and for keys with the scope `manage`. */
 export function addKeyRoutes(
@@ -24,14 +37,14 @@ export function addKeyRoutes(
         tags,
         summary: 'Make a key',
         body: CreateKey,
-        response: { 201: MadeKeyDocument, ...problems(400, 401, 403, 413, 415, 422, 503) },
+        response: { 201: tagged(MadeKeyDocument), ...problems(400, 401, 403, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
       const { name, scopes, expires_at: expiresAt } = request.body
       refuseMore(request, scopes)
       const made = await createKey(store, tenantOf(request), { name, scopes, expiresAt: endOf(expiresAt) })
-      return sendText(reply, 201, JSON.stringify(made))
+      return send(reply, 201, made)
     },
   )
   app.get(
@@ -61,13 +74,13 @@ export function addKeyRoutes(
       schema: {
         tags,
         summary: 'Get a key, without its secret',
-        response: { 200: KeyDocument, ...problems(400, 401, 403, 404, 503) },
+        response: { 200: tagged(KeyDocument), ...problems(400, 401, 403, 404, 503) },
       },
     },
     async (request, reply) => {
       const { id } = request.params
       const key = isUuid(id) ? await getKey(store, tenantOf(request), canonicalUuid(id)) : undefined
-      return sendText(reply, 200, JSON.stringify(found(key, 'key', id)))
+      return send(reply, 200, found(key, 'key', id))
     },
   )
   app.post<{ Params: { id: string }; Body: Static<typeof RotateKey> }>(
@@ -76,8 +89,9 @@ export function addKeyRoutes(
       schema: {
         tags,
         summary: 'Make a key in the place of another, which holds a while longer',
+        headers: IfMatch,
         body: RotateKey,
-        response: { 201: MadeKeyDocument, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503) },
+        response: { 201: tagged(MadeKeyDocument), ...problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
@@ -85,9 +99,11 @@ export function addKeyRoutes(
       const tenantId = tenantOf(request)
       const old = isUuid(id) ? await getKey(store, tenantId, canonicalUuid(id)) : undefined
       refuseMore(request, found(old, 'key', id).scopes)
-      const made = await rotateKey(store, tenantId, canonicalUuid(id), request.body.overlap_seconds ?? OVERLAP_SECONDS)
+      const overlap = request.body.overlap_seconds ?? OVERLAP_SECONDS
+      const check = preconditionOf(request, keyMembers)
+      const made = await rotateKey(store, tenantId, canonicalUuid(id), overlap, check)
       book?.forget(canonicalUuid(id))
-      return sendText(reply, 201, JSON.stringify(found(made, 'key', id)))
+      return send(reply, 201, found(made, 'key', id))
     },
   )
   app.delete<{ Params: { id: string } }>(
@@ -96,14 +112,16 @@ export function addKeyRoutes(
       schema: {
         tags,
         summary: 'Revoke a key: refused everywhere within two seconds',
-        response: { 200: KeyDocument, ...problems(400, 401, 403, 404, 503) },
+        headers: IfMatch,
+        response: { 200: tagged(KeyDocument), ...problems(400, 401, 403, 404, 412, 503) },
       },
     },
     async (request, reply) => {
       const { id } = request.params
-      const key = isUuid(id) ? await revokeKey(store, tenantOf(request), canonicalUuid(id)) : undefined
+      const check = preconditionOf(request, keyMembers)
+      const key = isUuid(id) ? await revokeKey(store, tenantOf(request), canonicalUuid(id), check) : undefined
       book?.forget(found(key, 'key', id).id)
-      return sendText(reply, 200, JSON.stringify(found(key, 'key', id)))
+      return send(reply, 200, found(key, 'key', id))
     },
   )
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import { canonicalUuid, isUuid } from '../../event/index.ts'
 import { Problem } from '../../problems/index.ts'
@@ -9,15 +9,20 @@ import {
   listTenants,
   patchTenant,
   type Bindings,
+  type Tenant,
   type TenantPlaces,
 } from '../../registry/index.ts'
 import { found, pageText, sendText, tenantText } from '../answers.ts'
+import { etagOf, preconditionOf, tenantMembers } from '../etags.ts'
 import { memberText } from '../json-body.ts'
+import { IfMatch, tagged } from '../schemas/etags.ts'
 import { CreateTenant, PatchTenant, TenantDocument, TenantPage, TenantQuery } from '../schemas/tenants.ts'
 import { problems } from '../schemas/wire.ts'
 
 const MAX_METADATA_BYTES = 16 * 1024
 const tags = ['tenants']
+const send = (reply: FastifyReply, status: number, tenant: Tenant): FastifyReply =>
+  sendText(reply.header('etag', etagOf(tenantMembers(tenant))), status, tenantText(tenant))
 
 /** Tenants: they need no tenant, they mint one. */
 export function addTenantRoutes(
@@ -31,7 +36,7 @@ export function addTenantRoutes(
         tags,
         summary: 'Create a tenant',
         body: CreateTenant,
-        response: { 201: TenantDocument, ...problems(400, 401, 403, 409, 413, 415, 422, 503) },
+        response: { 201: tagged(TenantDocument), ...problems(400, 401, 403, 409, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
@@ -43,7 +48,7 @@ export function addTenantRoutes(
       }
       const tenant = await createTenant(places, { slug, name, metadata: metadataOf(request) })
       places.bindings.forget(tenant.id)
-      return sendText(reply, 201, tenantText(tenant))
+      return send(reply, 201, tenant)
     },
   )
   app.get<{ Querystring: Static<typeof TenantQuery> }>(
@@ -71,13 +76,19 @@ export function addTenantRoutes(
   )
   app.get<{ Params: { id: string } }>(
     '/v1/tenants/:id',
-    { schema: { tags, summary: 'Get a tenant', response: { 200: TenantDocument, ...problems(401, 403, 404, 503) } } },
+    {
+      schema: {
+        tags,
+        summary: 'Get a tenant',
+        response: { 200: tagged(TenantDocument), ...problems(401, 403, 404, 503) },
+      },
+    },
     async (request, reply) => {
       const { id } = request.params
       const own = request.key?.tenantId
       const isSeen = isUuid(id) && (own === undefined || own === canonicalUuid(id))
       const tenant = isSeen ? await getTenant(places.store, canonicalUuid(id)) : undefined
-      return sendText(reply, 200, tenantText(found(tenant, 'tenant', id)))
+      return send(reply, 200, found(tenant, 'tenant', id))
     },
   )
   app.patch<{ Params: { id: string }; Body: Static<typeof PatchTenant> }>(
@@ -86,17 +97,19 @@ export function addTenantRoutes(
       schema: {
         tags,
         summary: 'Rename, annotate, suspend or resume a tenant',
+        headers: IfMatch,
         body: PatchTenant,
-        response: { 200: TenantDocument, ...problems(400, 401, 403, 404, 413, 415, 422, 503) },
+        response: { 200: tagged(TenantDocument), ...problems(400, 401, 403, 404, 412, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
       const { id } = request.params
       const { name, status } = request.body
+      const check = preconditionOf(request, tenantMembers)
       const change = { name, status, metadata: metadataOf(request) }
-      const tenant = isUuid(id) ? await patchTenant(places.store, canonicalUuid(id), change) : undefined
+      const tenant = isUuid(id) ? await patchTenant(places.store, canonicalUuid(id), change, check) : undefined
       places.bindings.forget(found(tenant, 'tenant', id).id)
-      return sendText(reply, 200, tenantText(found(tenant, 'tenant', id)))
+      return send(reply, 200, found(tenant, 'tenant', id))
     },
   )
 }
