@@ -64,13 +64,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Verbs for people; `start`: what runs on the data folder; `event`: how JSON text is cut into events.
   commands: ['client', 'config', 'event', 'start'],
   // A client of the public door: what it may know of Pulse is what anybody may.
-  canary: ['config', 'event', 'tenancy', 'telemetry'],
+  canary: ['client', 'config', 'event', 'tenancy', 'telemetry'],
   // A client, too, that also asks the machine and Postgres; `canary`: it sends the canary's kind of event to its dataset;
   // `start`: what runs on the data folder, and where.
   // `bus`, `places`: from a row to the record that it was.
-  doctor: ['bus', 'canary', 'config', 'event', 'places', 'start', 'store', 'tenancy'],
+  doctor: ['bus', 'canary', 'client', 'config', 'event', 'places', 'start', 'store', 'tenancy'],
   // `lake`: the demo reads the table's files with its own eyes.
-  start: ['config', 'event', 'keys', 'store', 'bus', 'telemetry', 'problems', 'tenancy', 'lake'],
+  start: ['client', 'config', 'event', 'keys', 'store', 'bus', 'telemetry', 'problems', 'tenancy', 'lake'],
 }
 
 const BANNED_NAMES = /^(utils?|helpers?|common|shared|misc|types)$/

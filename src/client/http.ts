@@ -147,7 +147,7 @@ async function readAnswer(
   for await (const part of response as AsyncIterable<Buffer>) {
     bytes += part.length
     if (bytes > mostBytes)
-      throw new Unanswered('answer_too_large', `The answer to ${method} ${path} is larger than ${mostBytes} bytes.`)
+      throw new Unanswered('answer_too_large', `The answer to ${method} ${path} is more than ${mostBytes >> 20} MiB.`)
     parts.push(part)
   }
   const text = Buffer.concat(parts).toString('utf8')

@@ -1,3 +1,5 @@
+import { openHttp, Unanswered, type Answered } from '../client/index.ts'
+
 /** What somebody at an address did with a request. */
 export type Heard =
   | { readonly kind: 'answered'; readonly answer: HeardAnswer }
@@ -6,12 +8,7 @@ export type Heard =
   /** The connection was taken and nothing came in time, or it broke. */
   | { readonly kind: 'silent'; readonly detail: string }
 
-interface HeardAnswer {
-  readonly status: number
-  readonly text: string
-  /** Undefined where the text is no JSON. */
-  readonly json: unknown
-  readonly headers: Headers
+interface HeardAnswer extends Answered {
   /** From the request to the last byte. */
   readonly tookMs: number
 }
@@ -25,7 +22,6 @@ interface Question {
 
 /** One look takes this long at most. */
 const LOOK_MS = 2_000
-const MOST_BYTES = 16 << 20
 /** Errors of a connection that was never there. */
 const NOBODY: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'])
 
@@ -38,51 +34,25 @@ export const actingFor = (tenantId: string, key: string | undefined): Readonly<R
 /** Asks `url` once, within 2 s or `timeoutMs`. Never rejects. */
 export async function ask(url: string, question: Question = {}): Promise<Heard> {
   const { timeoutMs = LOOK_MS, method = 'GET', headers = {}, body } = question
+  const { 'content-type': type = 'application/json', ...others } = headers
+  const { origin, pathname, search } = new URL(url)
   const began = performance.now()
   try {
-    const response = await fetch(url, {
-      method,
-      headers: { ...headers, connection: 'close' },
-      ...(body === undefined ? {} : { body }),
-      redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
-    })
-    const text = await bounded(response)
-    const { status, headers: heard } = response
-    return {
-      kind: 'answered',
-      answer: { status, text, json: jsonOf(text), headers: heard, tookMs: performance.now() - began },
-    }
+    const content = body === undefined ? undefined : { type, data: body }
+    const asked = { headers: { accept: '*/*', ...others }, content, timeoutMs }
+    const answer = await openHttp({ base: origin }).ask(method, pathname + search, asked)
+    return { kind: 'answered', answer: { ...answer, tookMs: performance.now() - began } }
   } catch (error) {
-    return unanswered(error, timeoutMs)
+    return unanswered(error as Error, timeoutMs)
   }
 }
 
-/** The body, if it is of a size that anything of Pulse may have: who else answers may never end. */
-async function bounded(response: Response): Promise<string> {
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  for await (const part of response.body ?? []) {
-    bytes += part.length
-    if (bytes > MOST_BYTES) throw new Error(`an answer of more than ${MOST_BYTES >> 20} MiB`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
-}
-
-function unanswered(error: unknown, timeoutMs: number): Heard {
-  const { name, message, cause } = error as Error & { cause?: { code?: string; message?: string } }
-  if (name === 'TimeoutError') return { kind: 'silent', detail: `nothing within ${timeoutMs / 1000} s` }
-  const code = cause?.code ?? ''
-  return { kind: NOBODY.has(code) ? 'refused' : 'silent', detail: code === '' ? (cause?.message ?? message) : code }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
+function unanswered(error: Error, timeoutMs: number): Heard {
+  if (!(error instanceof Unanswered) || error.code === 'answer_too_large')
+    return { kind: 'silent', detail: error.message }
+  if (error.code === 'timeout') return { kind: 'silent', detail: `nothing within ${timeoutMs / 1000} s` }
+  const { code, message } = error.cause as NodeJS.ErrnoException
+  return { kind: NOBODY.has(code ?? '') ? 'refused' : 'silent', detail: code ?? message }
 }
 
 /** A member of what may be anything. */

@@ -85,7 +85,7 @@ async function homeOf(apiUrl: string, key: string | undefined): Promise<HomeFact
 }
 
 function skewOf(health: Heard, from: number): number | undefined {
-  const said = health.kind === 'answered' ? Date.parse(health.answer.headers.get('date') ?? '') : Number.NaN
+  const said = health.kind === 'answered' ? Date.parse(health.answer.headers.date ?? '') : Number.NaN
   if (health.kind !== 'answered' || Number.isNaN(said)) return undefined
   // It was between `said` and a second later, at some moment while the answer was under way.
   const early = said - (from + health.answer.tookMs)

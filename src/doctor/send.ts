@@ -33,7 +33,7 @@ export async function send(
     timeoutMs: TIMEOUT_MS,
   })
   const kept = keptTrace(heard)
-  const timing = heard.kind === 'answered' ? (heard.answer.headers.get('server-timing') ?? '') : ''
+  const timing = headerOf(heard, 'server-timing') ?? ''
   return {
     event,
     sent: {
@@ -49,8 +49,12 @@ export async function send(
 }
 
 function keptTrace(heard: Heard): string | undefined {
-  const header = heard.kind === 'answered' ? heard.answer.headers.get('traceparent') : undefined
-  return parseTraceparent(header ?? undefined)?.traceId
+  return parseTraceparent(headerOf(heard, 'traceparent'))?.traceId
+}
+
+function headerOf(heard: Heard, name: string): string | undefined {
+  const value = heard.kind === 'answered' ? heard.answer.headers[name] : undefined
+  return typeof value === 'string' ? value : undefined
 }
 
 function durationOf(timing: string, name: string): number | undefined {

@@ -1,3 +1,5 @@
+import { openHttp } from '../client/index.ts'
+
 /** A few words of HTTP for the demo: the public API and nothing else. */
 export interface Client {
   get<T>(path: string): Promise<Answer<T>>
@@ -17,36 +19,18 @@ export class Refused extends Error {
   override readonly name = 'Refused'
 }
 
-/** Nobody answers at that address. */
-export class NobodyThere extends Error {
-  override readonly name = 'NobodyThere'
-}
-
-const TIMEOUT_MS = 30_000
-
-/** `tenantId` is sent as `X-Tenant-ID` with every call, `key` is shown. Calls reject with `NobodyThere` when no connection is made. */
+/** `tenantId` is sent as `X-Tenant-ID` with every call, `key` is shown. Calls reject with `Unanswered`. */
 export function openClient(base: string, tenantId?: string, key?: string): Client {
-  const call = async <T>(method: string, path: string, contentType?: string, body?: string): Promise<Answer<T>> => {
-    const headers: Record<string, string> = { accept: 'application/json' }
-    if (contentType !== undefined) headers['content-type'] = contentType
-    if (key !== undefined) headers['authorization'] = `Bearer ${key}`
-    if (tenantId !== undefined) headers['x-tenant-id'] = tenantId
-    const response = await fetch(base + path, {
-      method,
-      headers,
-      body: body ?? null,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    }).catch((error: unknown) => {
-      throw new NobodyThere(`${method} ${base}${path} got no answer`, { cause: error })
-    })
-    return { status: response.status, body: (await response.json().catch(() => ({}))) as T }
+  const http = openHttp({ base, key: () => key })
+  const call = async <T>(...[method, path, question]: Parameters<typeof http.ask>): Promise<Answer<T>> => {
+    const { status, json } = await http.ask(method, path, { ...question, tenantId })
+    return { status, body: (json ?? {}) as T }
   }
-  const json = 'application/json'
   return {
     get: (path) => call('GET', path),
-    post: (path, body) => call('POST', path, json, JSON.stringify(body)),
-    patch: (path, body) => call('PATCH', path, json, JSON.stringify(body)),
-    send: (path, contentType, body) => call('POST', path, contentType, body),
+    post: (path, body) => call('POST', path, { body }),
+    patch: (path, body) => call('PATCH', path, { body }),
+    send: (path, type, data) => call('POST', path, { content: { type, data } }),
   }
 }
 

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { Unanswered } from '../client/index.ts'
 import type { ObjectStore } from '../lake/index.ts'
 import { systemClock } from '../event/index.ts'
 import { askTheFiles } from './demo-answer.ts'
-import { expecting, NobodyThere, openClient, Refused, type Client } from './demo-client.ts'
+import { expecting, openClient, Refused, type Client } from './demo-client.ts'
 import { DEFINITION, eventOf, readEarthquakes, SCHEMA_URI } from './demo-earthquakes.ts'
 import { table, took } from './demo-screen.ts'
 
@@ -47,7 +48,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     await tell(options)
     return 0
   } catch (error) {
-    if (error instanceof NobodyThere) {
+    if (error instanceof Unanswered) {
       options.write(
         `Nothing answers at ${options.apiUrl}. Start Pulse in another terminal with \`npm start\`, then run \`npm run demo\` again.\n`,
       )

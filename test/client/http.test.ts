@@ -39,7 +39,7 @@ test('what gets no answer is one error with a code and a sentence: nobody there,
     response.on('drain', more)
     more()
   })
-  await assert.rejects(endless.ask('GET', '/'), { code: 'answer_too_large', message: /larger than 1048576 bytes/ })
+  await assert.rejects(endless.ask('GET', '/'), { code: 'answer_too_large', message: /more than 1 MiB/ })
 })
 
 test('tenant, key, headers and body arrive below the base, and a key is asked at every call', async (t) => {
