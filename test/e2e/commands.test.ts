@@ -26,7 +26,7 @@ describe('a person at a terminal, beside a Pulse that asks for keys', () => {
   before(async () => {
     folder = await ownFolder(owner)
     system = await bootPulse({ PULSE_AUTH: 'keys', PULSE_FLUSH_SECONDS: '0.2' })
-    ends.unshift(() => system[Symbol.asyncDispose]())
+    ends.unshift(async () => system[Symbol.asyncDispose]())
     // Of a whole installation no more is known here than where its data is.
     env = { PULSE_DATA_DIR: system.dataDir, PULSE_LOG_LEVEL: 'info' }
   })
