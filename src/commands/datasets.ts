@@ -42,6 +42,17 @@ export const DATASET_VERBS: readonly Verb[] = [
     act: async (call) => saidOne(await call.ask('GET', `/v1/datasets/${inPath(call.argument(0))}`)),
   },
   {
+    words: ['dataset', 'bind'],
+    says: 'bind a dataset to another published version of its schema: its table changes, its rows stay',
+    takes: [...NAMED, { name: '<uri>', says: 'the published schema' }],
+    forTenant: true,
+    example: 'dataset bind page-views https://example.com/schemas/page-view/2 --tenant acme',
+    async act(call) {
+      const body = { schema_uri: call.argument(1) }
+      return saidOne(await call.ask('PATCH', `/v1/datasets/${inPath(call.argument(0))}`, { body }))
+    },
+  },
+  {
     words: ['preview'],
     says: 'show the newest rows of a dataset',
     takes: NAMED,

@@ -77,7 +77,16 @@ describe('the verbs against an API', () => {
       '--publish',
     )
     assert.match(other.out, /^status +published$/m)
-    assert.match((await pulse('schema', 'archive', `${uri}/2`)).out, /^status +archived$/m)
+    const bound = await pulse('dataset', 'bind', 'views', `${uri}/2`)
+    assert.match(bound.out, /^schema_uri +https:\/\/test\.example\/page-view\/2$/m, bound.err)
+    const narrow = await file('narrow.json', '{"type":"object","properties":{"page":{"type":"integer"}}}')
+    const third = [narrow, '--uri', `${uri}/3`, '--class', CLASS, '--supersedes', `${uri}/2`, '--publish']
+    assert.equal((await pulse('schema', 'create', ...third)).code, 0)
+    const breaking = await pulse('dataset', 'bind', 'views', `${uri}/3`)
+    assert.equal(breaking.code, 1)
+    assert.match(breaking.err, /^ {2}\/page {2}\S.*$/m)
+    assert.match(breaking.err, /^code breaking_change \(422\)/m)
+    assert.match((await pulse('schema', 'archive', `${uri}/3`)).out, /^status +archived$/m)
   })
 
   test('the other four kinds have the same verbs', async () => {
