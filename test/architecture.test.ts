@@ -27,11 +27,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   collect: ['event', 'pdm', 'problems', 'tenancy', 'bus', 'registry', 'telemetry'],
   ingest: ['event', 'pdm', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'registry', 'telemetry', 'problems'],
   preview: ['lake', 'store', 'registry', 'problems', 'tenancy', 'event', 'telemetry'],
+  // What a new version would do: the registry's plan, and the rows and dead letters that it is held against.
+  impact: ['lake', 'pdm', 'preview', 'problems', 'registry', 'store'],
   api: [
     'bus',
     'collect',
     'config',
     'event',
+    'impact',
     'keys',
     'lake',
     'pdm',

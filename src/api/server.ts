@@ -21,6 +21,7 @@ import { addRequestContext, announceFinished, identify, newRequestId } from './r
 import { addCollectRoute } from './routes/collect.ts'
 import { addDatasetRoutes } from './routes/datasets.ts'
 import { addKeyRoutes } from './routes/keys.ts'
+import { addImpactRoute } from './routes/impact.ts'
 import { addEntityRoutes } from './routes/entities.ts'
 import { PROBES, addHealthRoutes } from './routes/health.ts'
 import { addReferenceRoutes } from './routes/reference.ts'
@@ -33,13 +34,18 @@ import type { ApiFacts } from './verdicts.ts'
 export interface ServerPlaces extends DatasetPlaces, TenantPlaces {
   readonly bindings: Bindings
   readonly collect: Collect
-  readonly preview: Pick<Preview, 'read' | 'facts'>
+  readonly preview: Pick<Preview, 'read' | 'facts' | 'sample'>
   readonly readiness: Pick<Dependencies, 'facts'>
   readonly metrics: Telemetry['metrics']
   readonly sampler: Sampler
   /** Who shows which key; undefined: nobody has to. */
   readonly book: KeyBook | undefined
-  readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }
+  readonly limits: {
+    readonly maxBodyBytes: number
+    readonly bodyTimeoutMs: number
+    readonly maxEventBytes: number
+    readonly maxDepth: number
+  }
 }
 
 interface ApiServer {
@@ -170,6 +176,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
       resolved.addHook('onRequest', requireTenant(places.bindings, places.sampler, identity))
       addEntityRoutes(resolved, places.store)
       addDatasetRoutes(resolved, places)
+      addImpactRoute(resolved, places)
     })
     await tenants.register(async (resolved) => {
       resolved.addHook('onRequest', requireTenant(places.bindings, places.sampler, identity, true))

@@ -7,6 +7,13 @@ import { runWith } from '../tenancy/index.ts'
 import type { Identity } from './identity.ts'
 import { placeInTrace } from './place-in-trace.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a key must be allowed, where it is not what the method says: a POST that changes nothing asks to `read`. */
+    readonly scope?: Scope
+  }
+}
+
 /** Throws `tenant_unknown`, `tenant_suspended`. */
 export function admit(tenant: KnownTenant | undefined): KnownTenant {
   if (tenant === undefined) {
@@ -33,7 +40,8 @@ export function requireTenant(
   forKeys = false,
 ): onRequestHookHandler {
   const find = async (request: FastifyRequest): Promise<KnownTenant> => {
-    const scope: Scope = forKeys || request.method !== 'GET' ? 'manage' : 'read'
+    const byMethod = forKeys || request.method !== 'GET' ? 'manage' : 'read'
+    const scope: Scope = request.routeOptions.config.scope ?? byMethod
     const id = await identity.tenantOf(request, scope, forKeys ? { operatorToo: true } : undefined)
     // Also one that is not let in is named by what is said of the request.
     request.tenant = bindings.peekTenant(id) ?? (await bindings.tenant(id))

@@ -1,1 +1,2 @@
 export { openPreview, type Preview, type PreviewSettings } from './preview.ts'
+export { rendererOf } from './render.ts'

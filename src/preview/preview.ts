@@ -7,6 +7,7 @@ import { factsOf, type DatasetFacts } from './facts.ts'
 import { checkLimit, type PreviewQuestion } from './question.ts'
 import { openQueue } from './queue.ts'
 import { readNewest, type Outside, type PreviewAnswer, type Scan } from './read.ts'
+import { readSample, type SampleQuestion } from './sample.ts'
 import { isOutOfMemory, openStory } from './story.ts'
 
 export interface PreviewSettings {
@@ -28,6 +29,8 @@ export interface Preview extends AsyncDisposable {
    * `overloaded`, `dependency_away`.
    */
   read(question: PreviewQuestion): Promise<PreviewAnswer>
+  /** The newest rows, one by one. In the same line as previews, and throws what they do. */
+  sample<T>(question: SampleQuestion<T>): Promise<T[]>
   /** Rows, files, bytes and snapshot of a dataset's table, from its metadata alone. */
   facts(tenantId: string, binding: TableName): Promise<DatasetFacts>
 }
@@ -90,6 +93,11 @@ export function openPreview(settings: PreviewSettings): Preview {
         story.told(error)
         throw error
       }
+    },
+    async sample(question) {
+      const binding = await bindingOf(question.tenantId, question.dataset)
+      const from = outside(question.tenantId, binding)
+      return queue.run((signal) => readSample(question, from, signal).catch(away))
     },
     async facts(tenantId, binding) {
       return factsOf(await loadTable(objects, await pointer(tenantId, binding)).catch(away))

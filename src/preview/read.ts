@@ -43,7 +43,8 @@ export interface Outside {
   rows<T>(statement: string, render: (values: readonly DuckDBValue[]) => T, signal: AbortSignal): Promise<T[]>
 }
 
-const ATTEMPTS = 3
+/** How often a read begins again because a file was gone. */
+export const ATTEMPTS = 3
 
 /**
  * The newest rows of a snapshot. Plans with the manifests, reads only the files that can matter, and
@@ -119,7 +120,8 @@ function unknownSnapshot(text: string | undefined): Problem {
   )
 }
 
-function filesMissing(cause: unknown): Problem {
+/** What somebody is told who finds a file gone again and again. */
+export function filesMissing(cause: unknown): Problem {
   return new Problem(
     'dependency_away',
     'Files of the table cannot be found in the lake. Ask again; if it stays so, restore them.',
@@ -131,7 +133,7 @@ function filesMissing(cause: unknown): Problem {
 }
 
 /** A file that is gone, as the lake, Node's file system or DuckDB says it. */
-function isMissingFile(error: unknown): boolean {
+export function isMissingFile(error: unknown): boolean {
   if (isLakeFault(error, 'object_missing')) return true
   if (!(error instanceof Error)) return false
   return (

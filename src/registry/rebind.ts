@@ -149,14 +149,17 @@ function readRebinding(
 }
 
 /** A dataset with the maps of its versions and its table's place. */
-async function readBound(sql: Sql, dataset: Dataset): Promise<Pick<Rebinding, 'dataset' | 'versions' | 'pointer'>> {
+export async function readBound(
+  sql: Sql,
+  dataset: Dataset,
+): Promise<Pick<Rebinding, 'dataset' | 'versions' | 'pointer'>> {
   const rows = await sql.query<{ schema_id: string; shape: string }>(VERSIONS, [dataset.id])
   const versions = new Map(rows.map((row) => [row.schema_id, JSON.parse(row.shape) as LineShape]))
   return { dataset, versions, pointer: await pointerOf(sql, dataset.namespace, dataset.table_name) }
 }
 
 /** The table of a dataset as it is now. Throws `dependency_away`. */
-async function tableOf(
+export async function tableOf(
   { objects }: Pick<DatasetPlaces, 'objects'>,
   { dataset, pointer }: Pick<Rebinding, 'dataset' | 'pointer'>,
 ): Promise<Table> {
@@ -194,7 +197,7 @@ function designOf(found: Rebinding, table: Table): Design {
 }
 
 /** What the dataset's table would become under another version, breaking or not. */
-function redesign(
+export function redesign(
   found: Pick<Rebinding, 'dataset' | 'versions' | 'composed' | 'renames'>,
   table: Table,
 ): { readonly evolution: Evolution; readonly shape: LineShape } {

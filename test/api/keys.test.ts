@@ -80,6 +80,14 @@ test('a key does what its scopes say and no more, for its own tenant alone', asy
   assert.deepEqual(verdict(await as(collects.key, 'GET', '/v1/datasets')), missing)
   assert.deepEqual(verdict(await as(reads.key, 'POST', '/v1/schemas', { body: schema })), missing)
   assert.equal((await as(manages.key, 'POST', '/v1/schemas', { body: schema })).status, 422)
+  // A POST that changes nothing is a question.
+  const impact = [
+    'POST',
+    '/v1/schemas/0193a5b1-c2d3-7e4f-8a9b-0c1d2e3f4a5b/impact',
+    { body: { dataset: 'none' } },
+  ] as const
+  assert.deepEqual(verdict(await as(reads.key, ...impact)), [404, 'not_found'])
+  for (const { key: lacking } of [collects, manages]) assert.deepEqual(verdict(await as(lacking, ...impact)), missing)
   assert.deepEqual(verdict(await as(reads.key, 'GET', '/v1/keys')), missing)
   assert.equal((await as(manages.key, 'GET', '/v1/keys')).status, 200)
 

@@ -1,0 +1,1 @@
+export { assessImpact } from './impact.ts'
