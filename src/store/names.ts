@@ -3,6 +3,7 @@
  * series of `pulse_db_query_seconds` (the catalogue's list is the same; a test compares). `other`: it named nothing.
  */
 export const TRANSACTION_NAMES = [
+  'audit',
   'binding',
   'canary',
   'catalog',

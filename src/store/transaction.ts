@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { PoolClient } from 'pg'
+import { currentContext } from '../tenancy/index.ts'
 import { CommitUnknown, away, isReadOnly, isVerdict, translate } from './faults.ts'
 import type { TransactionName } from './names.ts'
 
@@ -41,6 +42,11 @@ export const limitsBeside = (leaseSeconds: number): { readonly lockMs: number; r
 const BIND = `SELECT set_config('app.current_tenant_id', $1, true), set_config('statement_timeout', $2, true)`
 /** The role has such limits, too, by the lease of whoever migrated; this is the lease of this process. */
 const BIND_LEASE = `${BIND}, set_config('lock_timeout', $3, true), set_config('idle_in_transaction_session_timeout', $4, true)`
+/** On whose behalf, and in which trace: what the audit says of a change. Only where somebody asks, so that a flush binds no more than it did. */
+const bindWho = (bind: string, at: number): string =>
+  `${bind}, set_config('app.actor', $${at}, true), set_config('app.trace_id', $${at + 1}, true)`
+const BIND_WHO = bindWho(BIND, 3)
+const BIND_LEASE_WHO = bindWho(BIND_LEASE, 5)
 
 /**
  * One transaction on a connection that nobody else uses: BEGIN, the tenant and the first statement
@@ -126,10 +132,13 @@ function begin(client: PoolClient, tenantId: string, leftMs: number, { leaseSeco
     const { lockMs, idleMs } = limitsBeside(leaseSeconds)
     bound.push(String(lockMs), String(idleMs))
   }
-  const opened = Promise.all([
-    client.query('BEGIN'),
-    client.query(leaseSeconds === undefined ? BIND : BIND_LEASE, bound),
-  ])
+  let bind = leaseSeconds === undefined ? BIND : BIND_LEASE
+  const { actor, trace } = currentContext() ?? {}
+  if (actor !== undefined) {
+    bound.push(actor, trace?.traceId ?? '')
+    bind = leaseSeconds === undefined ? BIND_WHO : BIND_LEASE_WHO
+  }
+  const opened = Promise.all([client.query('BEGIN'), client.query(bind, bound)])
   opened.catch(() => {}) // reported by whoever awaits it, after the statements behind it
   return opened
 }

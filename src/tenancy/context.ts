@@ -6,6 +6,8 @@ interface TenantContext {
   readonly tenantId?: string
   readonly tenantSlug?: string
   readonly requestId?: string
+  /** Who changes what is changed here, as the audit names him: `key:<id>`, `operator:<id>`, `open`. */
+  readonly actor?: string
   /** The span that is underway: lines name it, and the places' spans become its children where it is sampled. */
   readonly trace?: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean }
 }

@@ -2,7 +2,14 @@ export { IntentCondemned, abandonIntent, closeIntent, openIntent } from './inten
 export { removeDays } from './removal.ts'
 export { sweep } from './sweep.ts'
 export { expireFiles } from './expire.ts'
-export { deleteSettledRecords, markSettled, pruneFlushes, retainDeadLetters, rotateLedger } from './retain.ts'
+export {
+  deleteSettledRecords,
+  markSettled,
+  pruneAudit,
+  pruneFlushes,
+  retainDeadLetters,
+  rotateLedger,
+} from './retain.ts'
 export { openRelay, relayDeadLetters } from './relay.ts'
 export { startUpkeep } from './upkeep.ts'
 export { addSources } from './sources.ts'

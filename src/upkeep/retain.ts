@@ -23,14 +23,29 @@ export async function retainDeadLetters(store: Store, keepDays: number): Promise
   return dropped.map((row) => row.name)
 }
 
+interface Gone {
+  readonly gone: string
+}
+
 /** Deletes flushes that nothing names any more, `atMost` a transaction, until none is left. Answers how many. */
-export async function pruneFlushes(store: Store, keepDays: number, atMost = 10_000): Promise<number> {
+export const pruneFlushes = (store: Store, keepDays: number, atMost = 10_000): Promise<number> =>
+  untilFewer(atMost, () =>
+    store.asSystem((sql) => sql.query<Gone>('SELECT public.flushes_prune($1, $2) AS gone', [keepDays, atMost]), {
+      name: 'upkeep',
+    }),
+  )
+
+/** The same with what the audit has of more than `keepDays` ago. */
+export const pruneAudit = (store: Store, keepDays: number, atMost = 10_000): Promise<number> =>
+  untilFewer(atMost, () =>
+    store.asSystem((sql) => sql.query<Gone>('SELECT public.audit_prune($1, $2) AS gone', [keepDays, atMost]), {
+      name: 'audit',
+    }),
+  )
+
+async function untilFewer(atMost: number, act: () => Promise<readonly Gone[]>): Promise<number> {
   for (let gone = 0; ;) {
-    const [row] = await store.asSystem(
-      (sql) => sql.query<{ gone: string }>('SELECT public.flushes_prune($1, $2) AS gone', [keepDays, atMost]),
-      { name: 'upkeep' },
-    )
-    const more = Number(row?.gone ?? 0)
+    const more = Number((await act())[0]?.gone ?? 0)
     gone += more
     if (more < atMost) return gone
   }

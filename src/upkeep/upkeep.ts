@@ -9,7 +9,14 @@ import { expireFiles } from './expire.ts'
 import { adoptPartitions } from './partitions.ts'
 import { openRelay } from './relay.ts'
 import { removeDays } from './removal.ts'
-import { deleteSettledRecords, markSettled, pruneFlushes, retainDeadLetters, rotateLedger } from './retain.ts'
+import {
+  deleteSettledRecords,
+  markSettled,
+  pruneAudit,
+  pruneFlushes,
+  retainDeadLetters,
+  rotateLedger,
+} from './retain.ts'
 import { sweep } from './sweep.ts'
 import { takeTurn } from './turns.ts'
 
@@ -22,6 +29,7 @@ interface UpkeepOptions {
   readonly settings: {
     readonly dedupDays: number
     readonly deadLetterDays: number
+    readonly auditDays: number
     readonly busRetentionHours: number
     readonly snapshotsKeep: number
     readonly snapshotSeconds: number
@@ -122,6 +130,7 @@ function tasksOf(
         await retainDeadLetters(store, settings.deadLetterDays)
         await rotateLedger(store, settings.dedupDays)
         await pruneFlushes(store, keepFlushesDays)
+        await pruneAudit(store, settings.auditDays)
       }),
     },
     {

@@ -18,6 +18,7 @@ const WITHOUT_POLICY: Readonly<Record<string, string>> = {
   settled_marks: 'ids, offsets and times; what was settled long enough ago may leave the bus',
   ledger_epochs: "numbers of the ledger's partitions and when they were opened",
   upkeep_turns: 'when each task of upkeep was last begun',
+  settings_recorded: 'what the processes of each plane run with; pulse_app may not touch it',
 }
 
 /** Functions that act beyond the bound tenant, each with its reason. Anything else that does fails. */
@@ -40,6 +41,10 @@ const DEFINERS: Readonly<Record<string, string>> = {
   expired_files_tenants: 'ids of the tenants that have files to delete',
   flushes_prune: 'forgets flushes that nobody can ask about any more',
   intents_to_sweep: "intents whose writer is gone, of all tenants: the sweeper's work list",
+  audit_note: 'the trigger that writes what was changed; pulse_app may not call it, nor write what it writes',
+  audit_list: "the operator's list of what was changed, of all tenants and of the installation",
+  audit_prune: 'forgets what was changed longer ago than the audit is kept',
+  settings_record: 'notes what a process was started with',
   intents_condemn: "condemns intents that are too old, of all tenants: the sweeper's first step",
 }
 
@@ -104,6 +109,17 @@ describe('no tenant reaches another one', () => {
         `SELECT has_table_privilege('pulse_app', 'pulse_migrations', 'INSERT, UPDATE, DELETE, TRUNCATE') AS may`,
       ),
       [{ may: false }],
+    )
+    const privileges = 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE'
+    assert.deepEqual(
+      await admin.query(
+        `SELECT has_table_privilege('pulse_app', 'settings_recorded', $1) AS settings,
+           has_table_privilege('pulse_app', 'audit', 'INSERT, UPDATE, DELETE, TRUNCATE') AS audit,
+           has_any_column_privilege('pulse_app', 'audit', 'INSERT, UPDATE') AS columns`,
+        [privileges],
+      ),
+      [{ settings: false, audit: false, columns: false }],
+      'the audit is appended to by triggers alone',
     )
     const columns = await admin.query<{ name: string }>(`
       SELECT c.oid::regclass::text AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid

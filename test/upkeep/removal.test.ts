@@ -379,6 +379,7 @@ test('upkeep does it for the canary’s dataset and for no other', async (t) => 
     settings: {
       dedupDays: 7,
       deadLetterDays: 30,
+      auditDays: 365,
       busRetentionHours: 1,
       snapshotsKeep: 100,
       snapshotSeconds: 3_600,

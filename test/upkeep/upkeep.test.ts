@@ -12,6 +12,7 @@ import { until } from '../kit/until.ts'
 const settings = {
   dedupDays: 7,
   deadLetterDays: 30,
+  auditDays: 365,
   busRetentionHours: 1,
   snapshotsKeep: 100,
   snapshotSeconds: 3_600,

@@ -5,6 +5,7 @@ export const DEPENDENCIES = ['postgres', 'kafka', 'minio'] as const
 export type Dependency = (typeof DEPENDENCIES)[number]
 /** Transactions by what they are for: the closed list of `store`'s `name` option. */
 export const QUERIES = [
+  'audit',
   'binding',
   'canary',
   'catalog',
