@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // `store`: keys are rows under the tenant's policy; `tenancy`: the canary's tenant has one from the first migration on.
   keys: ['config', 'event', 'problems', 'store', 'tenancy'],
   pdm: ['event', 'problems', 'lake'],
+  infer: ['event', 'pdm', 'problems'],
   upkeep: ['store', 'lake', 'bus', 'event', 'tenancy', 'telemetry'],
   registry: ['pdm', 'event', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],
   collect: ['event', 'pdm', 'problems', 'tenancy', 'bus', 'registry', 'telemetry'],
@@ -35,6 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config',
     'event',
     'impact',
+    'infer',
     'keys',
     'lake',
     'pdm',

@@ -14,6 +14,7 @@ export const ROUTE_TEMPLATES: readonly string[] = [
   '/v1/tenants/:id',
   ...Object.values(ENTITY_KINDS).flatMap(({ collection }) => [`/v1/${collection}`, `/v1/${collection}/:id`]),
   '/v1/schemas/:id/impact',
+  '/v1/schemas/infer',
   '/v1/datasets',
   '/v1/datasets/:dataset',
   '/v1/datasets/:dataset/preview',

@@ -22,6 +22,7 @@ import { addCollectRoute } from './routes/collect.ts'
 import { addDatasetRoutes } from './routes/datasets.ts'
 import { addKeyRoutes } from './routes/keys.ts'
 import { addImpactRoute } from './routes/impact.ts'
+import { addInferRoute } from './routes/infer.ts'
 import { addEntityRoutes } from './routes/entities.ts'
 import { PROBES, addHealthRoutes } from './routes/health.ts'
 import { addReferenceRoutes } from './routes/reference.ts'
@@ -176,6 +177,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
       resolved.addHook('onRequest', requireTenant(places.bindings, places.sampler, identity))
       addEntityRoutes(resolved, places.store)
       addDatasetRoutes(resolved, places)
+      addInferRoute(resolved, places.limits)
       addImpactRoute(resolved, places)
     })
     await tenants.register(async (resolved) => {

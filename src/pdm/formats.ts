@@ -79,3 +79,10 @@ export function fitsDecimal(value: string, precision: number, scale: number): bo
   const fractionDigits = dot < 0 ? 0 : to - dot - 1
   return wholeDigits <= precision - scale && fractionDigits <= scale
 }
+
+/** Whether a text has the format; false for a format that is not known, or is about numbers. */
+export function isFormat(format: string, text: string): boolean {
+  const known = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined
+  if (known?.type !== 'string') return false
+  return typeof known.validate === 'function' ? known.validate(text) : known.validate.test(text)
+}
