@@ -1,2 +1,2 @@
 export { inferDefinition, type Proposal } from './infer.ts'
-export { readSamples, type Sample, type SampleForm } from './samples.ts'
+export { readSamples, type SampleForm } from './samples.ts'

@@ -24,7 +24,7 @@ export interface Sample {
 
 export type SampleForm = 'json' | 'ndjson' | 'csv'
 
-export const MOST_SAMPLES = 10_000
+const MOST_SAMPLES = 10_000
 /** As deep as an event may nest by default (`PULSE_COLLECT_MAX_DEPTH`). */
 const MOST_DEPTH = 64
 const ENVELOPE = new Set(['dataset', 'event_id', 'data'])
