@@ -14,15 +14,16 @@ test("the address that is typed wins, then PULSE_URL, then this machine's port",
   const urlOf = async (env: Record<string, string>, named?: string): Promise<string> =>
     (await placeOf(loadSettings({ ...settings, ...env }), named)).url
   assert.equal(await urlOf({}), 'http://127.0.0.1:8123')
+  assert.equal(await urlOf({ PULSE_CANARY_API_URL: 'http://api:8000' }), 'http://api:8000', "the installation's own")
   assert.equal(await urlOf({ PULSE_URL: 'https://pulse.example' }), 'https://pulse.example')
   assert.equal(await urlOf({ PULSE_URL: 'https://pulse.example' }, 'http://10.0.0.1:1'), 'http://10.0.0.1:1')
 })
 
-test("the operator's key of the data folder is shown to this machine and to nobody else", async (t) => {
+test("the operator's key of the data folder is shown to the installation's own API and to this machine, and to nobody else", async (t) => {
   const folder = await ownFolder(t)
   await mkdir(join(folder, 'keys'))
   await writeFile(join(folder, 'keys', 'operator'), 'pulse_operator_secret\n')
-  const keyAt = async (url: string, env: Record<string, string> = {}): Promise<string | undefined> =>
+  const keyAt = async (url: string | undefined, env: Record<string, string> = {}): Promise<string | undefined> =>
     (await placeOf(loadSettings({ PULSE_DATA_DIR: folder, ...env }), url)).key()
   for (const here of ['http://127.0.0.1:8000', 'http://localhost:1', 'http://[::1]:8000'])
     assert.equal(await keyAt(here), 'pulse_operator_secret', here)
@@ -33,6 +34,8 @@ test("the operator's key of the data folder is shown to this machine and to nobo
     'http://127.0.0.1.example',
   ])
     assert.equal(await keyAt(there), undefined, there)
+  assert.equal(await keyAt(undefined, { PULSE_CANARY_API_URL: 'http://api:8000' }), 'pulse_operator_secret')
+  assert.equal(await keyAt(undefined, { PULSE_URL: 'http://api:8000' }), undefined)
   assert.equal(await keyAt('https://pulse.example', { PULSE_API_KEY: 'pulse_mine' }), 'pulse_mine')
   assert.equal(await keyAt('http://127.0.0.1:8000', { PULSE_API_KEY: 'pulse_mine' }), 'pulse_mine')
 })
