@@ -26,6 +26,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   upkeep: ['store', 'lake', 'bus', 'event', 'tenancy', 'telemetry'],
   registry: ['pdm', 'event', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],
   collect: ['event', 'pdm', 'problems', 'tenancy', 'bus', 'registry', 'telemetry'],
+  // `collect`: a dead letter goes again the way that every event goes.
+  outcomes: ['collect', 'event', 'problems', 'store', 'bus'],
   ingest: ['event', 'pdm', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'registry', 'telemetry', 'problems'],
   preview: ['lake', 'store', 'registry', 'problems', 'tenancy', 'event', 'telemetry'],
   // What a new version would do: the registry's plan, and the rows and dead letters that it is held against.
@@ -39,6 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'infer',
     'keys',
     'lake',
+    'outcomes',
     'pdm',
     'places',
     'preview',

@@ -13,10 +13,14 @@ declare module 'fastify' {
 /** Who may come in: decided before a body is read. */
 export interface Identity {
   /**
-   * The tenant that a request acts for, where it may act so; at once where the key is known here. Throws or rejects with
+   * The tenant that a request acts for, where it may act so (of several scopes any will do); at once where the key is known here. Throws or rejects with
    * `tenant_required`, `tenant_malformed`, and with keys `key_required`, `key_invalid`, `scope_missing`, `tenant_mismatch`, `dependency_away`.
    */
-  tenantOf(request: FastifyRequest, scope: Scope, more?: { readonly operatorToo: true }): string | Promise<string>
+  tenantOf(
+    request: FastifyRequest,
+    scope: Scope | readonly Scope[],
+    more?: { readonly operatorToo: true },
+  ): string | Promise<string>
   /** For what concerns tenants themselves: the operator, or with `tenantId` whoever has a key of that tenant. */
   readonly operating: onRequestHookHandler
 }
@@ -36,7 +40,12 @@ export function openIdentity(book: KeyBook | undefined): Identity {
     return book.holderOf(text)
   }
 
-  function admit(request: FastifyRequest, key: KeyHolder, scope: Scope, operatorToo: boolean): string {
+  function admit(
+    request: FastifyRequest,
+    key: KeyHolder,
+    asked: Scope | readonly Scope[],
+    operatorToo: boolean,
+  ): string {
     request.key = key
     if (key.tenantId === undefined) {
       if (operatorToo) return namedTenant(request)
@@ -45,8 +54,11 @@ export function openIdentity(book: KeyBook | undefined): Identity {
         "The operator's key makes tenants and their keys: use a key of the tenant here.",
       )
     }
-    if (!key.scopes.has(scope))
-      throw new Problem('scope_missing', `The key lacks the scope ${scope}: ask for one that has it.`)
+    const lacks = typeof asked === 'string' ? !key.scopes.has(asked) : !asked.some((one) => key.scopes.has(one))
+    if (lacks) {
+      const named = typeof asked === 'string' ? asked : asked.join(' or ')
+      throw new Problem('scope_missing', `The key lacks the scope ${named}: ask for one that has it.`)
+    }
     const named = request.headers['x-tenant-id']
     if (named !== undefined && named !== '' && namedTenant(request) !== key.tenantId)
       throw new Problem('tenant_mismatch', 'X-Tenant-ID names another tenant than the key: leave the header out.')

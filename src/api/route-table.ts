@@ -18,6 +18,13 @@ export const ROUTE_TEMPLATES: readonly string[] = [
   '/v1/datasets',
   '/v1/datasets/:dataset',
   '/v1/datasets/:dataset/preview',
+  ...['/v1/datasets/:dataset/dead-letters', '/v1/dead-letters'].flatMap((path) => [
+    path,
+    `${path}/:id`,
+    `${path}/:id/replay`,
+    `${path}/replay`,
+  ]),
+  '/v1/events/:event_id',
   '/v1/collect',
   '/v1/keys',
   '/v1/keys/:id',

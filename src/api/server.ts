@@ -5,6 +5,7 @@ import type { Collect } from '../collect/index.ts'
 import type { KeyBook } from '../keys/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Bindings, DatasetPlaces, TenantPlaces } from '../registry/index.ts'
+import type { Watermarks } from '../outcomes/index.ts'
 import type { Preview } from '../preview/index.ts'
 import { announce, type Sampler, type Telemetry } from '../telemetry/index.ts'
 import { answerBrokenConnection } from './broken-connection.ts'
@@ -25,6 +26,7 @@ import { addImpactRoute } from './routes/impact.ts'
 import { addInferRoute } from './routes/infer.ts'
 import { addEntityRoutes } from './routes/entities.ts'
 import { PROBES, addHealthRoutes } from './routes/health.ts'
+import { addOutcomeRoutes } from './routes/outcomes.ts'
 import { addReferenceRoutes } from './routes/reference.ts'
 import { addTenantRoutes } from './routes/tenants.ts'
 import { requireTenant } from './tenant-hook.ts'
@@ -46,7 +48,9 @@ export interface ServerPlaces extends DatasetPlaces, TenantPlaces {
     readonly bodyTimeoutMs: number
     readonly maxEventBytes: number
     readonly maxDepth: number
+    readonly maxEvents: number
   }
+  readonly watermarks: Watermarks
 }
 
 interface ApiServer {
@@ -179,6 +183,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
       addDatasetRoutes(resolved, places)
       addInferRoute(resolved, places.limits)
       addImpactRoute(resolved, places)
+      addOutcomeRoutes(resolved, places)
     })
     await tenants.register(async (resolved) => {
       resolved.addHook('onRequest', requireTenant(places.bindings, places.sampler, identity, true))

@@ -5,6 +5,7 @@ import type { Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import { openKeyBook } from '../keys/index.ts'
 import type { ObjectStore } from '../lake/index.ts'
+import { openWatermarks } from '../outcomes/index.ts'
 import { openPreview } from '../preview/index.ts'
 import { ensureCanaryTenant, openBindings, openTopicKeeper } from '../registry/index.ts'
 import type { Store } from '../store/index.ts'
@@ -70,6 +71,7 @@ export async function startApi(given: ApiPlaces): Promise<RunningApi> {
   const bindings = openBindings(store, { maxAgeMs: BINDING_AGE_MS })
   const publisher = opened.use(bus.publisher())
   const preview = opened.use(openPreview({ store, objects, bindings }))
+  const watermarks = opened.use(openWatermarks(bus, systemClock))
   const readiness = opened.use(
     watchDependencies({
       postgres: (timeoutMs) => store.ping(timeoutMs),
@@ -104,6 +106,7 @@ export async function startApi(given: ApiPlaces): Promise<RunningApi> {
     bindings,
     book,
     preview,
+    watermarks,
     readiness,
     metrics,
     sampler:

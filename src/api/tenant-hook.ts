@@ -9,8 +9,8 @@ import { placeInTrace } from './place-in-trace.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a key must be allowed, where it is not what the method says: a POST that changes nothing asks to `read`. */
-    readonly scope?: Scope
+    /** What a key must be allowed (of several, any), where it is not what the method says: a POST that changes nothing asks to `read`. */
+    readonly scope?: Scope | readonly Scope[]
   }
 }
 
@@ -40,8 +40,8 @@ export function requireTenant(
   forKeys = false,
 ): onRequestHookHandler {
   const find = async (request: FastifyRequest): Promise<KnownTenant> => {
-    const byMethod = forKeys || request.method !== 'GET' ? 'manage' : 'read'
-    const scope: Scope = request.routeOptions.config.scope ?? byMethod
+    const byMethod: Scope = forKeys || request.method !== 'GET' ? 'manage' : 'read'
+    const scope = request.routeOptions.config.scope ?? byMethod
     const id = await identity.tenantOf(request, scope, forKeys ? { operatorToo: true } : undefined)
     // Also one that is not let in is named by what is said of the request.
     request.tenant = bindings.peekTenant(id) ?? (await bindings.tenant(id))

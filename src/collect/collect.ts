@@ -23,7 +23,7 @@ import { mediaTypeOf, splitEvents, type Events } from './split.ts'
 import { compareClocks, timestampOf } from './skew.ts'
 import { tally, type Collected } from './tally.ts'
 import { unpack } from './unpack.ts'
-import type { Verdict } from './verdict.ts'
+import { accepted, type Verdict } from './verdict.ts'
 
 export interface CollectLimits extends EventLimits {
   /** Of the unpacked body. */
@@ -45,6 +45,8 @@ interface CollectRequest {
   readonly trace: Traceparent
   /** Publishing has failed: whether the trace is kept after all. */
   readonly keepFailed?: () => boolean
+  /** Events are judged and none is published: `accepted` says that it would be. */
+  readonly dryRun?: boolean
 }
 
 /** `collected` is for the request's log line, `took` for whoever wants to know where its time went. */
@@ -123,6 +125,7 @@ export function openCollect({
     }
     const missed = await examine(journey, idempotencyKey)
     if (missed.length > 0) await examineMissed(journey, missed)
+    if (request.dryRun === true) return judgedOnly(journey)
     const { topicKnown, took } = await publish(publisher, journey, fromMs, clock)
     if (!topicKnown) onTopicMissing?.(request.tenantId)
     compareClocks(journey, fromMs)
@@ -170,6 +173,13 @@ export function openCollect({
     // Records leave in the order of the request, as far as one key's order can matter.
     journey.outgoing.sort((a, b) => a.at - b.at)
   }
+}
+
+/** The answer that the events would get from a bus that takes them all. Nothing is counted: nothing was sent. */
+function judgedOnly({ verdicts, outgoing, events }: Journey): Awaited<ReturnType<Collect>> {
+  for (const { at, eventId } of outgoing) verdicts[at] = accepted(eventId)
+  const nothing = { collected: new Map(), took: { validateMs: 0, publishMs: 0 } }
+  return Object.assign(answerOf(verdicts, events.alone), nothing)
 }
 
 function learn(

@@ -161,6 +161,7 @@ function datasetCommit(one: Written): DatasetCommit {
             name: binding.table,
             from: staged.baseLocation,
             to: staged.metadataLocation,
+            snapshotId: staged.snapshotId,
           },
         }),
     eventIds: eventIdsOf(one),

@@ -57,6 +57,8 @@ interface TableSwap {
   /** `metadata_location` that the flush was staged on. */
   readonly from: string
   readonly to: string
+  /** The snapshot that `to` adds: told to whoever asks what became of an event. */
+  readonly snapshotId?: number
 }
 
 export interface FlushTotals {
@@ -204,6 +206,7 @@ function parametersOf(commit: FlushCommit): unknown[] {
       name: of.table?.name ?? null,
       from: of.table?.from ?? null,
       to: of.table?.to ?? null,
+      snapshot: of.table?.snapshotId ?? null,
       first,
       last,
       records: of.totals.records,

@@ -87,7 +87,8 @@ test('no id, slug or URI of another tenant is found by any route with a paramete
       String(theirs.dataset['id']).toUpperCase(),
     ].map((id) => encodeURIComponent(String(id)))
     for (const id of ids) {
-      const at = path.replace(/\{[^}]+\}/g, id)
+      // A receipt names its dataset beside the path.
+      const at = path.replace(/\{[^}]+\}/g, id) + (path === '/v1/events/{event_id}' ? `?dataset=${id}` : '')
       const bodies = method === 'PATCH' || method === 'POST' || method === 'PUT' ? BODIES : [undefined]
       for (const body of bodies) {
         const answer = await api.ask(method, at, { tenant: mine.tenant, ...(body === undefined ? {} : { body }) })

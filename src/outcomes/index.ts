@@ -1,0 +1,14 @@
+export type { LetterFilter } from './letter-filter.ts'
+export {
+  LETTER_GROUPS,
+  countLetters,
+  getLetter,
+  listLetters,
+  payloadOf,
+  type Letter,
+  type LetterGroup,
+  type LetterWithPayload,
+} from './letters.ts'
+export { receiptOf, type Receipt } from './receipt.ts'
+export { replayLetter, replaySlice, type Replayer } from './replay.ts'
+export { openWatermarks, type Watermarks } from './watermark.ts'

@@ -1,0 +1,61 @@
+import type { DeadLetterReason } from '../event/index.ts'
+import { Problem } from '../problems/index.ts'
+
+/** Which letters are meant; what is left out keeps none away. */
+export interface LetterFilter {
+  readonly datasetId?: string | undefined
+  readonly reason?: DeadLetterReason | undefined
+  /** RFC 3339: from then on. */
+  readonly from?: string | undefined
+  /** RFC 3339: before then. */
+  readonly to?: string | undefined
+  /** The place itself, or any below it. */
+  readonly pointer?: string | undefined
+  readonly eventId?: string | undefined
+  readonly replayed?: boolean | undefined
+}
+
+type Condition = readonly [sql: string, value: string | undefined]
+
+/**
+ * The filter as SQL over `dead_letters l`. Letters lie by day, so a time names the day beside the instant: the other days are not
+ * opened. Throws `invalid_parameter` for an instant that is none.
+ */
+export function conditionsOf(
+  { datasetId, reason, from, to, pointer, eventId, replayed }: LetterFilter,
+  more: readonly Condition[] = [],
+): { readonly where: string; readonly values: string[] } {
+  const [since, until] = [dayOf('from', from), dayOf('to', to)]
+  const conditions: Condition[] = [
+    ['l.dataset_id = $', datasetId],
+    ['l.reason = $', reason],
+    ['l.day >= $', since],
+    ['l.at >= $', from],
+    ['l.day <= $', until],
+    ['l.at < $', to],
+    ['l.event_uuid = $', eventId],
+    ...more,
+  ]
+  const given = conditions.filter(([, value]) => value !== undefined)
+  const parts = given.map(([sql], index) => `${sql}${index + 1}`)
+  const values = given.map(([, value]) => value as string)
+  if (pointer !== undefined) {
+    values.push(pointer)
+    parts.push(`(l.pointer = $${values.length} OR starts_with(l.pointer, $${values.length} || '/'))`)
+  }
+  if (replayed !== undefined) parts.push(`l.replayed_at IS ${replayed ? 'NOT ' : ''}NULL`)
+  return { where: parts.length === 0 ? 'true' : parts.join(' AND '), values }
+}
+
+/** What Postgres takes for an instant as well, and the years that letters can be of. */
+const RFC3339 = /^[12]\d{3}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
+
+/** The day in UTC that an instant lies in. */
+function dayOf(name: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const ms = RFC3339.test(text) ? Date.parse(text.replace(' ', 'T')) : Number.NaN
+  if (!Number.isNaN(ms)) return new Date(ms).toISOString().slice(0, 10)
+  throw new Problem('invalid_parameter', `"${name}" is an instant, as 2026-11-25T08:00:00Z.`, {
+    errors: [{ pointer: `/${name}`, keyword: 'format', message: 'must be an RFC 3339 instant' }],
+  })
+}

@@ -1,0 +1,184 @@
+import { isUtf8 } from 'node:buffer'
+import { parseTraceparent, type DeadLetterReason } from '../event/index.ts'
+import { Problem } from '../problems/index.ts'
+import { rfc3339, type Sql, type Store } from '../store/index.ts'
+import { conditionsOf, type LetterFilter } from './letter-filter.ts'
+
+/** What is kept of an accepted event that could not become a row, without its payload. Times are RFC 3339. */
+export interface Letter {
+  /** The number that it was given when it was written: later letters have higher ones. */
+  readonly id: string
+  readonly at: string
+  /** Slug; null where none could be resolved. */
+  readonly dataset: string | null
+  readonly event_id: string | null
+  readonly reason: DeadLetterReason
+  readonly pointer: string
+  readonly error: string
+  /** `topic/partition/offset` of its record. */
+  readonly source: string
+  readonly trace_id: string | null
+  readonly received_at: string | null
+  /** Of its payload. */
+  readonly bytes: number
+  /** When the topic of dead letters acknowledged its copy. */
+  readonly relayed_at: string | null
+  /** When it was sent again; what became of it then, the receipt of its event says. */
+  readonly replayed_at: string | null
+}
+
+type Header = readonly [name: string | Base64, value: string | Base64]
+interface Base64 {
+  readonly base64: string
+}
+
+export interface LetterWithPayload extends Letter {
+  readonly headers: readonly Header[]
+  /** The record's value, as it was sent. */
+  readonly value: Buffer | null
+}
+
+export const MEMBERS = `l.number::text AS id, ${rfc3339('l.at')} AS at, d.slug AS dataset, l.event_id, l.reason, l.pointer, l.error,
+  l.topic || '/' || l.partition || '/' || l.source_offset AS source, l.traceparent, ${rfc3339('l.received_at')} AS received_at,
+  coalesce(octet_length(l.value), 0) AS bytes, ${rfc3339('l.relayed_at')} AS relayed_at, ${rfc3339('l.replayed_at')} AS replayed_at`
+export const FROM = 'FROM public.dead_letters l LEFT JOIN public.pdm_datasets d ON d.id = l.dataset_id'
+
+type Row = Omit<Letter, 'trace_id'> & { readonly traceparent: string }
+
+const letterOf = <R extends Row>({ traceparent, ...row }: R): Omit<R, 'traceparent'> & Pick<Letter, 'trace_id'> => ({
+  ...row,
+  trace_id: parseTraceparent(traceparent)?.traceId ?? null,
+})
+
+export interface LetterPage {
+  readonly items: readonly Letter[]
+  readonly next_cursor: string | null
+}
+
+/** Letters that fit the filter, newest first. Rejects with `invalid_parameter` for a cursor of no list. */
+export async function listLetters(
+  store: Store,
+  tenantId: string,
+  filter: LetterFilter,
+  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+): Promise<LetterPage> {
+  const { where, values } = conditionsOf(filter, [
+    ['l.number < $', cursor === undefined ? undefined : atCursor(cursor)],
+  ])
+  const text = `SELECT ${MEMBERS} ${FROM} WHERE ${where} ORDER BY l.number DESC LIMIT ${limit + 1}`
+  const rows = await store.asTenant(tenantId, (sql) => sql.query<Row>(text, values), { name: 'dead_letters' })
+  const items = rows.slice(0, limit).map(letterOf)
+  return { items, next_cursor: rows.length > limit ? cursorOf(items.at(-1)?.id ?? '') : null }
+}
+
+/** One letter with its payload; undefined where there is none of that id, or not of that dataset. */
+export async function getLetter(
+  store: Store,
+  tenantId: string,
+  id: string,
+  datasetId?: string,
+): Promise<LetterWithPayload | undefined> {
+  return isLetterId(id) ? await store.asTenant(tenantId, (sql) => loadLetter(sql, id, datasetId), NAMED) : undefined
+}
+
+const NAMED = { name: 'dead_letters' } as const
+
+export async function loadLetter(sql: Sql, id: string, datasetId?: string): Promise<LetterWithPayload | undefined> {
+  const { where, values } = conditionsOf({ datasetId }, [['l.number = $', id]])
+  const [row] = await sql.query<Row & Pick<LetterWithPayload, 'headers' | 'value'>>(
+    `SELECT ${MEMBERS}, l.headers, l.value ${FROM} WHERE ${where}`,
+    values,
+  )
+  return row === undefined ? undefined : letterOf(row)
+}
+
+/** A letter's number, as a cursor that says no more than it must. */
+const cursorOf = (number: string): string => Buffer.from(`l${number}`).toString('base64url')
+
+/** Throws `invalid_parameter`. */
+function atCursor(cursor: string): string {
+  const [, number] = /^l(\d{1,18})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? []
+  if (number !== undefined) return number
+  throw new Problem('invalid_parameter', 'The cursor is not one that a list answered: begin again without it.', {
+    errors: [{ pointer: '/cursor', keyword: 'cursor', message: 'must be a next_cursor of dead letters' }],
+  })
+}
+
+/** Whether a text may be a letter's id. */
+export const isLetterId = (id: string): boolean => /^\d{1,18}$/.test(id)
+
+/** The payload as JSON text where it is JSON, else as base64; nulls where the record had none. */
+export function payloadOf({ value }: Pick<LetterWithPayload, 'value'>): {
+  readonly json: string | null
+  readonly base64: string | null
+} {
+  if (value === null) return { json: null, base64: null }
+  const text = isUtf8(value) ? value.toString('utf8') : undefined
+  try {
+    if (text !== undefined) {
+      JSON.parse(text)
+      return { json: text, base64: null }
+    }
+  } catch {
+    // Not JSON: its bytes say what it is.
+  }
+  return { json: null, base64: value.toString('base64') }
+}
+
+export const LETTER_GROUPS = ['reason', 'pointer'] as const
+export type LetterGroup = (typeof LETTER_GROUPS)[number]
+
+export interface LetterCounts {
+  readonly items: ReadonlyArray<{
+    readonly reason: DeadLetterReason
+    /** Where they are told apart by it. */
+    readonly pointer?: string
+    readonly count: number
+    readonly first_at: string
+    readonly last_at: string
+  }>
+  readonly counted: number
+  /** False: there are more than were counted, and the newest were. */
+  readonly complete: boolean
+}
+
+/** Counting reads every letter: a flood of millions must not be read for a number. */
+const MOST_COUNTED = 100_000
+const MOST_GROUPS = 200
+
+/** How many of the newest letters that fit there are, by reason, or by reason and pointer. */
+export async function countLetters(
+  store: Store,
+  tenantId: string,
+  filter: LetterFilter,
+  group: LetterGroup,
+): Promise<LetterCounts> {
+  const { where, values } = conditionsOf(filter)
+  const by = group === 'reason' ? 'reason' : 'reason, pointer'
+  const rows = await store.asTenant(
+    tenantId,
+    (sql) =>
+      sql.query<LetterCounts['items'][number] & { found: number }>(
+        `WITH newest AS MATERIALIZED (SELECT l.number, l.at, l.reason, l.pointer ${FROM} WHERE ${where}
+           ORDER BY l.number DESC LIMIT ${MOST_COUNTED + 1}),
+         counted AS (SELECT * FROM newest ORDER BY number DESC LIMIT ${MOST_COUNTED})
+         SELECT ${by}, count(*)::int AS count, ${rfc3339('min(at)')} AS first_at, ${rfc3339('max(at)')} AS last_at,
+           (SELECT count(*)::int FROM newest) AS found
+         FROM counted GROUP BY ${by} ORDER BY count(*) DESC, ${by} LIMIT ${MOST_GROUPS}`,
+        values,
+      ),
+    NAMED,
+  )
+  const found = rows[0]?.found ?? 0
+  return {
+    items: rows.map(({ reason, count, first_at, last_at, pointer }) => ({
+      reason,
+      ...(group === 'pointer' && pointer !== undefined ? { pointer } : {}),
+      count,
+      first_at,
+      last_at,
+    })),
+    counted: Math.min(found, MOST_COUNTED),
+    complete: found <= MOST_COUNTED,
+  }
+}

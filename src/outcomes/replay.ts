@@ -1,0 +1,166 @@
+import type { Collect, Verdict } from '../collect/index.ts'
+import { Problem, type Fault } from '../problems/index.ts'
+import { rfc3339, type Sql, type Store } from '../store/index.ts'
+import { idOf, lineOf } from './again.ts'
+import type { LetterFilter } from './letter-filter.ts'
+import { FROM, MEMBERS, isLetterId, loadLetter, type LetterWithPayload } from './letters.ts'
+import { readSlice, sliceCursor, type Slice } from './slice.ts'
+
+export interface ReplayPlaces {
+  readonly store: Store
+  readonly collect: Collect
+}
+
+/** Who asks, as collect wants to know it. */
+export type Replayer = Pick<Parameters<Collect>[0], 'tenantId' | 'tenantSlug' | 'trace' | 'keepFailed'>
+type Answer = Awaited<ReturnType<Collect>>
+
+/** What became of one letter that was sent again. */
+export interface Replayed {
+  readonly id: string
+  readonly event_id: string
+  readonly dataset: string | null
+  /** `already_replayed`: nothing was sent, its receipt says what became of it. `would_pass`: of a dry run. */
+  readonly status: 'replayed' | 'already_replayed' | 'would_pass'
+  readonly replayed_at: string | null
+}
+
+const NAMED = { name: 'dead_letters' } as const
+
+/**
+ * Sends one letter's event again, with other `data` (JSON text) where it is given: through collect, under the event's own id, so that
+ * it is one row however often it is sent. Marked only once the bus has it. Undefined where there is no such letter. Rejects with
+ * collect's problem where the event is refused or the bus does not take it; then the letter stays as it was.
+ */
+export async function replayLetter(
+  { store, collect }: ReplayPlaces,
+  replayer: Replayer,
+  which: { readonly id: string; readonly datasetId: string | undefined },
+  { data, dryRun = false }: { readonly data?: string | undefined; readonly dryRun?: boolean | undefined },
+): Promise<{ readonly replayed: Replayed; readonly answer: Answer | undefined } | undefined> {
+  if (!isLetterId(which.id)) return undefined
+  const { tenantId } = replayer
+  const letter = await store.asTenant(tenantId, (sql) => loadLetter(sql, which.id, which.datasetId), NAMED)
+  if (letter === undefined) return undefined
+  const { id, dataset, replayed_at: before } = letter
+  const about = { id, event_id: idOf(letter), dataset }
+  if (before !== null)
+    return { replayed: { ...about, status: 'already_replayed', replayed_at: before }, answer: undefined }
+  const body = lineOf(letter, data)
+  const answer = await collect({ ...replayer, ...ALONE, body, dryRun })
+  if (answer.kind === 'problem') throw answer.problem
+  if (dryRun) return { replayed: { ...about, status: 'would_pass', replayed_at: null }, answer }
+  const at = await store.asTenant(tenantId, (sql) => mark(sql, [id]), NAMED)
+  return { replayed: { ...about, status: 'replayed', replayed_at: at }, answer }
+}
+
+const ALONE = { contentType: 'application/json', contentEncoding: undefined }
+const LINES = { contentType: 'application/x-ndjson', contentEncoding: undefined }
+
+/** Of several at once: the first mark stays. Answers when the last of them was made. */
+async function mark(sql: Sql, ids: readonly string[]): Promise<string | null> {
+  await sql.query(
+    'UPDATE public.dead_letters SET replayed_at = clock_timestamp() WHERE number = ANY ($1::bigint[]) AND replayed_at IS NULL',
+    [ids],
+  )
+  const [row] = await sql.query<{ at: string | null }>(
+    `SELECT ${rfc3339('max(l.replayed_at)')} AS at FROM public.dead_letters l WHERE l.number = ANY ($1::bigint[])`,
+    [ids],
+  )
+  return row?.at ?? null
+}
+
+/** What became of one slice. Counts are of letters. */
+export interface ReplayedSlice {
+  readonly dry_run: boolean
+  readonly examined: number
+  /** Sent again; in a dry run, those that would be. */
+  readonly replayed: number
+  readonly rejected: number
+  /** The first of those that are still refused, with the reason. */
+  readonly refused: ReadonlyArray<{
+    readonly id: string
+    readonly event_id: string | null
+    readonly code: string
+    readonly errors: readonly Fault[]
+  }>
+  /** Null: that was the last slice. */
+  readonly next_cursor: string | null
+}
+
+/** Refused letters that an answer names. */
+const MOST_REFUSED = 100
+
+/**
+ * Sends a slice of the letters that fit and were not sent again before, the oldest first. Nothing is remembered between two slices:
+ * who stops asking has stopped, and what was not sent is still there. Letters that came after the first slice are left out, so that
+ * one that fails again is not sent in circles. Rejects with `publish_failed` where the bus did not take all; those that it took are
+ * marked by then, and the same cursor goes on with the others.
+ */
+export async function replaySlice(
+  { store, collect }: ReplayPlaces,
+  replayer: Replayer,
+  filter: LetterFilter,
+  {
+    limit,
+    cursor,
+    dryRun = false,
+  }: { readonly limit: number; readonly cursor?: string | undefined; readonly dryRun?: boolean },
+): Promise<{ readonly slice: ReplayedSlice; readonly answer: Answer | undefined }> {
+  const { tenantId } = replayer
+  const slice = await store.asTenant(
+    tenantId,
+    async (sql) => {
+      const found = await readSlice(sql, { ...filter, replayed: false }, { limit, cursor })
+      return { ...found, letters: await lettersOf(sql, found) }
+    },
+    NAMED,
+  )
+  const { letters, last, upTo, more } = slice
+  const next_cursor = more && last !== undefined ? sliceCursor(last, upTo) : null
+  const about = { dry_run: dryRun, examined: letters.length, next_cursor }
+  if (letters.length === 0) return { slice: { ...about, replayed: 0, rejected: 0, refused: [] }, answer: undefined }
+  const lines = letters.flatMap((letter) => [lineOf(letter), NEWLINE])
+  const answer = await collect({ ...replayer, ...LINES, body: Buffer.concat(lines), dryRun })
+  const verdicts = verdictsOf(answer)
+  const accepted = letters.filter((_, at) => verdicts[at]?.status === 'accepted').map(({ id }) => id)
+  if (!dryRun && accepted.length > 0) await store.asTenant(tenantId, (sql) => mark(sql, accepted), NAMED)
+  if (answer.failed > 0) throw notTaken(answer, letters.length)
+  const refused = letters.flatMap(({ id }, at) => {
+    const verdict = verdicts[at]
+    if (verdict === undefined || verdict.status === 'accepted') return []
+    return [{ id, event_id: verdict.event_id, code: verdict.code ?? 'invalid', errors: verdict.errors ?? [] }]
+  })
+  return {
+    slice: { ...about, replayed: accepted.length, rejected: refused.length, refused: refused.slice(0, MOST_REFUSED) },
+    answer,
+  }
+}
+
+const NEWLINE = Buffer.from('\n')
+
+async function lettersOf(sql: Sql, { numbers }: Slice): Promise<LetterWithPayload[]> {
+  if (numbers.length === 0) return []
+  return sql.query<LetterWithPayload>(
+    `SELECT ${MEMBERS}, l.value ${FROM} WHERE l.number = ANY ($1::bigint[]) ORDER BY l.number`,
+    [numbers],
+  )
+}
+
+/** One verdict per letter, in order: collect answers text where all is well, and a problem's members where it is not. */
+function verdictsOf(answer: Answer): readonly Verdict[] {
+  const said =
+    answer.kind === 'accepted'
+      ? (JSON.parse(answer.body) as { results: readonly Verdict[] }).results
+      : answer.problem.members?.['results']
+  return said as readonly Verdict[]
+}
+
+function notTaken(answer: Answer, of: number): Problem {
+  const members = answer.kind === 'problem' ? answer.problem.members : undefined
+  return new Problem(
+    'publish_failed',
+    `The bus did not acknowledge ${answer.failed} of ${of} letters in time. Replay again with the same cursor: those that it took are marked.`,
+    { retryAfterSeconds: 1, ...(members === undefined ? {} : { members }) },
+  )
+}

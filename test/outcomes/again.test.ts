@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { readEvent } from '../../src/event/index.ts'
+import { idOf, lineOf } from '../../src/outcomes/again.ts'
+import { anySeed } from '../kit/seed.ts'
+
+const ID = '019300aa-0000-7000-8000-000000000001'
+const LIMITS = { maxEventBytes: 1 << 20, maxDepth: 64 }
+const letter = (value: Buffer | string | null, more: { event_id?: string | null; dataset?: string | null } = {}) => ({
+  id: '42',
+  event_id: ID,
+  dataset: 'events',
+  ...more,
+  value: value === null ? null : Buffer.from(value),
+})
+
+test('an event goes again as it was written, under its own id, to the dataset that its record named', () => {
+  const line = lineOf(
+    letter('{"data":{"n":12345678901234567890.10, "t":"\\u00e9"},\n"dataset":"elsewhere"}'),
+  ).toString()
+  assert.equal(line, `{"dataset":"events","event_id":"${ID}","data":{"n":12345678901234567890.10, "t":"\\u00e9"}}`)
+  const own = lineOf(letter(`{"event_id":"${ID}","dataset":"x","data":{}}`, { dataset: null })).toString()
+  assert.equal(own, `{"event_id":"${ID}","dataset":"x","data":{}}`, 'a letter of no dataset keeps what it says')
+  const edited = lineOf(letter('not JSON at all'), '{"n": 1.50}').toString()
+  assert.equal(edited, `{"dataset":"events","event_id":"${ID}","data":{"n": 1.50}}`)
+})
+
+test('a letter whose record had no usable id has one that is always the same, and another than every other letter', () => {
+  const ids = [null, 'abc', ''].map((event_id) => idOf({ id: '42', event_id }))
+  assert.equal(new Set(ids).size, 1)
+  assert.match(ids[0] ?? '', /^[0-9a-f]{8}-[0-9a-f]{4}-8/)
+  assert.notEqual(idOf({ id: '43', event_id: null }), ids[0])
+  assert.equal(idOf({ id: '42', event_id: ID.toUpperCase() }), ID)
+})
+
+test('whatever the record held is one line that is never empty; what is no event stays none', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array(), fc.string(), fc.json()), (value) => {
+      const line = lineOf(letter(Buffer.from(value)))
+      assert.ok(!line.includes(0x0a) && line.toString('latin1').trim() !== '')
+      assert.equal(readEvent(line, 0, line.length, LIMITS).kind, 'unread')
+    }),
+    { seed: anySeed(), numRuns: 300 },
+  )
+  for (const value of [null, '', ' \n ']) assert.equal(lineOf(letter(value)).toString(), 'null')
+  const twice = lineOf(letter('{"data":{},"data":{"n":1}}'))
+  assert.equal(readEvent(twice, 0, twice.length, LIMITS).kind, 'unread', 'a name that stands twice stands twice')
+})
