@@ -1,18 +1,23 @@
 import type { Answered } from '../client/index.ts'
+import { parseExactly } from './exact.ts'
 import { more, one, table } from './screen.ts'
 import type { Said } from './verb.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-/** The object that was answered; empty where it was none. */
-export const objectOf = ({ json }: Pick<Answered, 'json'>): Json =>
-  typeof json === 'object' && json !== null ? (json as Json) : {}
+/** The object that was answered, its numbers as they were written; empty where it was none. */
+export function objectOf({ text, json }: Pick<Answered, 'text' | 'json'>): Json {
+  return typeof json === 'object' && json !== null ? (parseExactly(text) as Json) : {}
+}
 
-/** The items of a page. */
-export function itemsOf(answered: Pick<Answered, 'json'>): readonly Json[] {
-  const { items } = objectOf(answered)
+/** The objects of a member that is a list of them. */
+export function itemsIn(answered: Pick<Answered, 'text' | 'json'>, member: string): readonly Json[] {
+  const items = objectOf(answered)[member]
   return Array.isArray(items) ? (items as Json[]) : []
 }
+
+/** The items of a page. */
+export const itemsOf = (answered: Pick<Answered, 'text' | 'json'>): readonly Json[] => itemsIn(answered, 'items')
 
 /** Ends every answer of the API with a line's end. */
 export const asLine = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`)
@@ -20,7 +25,7 @@ export const asLine = (text: string): string => (text.endsWith('\n') ? text : `$
 /** One thing, as it was answered. `first` stands above it. */
 export const saidOne = (answered: Answered, first = ''): Said => ({
   json: asLine(answered.text),
-  text: first + one(answered.json),
+  text: first + one(objectOf(answered)),
 })
 
 /** A page of things as a table of some of their members; headings are the members' names. */

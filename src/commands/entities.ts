@@ -91,6 +91,10 @@ async function entityId(call: Call, { collection, noun }: Pick<Kind, 'collection
   return id
 }
 
+/** The id of a schema that is named by uri or id. */
+export const schemaId = (call: Call, named: string): Promise<string> =>
+  entityId(call, { collection: 'schemas', noun: 'schema' }, named)
+
 function verbsOf(kind: Kind): readonly Verb[] {
   const { word, noun, collection } = kind
   const path = `/v1/${collection}`

@@ -18,7 +18,7 @@ export async function openInput(name: string): Promise<Readable> {
 }
 
 /** All of it, up to `mostBytes`. Rejects with `Mistaken` beyond. */
-async function readWhole(source: Readable, name: string, mostBytes: number): Promise<Buffer> {
+export async function readWhole(source: Readable, name: string, mostBytes: number): Promise<Buffer> {
   const parts: Buffer[] = []
   let bytes = 0
   for await (const part of source as AsyncIterable<Buffer>) {

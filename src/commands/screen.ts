@@ -1,3 +1,5 @@
+import { isExact } from './exact.ts'
+
 /** What people see. Whatever comes from an event or a name is shown as text, never obeyed by the terminal. */
 
 type Json = Readonly<Record<string, unknown>>
@@ -40,7 +42,11 @@ export function table(headings: readonly string[], rows: readonly (readonly unkn
 export function one(thing: unknown): string {
   const members = Object.entries((thing ?? {}) as Json)
   const isDeep = (value: unknown): boolean =>
-    typeof value === 'object' && value !== null && Object.keys(value).length > 0 && !isFlatList(value)
+    typeof value === 'object' &&
+    value !== null &&
+    !isExact(value) &&
+    Object.keys(value).length > 0 &&
+    !isFlatList(value)
   const flat = members.filter(([, value]) => !isDeep(value))
   const width = Math.max(0, ...flat.map(([name]) => widthOf(plain(name))))
   const lines = flat.map(([name, value]) => `${pad(plain(name), width)}  ${flatText(value)}`.trimEnd())

@@ -1,12 +1,22 @@
 import { DATASET_VERBS } from './datasets.ts'
 import { ENTITY_VERBS } from './entities.ts'
 import { EVENT_VERBS } from './events.ts'
+import { IMPACT_VERBS } from './impact.ts'
+import { INFER_VERBS } from './infer.ts'
 import { KEY_VERBS } from './keys.ts'
 import { TENANT_VERBS } from './tenants.ts'
 import type { Verb } from './verb.ts'
 
 /** Every verb that asks the API, once: help, completion and docs/reference/commands.md are made of this. */
-export const VERBS: readonly Verb[] = [...TENANT_VERBS, ...KEY_VERBS, ...ENTITY_VERBS, ...DATASET_VERBS, ...EVENT_VERBS]
+export const VERBS: readonly Verb[] = [
+  ...TENANT_VERBS,
+  ...KEY_VERBS,
+  ...ENTITY_VERBS,
+  ...INFER_VERBS,
+  ...IMPACT_VERBS,
+  ...DATASET_VERBS,
+  ...EVENT_VERBS,
+]
 
 /** What the first word of two is about. */
 export const GROUPS: Readonly<Record<string, string>> = {

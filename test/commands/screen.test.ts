@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseExactly } from '../../src/commands/exact.ts'
 import { cell, more, one, table } from '../../src/commands/screen.ts'
 
 test('nothing in a cell steers the terminal: escapes, line ends and turned text are shown as what they are', () => {
@@ -31,4 +32,14 @@ test('of one thing the plain members come first, the others as JSON', () => {
     one({ id: 7, deep: { a: [1] }, none: null, list: ['a', 'b'], empty: {} }),
     'id     7\nnone\nlist   a, b\nempty  {}\n\ndeep:\n{\n  "a": [\n    1\n  ]\n}\n',
   )
+})
+
+test('numbers are shown digit for digit, also those that a double does not keep', () => {
+  const text = '{"id":9007199254740993,"deep":{"n":[1.10,12345678901234567890,7]},"list":[0.1],"small":1e-7}'
+  assert.equal(
+    one(parseExactly(text)),
+    'id     9007199254740993\nsmall  1e-7\n\ndeep:\n{\n  "n": [\n    1.10,\n    12345678901234567890,\n    7\n  ]\n}\n\nlist:\n[\n  0.1\n]\n',
+  )
+  assert.equal(cell((parseExactly('[18446744073709551615]') as unknown[])[0]), '18446744073709551615')
+  assert.equal(JSON.stringify(parseExactly(text)), text)
 })

@@ -89,6 +89,47 @@ describe('the verbs against an API', () => {
     assert.match((await pulse('schema', 'archive', `${uri}/3`)).out, /^status +archived$/m)
   })
 
+  test('a schema is proposed from samples, and what binding it would do is told before', async () => {
+    const samples = await file(
+      'visits.ndjson',
+      '{"timestamp":"2026-11-25T08:00:00Z","page":"/a","n":1}\n{"timestamp":"2026-11-25T08:00:01Z","page":"/b"}\n',
+    )
+    const proposed = await pulse('schema', 'infer', samples)
+    assert.equal(proposed.code, 0, proposed.err)
+    assert.match(proposed.err, /^From 2 samples\.\n/)
+    assert.deepEqual([proposed.json().properties.n.type, proposed.json().required], ['integer', ['timestamp', 'page']])
+    const whole = await pulse('schema', 'infer', samples, '--json')
+    assert.equal(whole.json().samples, 2)
+    for (const [name, text] of [
+      ['one.json', '{\n "timestamp":"2026-11-25T08:00:00Z","page":"/a"}'],
+      ['many.json', '[{"page":"/a"},{"page":"/b"}]'],
+      ['visits.csv', 'page,n\n/a,1\n/b,2\n'],
+    ] as const)
+      assert.match((await pulse('schema', 'infer', await file(name, text))).out, /"page": \{/, name)
+    const uri = 'https://test.example/proposed'
+    const definition = await file('proposed.json', proposed.out)
+    assert.equal((await pulse('schema', 'create', definition, '--uri', uri, '--publish')).code, 0, 'as it was proposed')
+    assert.equal((await pulse('dataset', 'create', 'proposed', '--schema', uri)).code, 0)
+    const wider = JSON.stringify({
+      ...proposed.json(),
+      properties: { ...proposed.json().properties, who: { type: 'string' } },
+    })
+    const next = [await file('wider.json', wider), '--uri', `${uri}/2`, '--supersedes', uri]
+    assert.equal((await pulse('schema', 'create', ...next)).code, 0)
+    const impact = await pulse('schema', 'impact', `${uri}/2`, '--dataset', 'proposed')
+    assert.match(
+      impact.out,
+      /^column +pointer +type +becomes\nadded +\/who +string\n\nNothing would break\.\n/,
+      impact.err,
+    )
+    assert.match(impact.out, /^rows +0 +0 +0$/m)
+    const narrow = [await file('narrow.json', wider.replace('"integer"', '"boolean"')), '--uri', `${uri}/3`]
+    assert.equal((await pulse('schema', 'create', ...narrow)).code, 0)
+    const breaks = await pulse('schema', 'impact', `${uri}/3`, '--dataset', 'proposed', '--last', '10')
+    assert.match(breaks.out, /^It would break:\npointer +reason\n\/n +\S/m)
+    assert.equal((await pulse('schema', 'impact', `${uri}/3`)).code, 2)
+  })
+
   test('the other four kinds have the same verbs', async () => {
     const fields = await file('fields.json', '{"type":"object","properties":{"city":{"type":"string"}}}')
     const stamped = await file(
