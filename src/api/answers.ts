@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { Problem } from '../problems/index.ts'
-import type { Entity, Tenant } from '../registry/index.ts'
+import type { Entity, SchemaFacts, Tenant } from '../registry/index.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
@@ -46,7 +46,8 @@ export const tenantText = (tenant: Tenant): string =>
     ['updated_at', textOf(tenant.updated_at)],
   ])
 
-export function entityText(entity: Entity): string {
+/** `facts`: of a schema that was asked for by itself. */
+export function entityText(entity: Entity, facts?: SchemaFacts): string {
   const { kind } = entity
   const hasClass = kind === 'schema' || kind === 'field_group'
   return objectText([
@@ -60,6 +61,8 @@ export function entityText(entity: Entity): string {
     hasClass ? ['class_uri', textOf(entity.class_uri)] : undefined,
     kind === 'schema' ? ['field_group_uris', textOf(entity.field_group_uris)] : undefined,
     kind === 'schema' ? ['composed', entity.composed ?? 'null'] : undefined,
+    facts === undefined ? undefined : ['columns', textOf(facts.columns)],
+    facts === undefined ? undefined : ['warnings', textOf(facts.warnings)],
     kind === 'descriptor' ? ['schema_uri', textOf(entity.schema_uri)] : undefined,
     kind === 'descriptor' ? ['kind', textOf(entity.descriptor_kind)] : undefined,
     kind === 'descriptor' ? ['pointer', textOf(entity.pointer)] : undefined,

@@ -5,9 +5,9 @@ import { Problem } from '../problems/index.ts'
 import type { Dataset, Entity, Tenant } from '../registry/index.ts'
 
 /** What can be changed of a thing, by the names that its document has: what an ETag stands for. */
-export type Members = Readonly<Record<string, unknown>>
+type Members = Readonly<Record<string, unknown>>
 /** Throws `precondition_failed` where what is there is not what the caller has seen. Called on a locked row. */
-export type Check<T> = (current: T) => void
+type Check<T> = (current: T) => void
 
 export const entityMembers = (entity: Entity): Members => ({
   title: entity.title,

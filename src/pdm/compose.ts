@@ -1,9 +1,10 @@
 import { Problem } from '../problems/index.ts'
 import { close } from './close.ts'
-import { inline, type Resolve } from './inline.ts'
+import { inline, type Borrowed } from './inline.ts'
 import { isObject, propertiesOf, subschemas, type Definition, type Schema, type SchemaObject } from './keywords.ts'
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
-import { mergeSchemas, type Origins } from './merge.ts'
+import { mergeSchemas, type Origins as MergeOrigins } from './merge.ts'
+import { originsOf, type Origins } from './origins.ts'
 import { below } from './pointer.ts'
 import { compositionOf } from './definition.ts'
 
@@ -12,6 +13,8 @@ export interface Composed {
   readonly schema: SchemaObject
   /** The same as JSON text: the same parts give the same text. */
   readonly text: string
+  /** Which part says what; undefined for one that was read back. */
+  readonly origins?: Origins
 }
 
 interface Part {
@@ -35,12 +38,25 @@ export interface Composition {
  */
 export function compose(composition: Composition): Composed {
   const { resolve } = composition
+  const borrowed: Borrowed = new WeakMap()
+  const part = (kind: 'class' | 'field_group', noun: string, { uri, definition }: Part) => ({
+    kind,
+    uri,
+    label: `${noun} ${uri}`,
+    schema: inline(`${noun} ${uri}`, definition, resolve, borrowed),
+  })
+  const own = compositionOf(composition.definition).rest
   const parts = [
-    ...(composition.class === undefined ? [] : [part('class', composition.class, resolve)]),
-    ...composition.fieldGroups.map((group) => part('field group', group, resolve)),
-    { label: 'the schema', schema: inline('the schema', compositionOf(composition.definition).rest, resolve) },
+    ...(composition.class === undefined ? [] : [part('class', 'class', composition.class)]),
+    ...composition.fieldGroups.map((group) => part('field_group', 'field group', group)),
+    {
+      kind: 'schema' as const,
+      uri: null,
+      label: 'the schema',
+      schema: inline('the schema', own, resolve, borrowed),
+    },
   ]
-  const origins: Origins = new Map()
+  const origins: MergeOrigins = new Map()
   const merged = parts.reduce<Schema>(
     (sum, { label, schema }) => {
       const { additionalProperties: _a, unevaluatedProperties: _u, ...rest } = schema
@@ -54,13 +70,8 @@ export function compose(composition: Composition): Composed {
   )
   if (!isObject(merged)) throw new Problem('definition_invalid', 'The parts together are not an object schema.')
   const schema = close({ ...merged, ...openness(parts.map((one) => one.schema)) }) as SchemaObject
-  return checked(schema)
+  return { ...checked(schema), origins: originsOf(parts, borrowed) }
 }
-
-const part = (kind: string, { uri, definition }: Part, resolve: Resolve): { label: string; schema: SchemaObject } => ({
-  label: `${kind} ${uri}`,
-  schema: inline(`${kind} ${uri}`, definition, resolve),
-})
 
 /** Whether unnamed properties are allowed at the top: the schema's own word first, then the class's, then the field groups'. */
 function openness(parts: readonly SchemaObject[]): SchemaObject {

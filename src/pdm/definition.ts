@@ -185,17 +185,20 @@ function checkPatterns(schema: SchemaObject, pointer: string, found: Found): voi
   }
 }
 
-/** The URIs that a definition refers to in the registry (`$ref`), each once, without fragments. */
-export function referencesOf(definition: Definition): readonly string[] {
-  const uris = new Set<string>()
-  const visit = (schema: Schema): void => {
+/** The URIs that a definition refers to in the registry (`$ref`), without fragments, each with the place of the first `$ref` to it. */
+export function referencesOf(definition: Definition): ReadonlyMap<string, string> {
+  const uris = new Map<string, string>()
+  const visit = (schema: Schema, pointer: string): void => {
     if (!isObject(schema)) return
     const reference = schema['$ref']
-    if (typeof reference === 'string' && !reference.startsWith('#')) uris.add(withoutFragment(reference))
-    for (const sub of subschemas(schema)) visit(sub.schema)
+    if (typeof reference === 'string' && !reference.startsWith('#')) {
+      const uri = withoutFragment(reference)
+      if (!uris.has(uri)) uris.set(uri, below(pointer, '$ref'))
+    }
+    for (const sub of subschemas(schema)) visit(sub.schema, below(pointer, ...sub.steps))
   }
-  visit(definition)
-  return [...uris]
+  visit(definition, '')
+  return uris
 }
 
 const withoutFragment = (reference: string): string => reference.split('#', 1)[0] as string

@@ -1,8 +1,19 @@
 import { Problem } from '../problems/index.ts'
-import { isObject, mapSubschemas, typesOf, type Definition, type Schema, type SchemaObject } from './keywords.ts'
+import {
+  isObject,
+  mapSubschemas,
+  propertiesOf,
+  typesOf,
+  type Definition,
+  type Schema,
+  type SchemaObject,
+} from './keywords.ts'
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
 import { mergeSchemas } from './merge.ts'
 import { below } from './pointer.ts'
+
+/** Which datatype, by URI, a subschema was put in place from. */
+export type Borrowed = WeakMap<object, string>
 
 export type Resolve = (uri: string) => Definition | undefined
 
@@ -15,9 +26,14 @@ interface Home {
 /**
  * A part of a schema with every `$ref` put in place and brought into the form that the rest reads: no
  * `$defs`, no `allOf` of plain parts, `properties` always beside a `type`, a union with null written as a
- * type. Throws `reference_not_found`, `definition_invalid` (a cycle) or `schema_too_large`.
+ * type. `borrowed` is told of what came from a datatype. Throws `reference_not_found`, `definition_invalid` (a cycle) or `schema_too_large`.
  */
-export function inline(label: string, definition: Definition, resolve: Resolve): SchemaObject {
+export function inline(
+  label: string,
+  definition: Definition,
+  resolve: Resolve,
+  borrowed: Borrowed = new WeakMap(),
+): SchemaObject {
   let nodes = 0
 
   function place(schema: Schema, pointer: string, home: Home, trail: readonly string[], depth: number): Schema {
@@ -39,11 +55,13 @@ export function inline(label: string, definition: Definition, resolve: Resolve):
     if (typeof reference !== 'string') return normalise(placed, pointer, home.label)
     const target = follow(reference, pointer, home, trail)
     const found = place(target.schema, target.pointer, target.home, [...trail, target.key], depth + 1)
-    return normalise(
+    const whole = normalise(
       mergeSchemas(found, placed, `${home.label}${pointer}`, pointer, new Map([['', target.key]])),
       pointer,
       home.label,
     )
+    if (!reference.startsWith('#')) borrow(whole, target.home.label, borrowed)
+    return whole
   }
 
   function follow(reference: string, pointer: string, home: Home, trail: readonly string[]) {
@@ -75,6 +93,14 @@ export function inline(label: string, definition: Definition, resolve: Resolve):
   const placed = place(definition, '', { label, definition }, [], 0)
   if (!isObject(placed)) throw new Problem('definition_invalid', `${label} is not an object schema.`)
   return placed
+}
+
+/** What lies nearer to its own datatype keeps that. */
+function borrow(schema: Schema, uri: string, borrowed: Borrowed): void {
+  if (!isObject(schema) || borrowed.has(schema)) return
+  borrowed.set(schema, uri)
+  for (const property of Object.values(propertiesOf(schema))) borrow(property, uri, borrowed)
+  for (const keyword of ['items', 'additionalProperties']) borrow(schema[keyword] as Schema, uri, borrowed)
 }
 
 const notFound = (reference: string, pointer: string, home: Home): Problem =>

@@ -1,6 +1,6 @@
 import { isLakeFault, loadTable, planScan, pointerOf, type ObjectStore, type Table } from '../lake/index.ts'
 import { Problem } from '../problems/index.ts'
-import type { Binding, Bindings } from '../registry/index.ts'
+import { piiColumnsOf, type Binding, type Bindings } from '../registry/index.ts'
 import type { Store } from '../store/index.ts'
 import { openEngine } from './engine.ts'
 import { factsOf, type DatasetFacts } from './facts.ts'
@@ -72,6 +72,7 @@ export function openPreview(settings: PreviewSettings): Preview {
     pointer: () => pointer(tenantId, binding),
     plan: async (location, snapshotId) => plan(objects, await loadTable(objects, location), snapshotId),
     localCopy: (location) => objects.localCopy(location),
+    personal: () => store.asTenant(tenantId, (sql) => piiColumnsOf(sql, binding.datasetId), { name: 'binding' }),
     rows: (statement, render, signal) => engine.rows(statement, render, signal),
   })
 

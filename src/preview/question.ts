@@ -13,6 +13,8 @@ export interface PreviewQuestion {
   readonly snapshotId?: string | undefined
   /** `string`: every 64-bit integer is written as a string, not only those beyond 2^53. */
   readonly int64?: 'string' | undefined
+  /** `pii`: what is labelled so is not shown. */
+  readonly mask?: 'pii' | 'none' | undefined
   readonly signal?: AbortSignal | undefined
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../lake/index.ts'
 import { newestFiles } from './newest.ts'
 import { NEWEST_BY, newestRows } from './query.ts'
+import { maskedPaths } from './masked.ts'
 import { chooseColumns, type PreviewQuestion } from './question.ts'
 import { rfc3339, rowRenderer, type Json } from './render.ts'
 import type { Story } from './story.ts'
@@ -21,7 +22,12 @@ export interface PreviewAnswer {
   readonly snapshot_id: string | null
   readonly committed_at: string | null
   readonly total_rows: number
-  readonly columns: readonly { readonly name: string; readonly type: string }[]
+  readonly columns: readonly {
+    readonly name: string
+    readonly type: string
+    /** Where values are not shown: the column itself, or places in it. Left out where all are. */
+    readonly masked?: readonly string[]
+  }[]
   readonly rows: readonly Record<string, Json>[]
 }
 
@@ -40,8 +46,12 @@ export interface Outside {
   /** Plans a snapshot, the current one where no id is given. Undefined where the table does not keep that snapshot. */
   plan(metadataLocation: string, snapshotId: string | undefined): Promise<Scan | undefined>
   localCopy(location: string): Promise<string>
+  /** Ids of the columns that hold what is labelled personal. Asked after the pointer, so that it knows every column of the table. */
+  personal(): Promise<ReadonlySet<number>>
   rows<T>(statement: string, render: (values: readonly DuckDBValue[]) => T, signal: AbortSignal): Promise<T[]>
 }
+
+const NONE: ReadonlySet<number> = new Set()
 
 /** How often a read begins again because a file was gone. */
 export const ATTEMPTS = 3
@@ -79,18 +89,22 @@ async function readOnce(
   const scan = await story.timed('planMs', async () => outside.plan(await outside.pointer(), asked.snapshotId))
   if (scan === undefined) throw unknownSnapshot(asked.snapshotId)
   const columns = chooseColumns(scan.schema, asked.columns)
+  const masked = asked.mask === 'pii' ? await outside.personal() : NONE
   const { snapshot } = scan
   const rows =
     snapshot === undefined || scan.files.length === 0
       ? []
-      : await readRows(scan, columns, asked, outside, signal, story)
+      : await readRows(scan, columns, { ...asked, masked }, outside, signal, story)
   story.answered(rows.length)
   return {
     dataset: slug,
     snapshot_id: snapshot === undefined ? null : String(snapshot.id),
     committed_at: snapshot === undefined ? null : rfc3339(BigInt(snapshot.committedAtMs) * 1000n),
     total_rows: snapshot?.totalRows ?? 0,
-    columns: columns.map((field) => ({ name: field.name, type: typeText(field.type) })),
+    columns: columns.map((field) => {
+      const paths = maskedPaths(field, masked)
+      return { name: field.name, type: typeText(field.type), ...(paths.length === 0 ? {} : { masked: paths }) }
+    }),
     rows,
   }
 }
@@ -98,7 +112,7 @@ async function readOnce(
 async function readRows(
   { schema, formerNames, files }: Scan,
   columns: readonly Field[],
-  { limit, int64 }: PreviewQuestion,
+  { limit, int64, masked }: PreviewQuestion & { readonly masked: ReadonlySet<number> },
   outside: Outside,
   signal: AbortSignal,
   story: Pick<Story, 'timed' | 'chose'>,
@@ -107,7 +121,7 @@ async function readRows(
   const chosen = newestBy === undefined ? files : newestFiles(files, newestBy.id, limit)
   story.chose(chosen, files.length)
   const paths = await story.timed('fetchMs', () => Promise.all(chosen.map((file) => outside.localCopy(file.location))))
-  const render = rowRenderer(columns, { int64AsString: int64 === 'string' })
+  const render = rowRenderer(columns, { int64AsString: int64 === 'string', masked })
   return story.timed('decodeMs', () =>
     outside.rows(newestRows(schema, columns, paths, limit, formerNames), render, signal),
   )

@@ -8,12 +8,15 @@ import type {
   DuckDBValue,
 } from '@duckdb/node-api'
 import type { Field, Type } from '../lake/index.ts'
+import { MASK } from '../registry/index.ts'
 import { isList, isStruct } from './query.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
 
 interface RenderOptions {
   readonly int64AsString: boolean
+  /** Ids of the columns, at any depth, whose values are not shown. */
+  readonly masked?: ReadonlySet<number>
 }
 
 /** Makes one row JSON, by the columns that were read. Members are set, never assigned: `__proto__` is data. */
@@ -21,9 +24,15 @@ export function rowRenderer(
   columns: readonly Field[],
   options: RenderOptions,
 ): (values: readonly DuckDBValue[]) => Record<string, Json> {
-  const members = columns.map((field) => ({ name: field.name, render: rendererOf(field.type, options) }))
+  const members = columns.map((field) => ({ name: field.name, render: fieldRenderer(field.id, field.type, options) }))
   return (values) => Object.fromEntries(members.map(({ name, render }, at) => [name, render(values[at])]))
 }
+
+/** What is masked is `***`, whatever its type; that there is nothing may be seen. */
+const masked: Renderer = (value) => (value === null || value === undefined ? null : MASK)
+
+const fieldRenderer = (id: number, type: Type, options: RenderOptions): Renderer =>
+  options.masked?.has(id) === true ? masked : rendererOf(type, options)
 
 type Renderer = (value: DuckDBValue | undefined) => Json
 
@@ -40,18 +49,21 @@ export function rendererOf(type: Type, options: RenderOptions): Renderer {
 
 function presentRenderer(type: Type, options: RenderOptions): (value: DuckDBValue) => Json {
   if (isStruct(type)) {
-    const members = type.fields.map((field) => ({ name: field.name, render: rendererOf(field.type, options) }))
+    const members = type.fields.map((field) => ({
+      name: field.name,
+      render: fieldRenderer(field.id, field.type, options),
+    }))
     return (value) => {
       const { entries } = value as DuckDBStructValue
       return Object.fromEntries(members.map(({ name, render }) => [name, render(entries[name])]))
     }
   }
   if (isList(type)) {
-    const element = rendererOf(type.element, options)
+    const element = fieldRenderer(type['element-id'], type.element, options)
     return (value) => (value as DuckDBListValue).items.map(element)
   }
   if (typeof type === 'object') {
-    const member = rendererOf(type.value, options)
+    const member = fieldRenderer(type['value-id'], type.value, options)
     return (value) =>
       Object.fromEntries((value as DuckDBMapValue).entries.map((entry) => [String(entry.key), member(entry.value)]))
   }

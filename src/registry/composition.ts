@@ -1,7 +1,7 @@
-import { compose, compositionOf, referencesOf, type Composed, type Definition } from '../pdm/index.ts'
+import { compose, compositionOf, inline, referencesOf, type Composed, type Definition } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
 import { inDefinition } from './definition-faults.ts'
-import type { EntityKind } from './kinds.ts'
+import { ENTITY_KINDS, type EntityKind } from './kinds.ts'
 import { definitionOf, requireReferent, type Referent, type References } from './references.ts'
 
 /** What an entity is made of, references checked. */
@@ -10,10 +10,13 @@ export interface Parts {
   readonly fieldGroupUris: readonly string[]
   /** Schemas only. */
   readonly composed: Composed | undefined
+  /** Every URI that the entity itself refers to. */
+  readonly uses: readonly string[]
 }
 
 interface PartsInput {
   readonly kind: EntityKind
+  readonly uri: string
   readonly definition: Definition
   readonly class_uri?: string | undefined
   readonly field_group_uris?: readonly string[] | undefined
@@ -40,14 +43,17 @@ export async function resolveParts(references: References, input: PartsInput, pu
   const direct = [classUri, ...fieldGroupUris, input.schema_uri].filter((uri) => uri !== undefined)
   await references.load(direct)
   const definitions = [input.definition, ...direct.flatMap((uri) => definitionOf(references, uri))]
-  if (input.kind !== 'descriptor') await references.loadClosure(definitions)
+  if (input.kind === 'descriptor') await references.load(leadsTo(input))
+  else await references.loadClosure(definitions)
+  const uses = usesOf(input, direct)
 
   if (input.schema_uri !== undefined) {
     requireReferent(references, input.schema_uri, { kind: 'schema', pointer: '/schema_uri', published })
   }
   if (input.kind !== 'schema' && input.kind !== 'field_group') {
-    if (input.kind !== 'descriptor') requireDatatypes(references, [input.definition], published)
-    return { classUri: undefined, fieldGroupUris: [], composed: undefined }
+    if (input.kind === 'descriptor') requireTargets(references, input, published)
+    else requireWhole(references, input, published)
+    return { classUri: undefined, fieldGroupUris: [], composed: undefined, uses }
   }
   if (classUri === undefined) {
     throw new Problem('invalid', 'No class is named: give class_uri (or $class in the definition).', {
@@ -56,8 +62,8 @@ export async function resolveParts(references: References, input: PartsInput, pu
   }
   const base = requireReferent(references, classUri, { kind: 'class', pointer: '/class_uri', published })
   if (input.kind === 'field_group') {
-    requireDatatypes(references, [input.definition], published)
-    return { classUri, fieldGroupUris: [], composed: undefined }
+    requireWhole(references, input, published)
+    return { classUri, fieldGroupUris: [], composed: undefined, uses }
   }
 
   const fieldGroups = fieldGroupUris.map((uri, at) => {
@@ -66,9 +72,12 @@ export async function resolveParts(references: References, input: PartsInput, pu
     if (group.class_uri !== classUri) {
       throw new Problem(
         'composition_conflict',
-        `The field group ${uri} targets the class ${group.class_uri}, not ${classUri}.`,
+        `The field group ${uri} (${pointer}) targets the class ${group.class_uri}, and the schema (/class_uri) is of the class ${classUri}: use a field group of that class.`,
         {
-          errors: [{ pointer, keyword: 'class_uri', message: `targets the class ${group.class_uri}` }],
+          errors: [
+            { pointer, keyword: 'class_uri', message: `targets the class ${group.class_uri}` },
+            { pointer: '/class_uri', keyword: 'class_uri', message: `is the class ${classUri}` },
+          ],
         },
       )
     }
@@ -76,30 +85,82 @@ export async function resolveParts(references: References, input: PartsInput, pu
   })
   requireDatatypes(
     references,
-    [input.definition, base.definition, ...fieldGroups.map((group) => group.definition)],
+    [
+      own(input),
+      { label: `class ${classUri} at `, pointer: '/class_uri', definition: base.definition },
+      ...fieldGroups.map(({ uri, definition }, at) => ({
+        label: `field group ${uri} at `,
+        pointer: `/field_group_uris/${at}`,
+        definition,
+      })),
+    ],
     published,
   )
   const composed = compose({
     definition: inside.rest,
     class: part(base),
     fieldGroups: fieldGroups.map(part),
-    resolve: (uri) => {
-      const found = references.get(uri.split('#', 1)[0] as string)
-      return found?.kind === 'datatype' ? found.definition : undefined
-    },
+    resolve: datatypesOf(references),
   })
-  return { classUri, fieldGroupUris, composed }
+  return { classUri, fieldGroupUris, composed, uses }
 }
 
+/** Every URI that an entity refers to itself, each once, in order. */
+const usesOf = (input: PartsInput, direct: readonly string[]): string[] =>
+  [
+    ...new Set([
+      ...direct,
+      ...leadsTo(input),
+      ...(input.kind === 'descriptor' ? [] : referencesOf(input.definition).keys()),
+    ]),
+  ].sort()
+
+/** Where a relationship leads. */
+function leadsTo({ kind, definition }: PartsInput): string[] {
+  return kind === 'descriptor' && typeof definition['to'] === 'string' ? [definition['to']] : []
+}
+
+function requireTargets(references: References, input: PartsInput, published: boolean): void {
+  for (const uri of leadsTo(input))
+    requireReferent(references, uri, { kind: 'schema', pointer: '/definition/to', published })
+}
+
+/** What a definition says that stands for itself: its datatypes are there, and lead to no circle. */
+function requireWhole(references: References, input: PartsInput, published: boolean): void {
+  requireDatatypes(references, [own(input)], published)
+  const resolve = datatypesOf(references)
+  // Its own text is this one, not what the registry has of it.
+  const self = (uri: string): Definition | undefined => (uri === input.uri ? input.definition : resolve(uri))
+  inline(`${ENTITY_KINDS[input.kind].noun} ${input.uri}`, compositionOf(input.definition).rest, self)
+}
+
+const datatypesOf =
+  (references: References) =>
+  (uri: string): Definition | undefined => {
+    const found = references.get(uri)
+    return found?.kind === 'datatype' ? found.definition : undefined
+  }
+
+/** A definition, how sentences begin that name a place in it, and where it lies in the request (its own below `/definition`). */
+interface Place {
+  readonly label: string
+  readonly pointer: string | undefined
+  readonly definition: Definition
+}
+const own = ({ definition }: PartsInput): Place => ({ label: '/definition', pointer: undefined, definition })
+
 /** Every datatype that is reachable from the definitions must be usable, not only those at the surface. */
-function requireDatatypes(references: References, definitions: readonly Definition[], published: boolean): void {
+function requireDatatypes(references: References, places: readonly Place[], published: boolean): void {
   const seen = new Set<string>()
-  const rest = [...definitions]
-  while (rest.length > 0) {
-    for (const uri of referencesOf(rest.pop() as Definition)) {
+  const rest = [...places]
+  for (let place = rest.pop(); place !== undefined; place = rest.pop()) {
+    for (const [uri, at] of referencesOf(place.definition)) {
       if (seen.has(uri)) continue
       seen.add(uri)
-      rest.push(requireReferent(references, uri, { kind: 'datatype', pointer: '/definition', published }).definition)
+      const pointer = place.pointer ?? `/definition${at}`
+      const wanted = { kind: 'datatype', pointer, place: `${place.label}${at}`, published } as const
+      const { definition } = requireReferent(references, uri, wanted)
+      rest.push({ label: `datatype ${uri} at `, pointer, definition })
     }
   }
 }

@@ -5,6 +5,8 @@ import { rfc3339, CommitUnknown, type Sql, type Store } from '../store/index.ts'
 import { isSlug, namespaceOf } from '../tenancy/index.ts'
 import { IntentCondemned, abandonIntent, closeIntent, openIntent } from '../upkeep/index.ts'
 import { announceChange } from './changed.ts'
+import { loadNotes } from './descriptors.ts'
+import type { EntityStatus } from './kinds.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 import { publishedSchema } from './published.ts'
 import { uniqueViolation } from './rows.ts'
@@ -39,6 +41,8 @@ export interface DatasetPlaces {
 /** What a dataset's answer is made of. */
 export const DATASET_COLUMNS = `id, slug, name, schema_id, schema_uri, namespace, table_name,
   ${rfc3339('created_at')} AS created_at, ${rfc3339('updated_at')} AS updated_at`
+// Who archives it waits for this transaction, and sees the dataset.
+const HOLD_SCHEMA = `SELECT status FROM pdm_entities WHERE id = $1 FOR SHARE`
 const SLUG_TAKEN = `SELECT 1 AS taken FROM pdm_datasets WHERE slug = $1`
 const INSERT = `INSERT INTO pdm_datasets (id, tenant_id, slug, name, schema_id, schema_uri, namespace, table_name, table_uuid)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ${DATASET_COLUMNS}`
@@ -46,7 +50,7 @@ const BIND = `INSERT INTO dataset_bindings (tenant_id, dataset_id, schema_id, sh
 // A slug cannot hold a hyphenated id's form and be one: an id is looked for first, then a slug.
 const FIND = `SELECT ${DATASET_COLUMNS} FROM pdm_datasets WHERE slug = $1 OR id = $2::uuid ORDER BY id = $2::uuid DESC NULLS LAST LIMIT 1`
 const LIST = `SELECT ${DATASET_COLUMNS} FROM pdm_datasets
-  WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1::timestamptz, $2::uuid)
+  WHERE ($1::timestamptz IS NULL OR (created_at, id) < ($1::timestamptz, $2::uuid)) AND ($4::text IS NULL OR schema_uri = $4)
   ORDER BY created_at DESC, id DESC LIMIT $3`
 const LOCK = `SELECT ${DATASET_COLUMNS} FROM pdm_datasets WHERE id = $1 FOR NO KEY UPDATE`
 const RENAME = `UPDATE pdm_datasets SET name = coalesce($2, name),
@@ -114,7 +118,8 @@ async function planDataset(places: DatasetPlaces, tenantId: string, wanted: NewD
     async (sql) => {
       const [taken] = await sql.query(SLUG_TAKEN, [wanted.slug])
       if (taken !== undefined) throw slugTaken(wanted.slug)
-      return publishedSchema(sql, wanted.schema_uri)
+      const found = await publishedSchema(sql, wanted.schema_uri)
+      return { ...found, notes: await loadNotes(sql, wanted.schema_uri) }
     },
     { name: 'dataset' },
   )
@@ -129,7 +134,7 @@ async function planDataset(places: DatasetPlaces, tenantId: string, wanted: NewD
     namespace,
     schemaId: schema.id,
     location: `${namespaceLocation(places.warehouse, namespace)}/${folder}`,
-    design: designTable(schema.composed),
+    design: designTable(schema.composed, schema.notes),
   }
 }
 
@@ -173,6 +178,16 @@ async function insertDataset(
   },
 ): Promise<Dataset> {
   const { tenantId, wanted, plan } = made
+  const [schema] = await sql.query<{ status: EntityStatus }>(HOLD_SCHEMA, [plan.schemaId])
+  if (schema?.status !== 'published') {
+    throw new Problem(
+      'schema_not_published',
+      `The schema ${wanted.schema_uri} was archived meanwhile: take its successor.`,
+      {
+        errors: [{ pointer: '/schema_uri', keyword: 'reference', message: `is ${schema?.status}` }],
+      },
+    )
+  }
   await insertNamespace(sql, plan.namespace, namespaceLocation(made.warehouse, plan.namespace))
   const [row] = await sql.query<Dataset>(INSERT, [
     plan.id,
@@ -208,15 +223,16 @@ export async function findDataset(sql: Sql, slugOrId: string): Promise<Dataset |
   return (await sql.query<Dataset>(FIND, [slugOrId, id]))[0]
 }
 
-/** Newest first. Throws `invalid_parameter` for a bad cursor. */
-export async function listDatasets(store: Store, tenantId: string, query: PageQuery): Promise<Page<Dataset>> {
+/** Newest first; with `schema_uri`, those bound to it now. Throws `invalid_parameter` for a bad cursor. */
+export async function listDatasets(
+  store: Store,
+  tenantId: string,
+  query: PageQuery & { readonly schema_uri?: string | undefined },
+): Promise<Page<Dataset>> {
   const after = positionOf(query.cursor)
-  return pageOf(
-    await store.asTenant(tenantId, (sql) => sql.query<Dataset>(LIST, [after.createdAt, after.id, query.limit + 1]), {
-      name: 'dataset',
-    }),
-    query.limit,
-  )
+  const values = [after.createdAt, after.id, query.limit + 1, query.schema_uri ?? null]
+  const rows = await store.asTenant(tenantId, (sql) => sql.query<Dataset>(LIST, values), { name: 'dataset' })
+  return pageOf(rows, query.limit)
 }
 
 /** Renames a dataset; undefined where there is none. The table keeps its name. `check` looks at the locked row first, and may throw. */

@@ -1,30 +1,26 @@
 import { uuidv7 } from '../event/index.ts'
 import { checkDefinition, type Definition } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
-import { rfc3339, type Sql, type Store } from '../store/index.ts'
+import type { Store } from '../store/index.ts'
+import { checkAbout } from './about.ts'
 import { announceChange } from './changed.ts'
-import { resolveParts, type Parts } from './composition.ts'
+import { resolveParts } from './composition.ts'
 import { inDefinition } from './definition-faults.ts'
+import { ENTITY_COLUMNS, composedNow, entityRow, withComposed } from './entity-rows.ts'
 import { ENTITY_KINDS, type Entity, type EntityKind, type EntityStatus, type NewEntity } from './kinds.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 import { openReferences, type References } from './references.ts'
 import { uniqueViolation } from './rows.ts'
 
-export const ENTITY_COLUMNS = `id, kind, tenant_id IS NULL AS system, uri, title, status, definition::text AS definition,
-  class_uri, field_group_uris, schema_uri, descriptor_kind, pointer, composed::text AS composed, version, supersedes,
-  ${rfc3339('created_at')} AS created_at, ${rfc3339('updated_at')} AS updated_at, ${rfc3339('published_at')} AS published_at`
-
 const INSERT = `INSERT INTO pdm_entities (id, tenant_id, kind, uri, title, definition, class_uri, field_group_uris,
-    schema_uri, descriptor_kind, pointer, version, supersedes)
-  VALUES ($1, $2, $3, $4, $5, $6::json, $7, $8::text[], $9, $10, $11, $12, $13) RETURNING ${ENTITY_COLUMNS}`
-const GET = `SELECT ${ENTITY_COLUMNS} FROM pdm_entities WHERE id = $1 AND kind = $2`
+    schema_uri, descriptor_kind, pointer, version, supersedes, uses)
+  VALUES ($1, $2, $3, $4, $5, $6::json, $7, $8::text[], $9, $10, $11, $12, $13, $14::text[]) RETURNING ${ENTITY_COLUMNS}`
 const LIST = `SELECT ${ENTITY_COLUMNS} FROM pdm_entities
   WHERE kind = $1 AND ($2::text IS NULL OR uri = $2) AND ($3::text IS NULL OR status = $3)
     AND ($4::timestamptz IS NULL OR (created_at, id) < ($4::timestamptz, $5::uuid))
+    AND ($7::text IS NULL OR supersedes = $7) AND ($8::text IS NULL OR uses @> ARRAY[$8]) AND ($9::text IS NULL OR descriptor_kind = $9)
+    AND ($10::text IS NULL OR class_uri = $10) AND ($11::text IS NULL OR schema_uri = $11)
   ORDER BY created_at DESC, id DESC LIMIT $6`
-
-/** An entity with what it is composed to: JSON text for a schema whose parts fit, else null. */
-export type EntityAnswer = Entity
 
 /**
  * Creates a draft. Throws `uri_taken`, `reference_not_found`, `reference_not_published`,
@@ -35,7 +31,7 @@ export async function createEntity(
   tenantId: string,
   kind: EntityKind,
   wanted: NewEntity,
-): Promise<EntityAnswer> {
+): Promise<Entity> {
   const definition = JSON.parse(wanted.definition) as Definition
   inDefinition(() => checkDefinition(kind, definition))
   const created = await store.asTenant(
@@ -43,6 +39,7 @@ export async function createEntity(
     async (sql) => {
       const references = openReferences(sql)
       const parts = await resolveParts(references, { ...wanted, kind, definition })
+      if (kind === 'descriptor') await checkAbout(sql, references, { ...wanted, definition })
       const version = await versionAfter(references, kind, wanted.supersedes)
       const values = [
         uuidv7(),
@@ -58,6 +55,7 @@ export async function createEntity(
         wanted.pointer ?? null,
         version,
         wanted.supersedes ?? null,
+        parts.uses,
       ]
       const [row] = await sql.query<Entity>(INSERT, values).catch((error: unknown) => {
         if (uniqueViolation(error) === undefined) throw error
@@ -84,11 +82,11 @@ export async function getEntity(
   tenantId: string,
   kind: EntityKind,
   id: string,
-): Promise<EntityAnswer | undefined> {
+): Promise<Entity | undefined> {
   return store.asTenant(
     tenantId,
     async (sql) => {
-      const [row] = await sql.query<Entity>(GET, [id, kind])
+      const row = await entityRow(sql, kind, id)
       return row === undefined ? undefined : composedNow(openReferences(sql), row)
     },
     { name: 'entity' },
@@ -98,6 +96,13 @@ export async function getEntity(
 interface EntityQuery extends PageQuery {
   readonly uri?: string | undefined
   readonly status?: EntityStatus | undefined
+  /** Those that supersede it, that refer to it, that are of its class, that are about it. */
+  readonly supersedes?: string | undefined
+  readonly uses?: string | undefined
+  readonly class_uri?: string | undefined
+  readonly schema_uri?: string | undefined
+  /** Descriptors only. */
+  readonly kind?: string | undefined
 }
 
 /** What the tenant sees of a kind, Pulse's own included, newest first. */
@@ -106,15 +111,27 @@ export async function listEntities(
   tenantId: string,
   kind: EntityKind,
   query: EntityQuery,
-): Promise<Page<EntityAnswer>> {
+): Promise<Page<Entity>> {
   const after = positionOf(query.cursor)
-  const values = [kind, query.uri ?? null, query.status ?? null, after.createdAt, after.id, query.limit + 1]
+  const values = [
+    kind,
+    query.uri ?? null,
+    query.status ?? null,
+    after.createdAt,
+    after.id,
+    query.limit + 1,
+    query.supersedes ?? null,
+    query.uses ?? null,
+    query.kind ?? null,
+    query.class_uri ?? null,
+    query.schema_uri ?? null,
+  ]
   return store.asTenant(
     tenantId,
     async (sql) => {
       const page = pageOf(await sql.query<Entity>(LIST, values), query.limit)
       const references = openReferences(sql)
-      const items: EntityAnswer[] = []
+      const items: Entity[] = []
       for (const row of page.items) items.push(await composedNow(references, row))
       return { ...page, items }
     },
@@ -139,38 +156,4 @@ async function versionAfter(references: References, kind: EntityKind, supersedes
     )
   }
   return before.version + 1
-}
-
-/** A draft schema shows what its parts compose to now; null while they do not fit (publishing says why). */
-export async function composedNow(references: References, row: Entity): Promise<EntityAnswer> {
-  if (row.kind !== 'schema' || row.composed !== null) return row
-  try {
-    return withComposed(row, await resolveParts(references, partsOf(row)))
-  } catch (error) {
-    if (error instanceof Problem && error.status < 500) return row
-    throw error
-  }
-}
-
-export const partsOf = (row: Entity): Parameters<typeof resolveParts>[1] => ({
-  kind: row.kind,
-  definition: JSON.parse(row.definition) as Definition,
-  class_uri: row.class_uri ?? undefined,
-  field_group_uris: row.field_group_uris,
-  schema_uri: row.schema_uri ?? undefined,
-})
-
-const withComposed = (row: Entity, parts: Parts): EntityAnswer =>
-  parts.composed === undefined ? row : { ...row, composed: parts.composed.text }
-
-/** Locks the row for a change; undefined where the tenant does not see it. Throws `read_only` for Pulse's own. */
-export async function lockEntity(sql: Sql, kind: EntityKind, id: string): Promise<Entity | undefined> {
-  const [locked] = await sql.query<Entity>(`${GET} FOR UPDATE`, [id, kind])
-  if (locked !== undefined) return locked
-  const [seen] = await sql.query<Entity>(GET, [id, kind])
-  if (seen === undefined) return undefined
-  throw new Problem(
-    'read_only',
-    `The ${ENTITY_KINDS[kind].noun} ${seen.uri} belongs to Pulse: make your own instead of changing it.`,
-  )
 }

@@ -1,6 +1,8 @@
 export type { Binding, KnownTenant } from './binding-rows.ts'
 export { openBindings, type Bindings } from './bindings.ts'
 export { ensureCanaryTenant, isReservedSlug } from './canary.ts'
+export { MASK, piiColumnsOf } from './personal.ts'
+export { schemaFacts, type SchemaFacts } from './described.ts'
 export { createDataset, getDataset, listDatasets, patchDataset, type Dataset, type DatasetPlaces } from './datasets.ts'
 export { createEntity, getEntity, listEntities } from './entities.ts'
 export { ENTITY_KINDS, type Entity, type EntityKind, type NewEntity } from './kinds.ts'

@@ -31,6 +31,8 @@ export interface Entity {
   readonly pointer: string | null
   /** Frozen at publish; null before. Only schemas have one. */
   readonly composed: string | null
+  /** Which part says what of which field (JSON text); null of what was published before this was kept. */
+  readonly origins: string | null
   readonly version: number
   readonly supersedes: string | null
   readonly created_at: string

@@ -9,30 +9,39 @@ import {
 import { Problem, type ProblemCode } from '../problems/index.ts'
 import type { Sql, Store } from '../store/index.ts'
 import { announceChange } from './changed.ts'
+import { checkAbout } from './about.ts'
 import { resolveParts } from './composition.ts'
-import { ENTITY_COLUMNS, composedNow, lockEntity, partsOf, type EntityAnswer } from './entities.ts'
 import { inDefinition } from './definition-faults.ts'
+import { ENTITY_COLUMNS, composedNow, lockEntity, partsOf } from './entity-rows.ts'
 import { ENTITY_KINDS, type Entity, type EntityChange, type EntityKind, type EntityStatus } from './kinds.ts'
 import { openReferences, type References } from './references.ts'
+import { requireUnused } from './users.ts'
 
 const UPDATE = `UPDATE pdm_entities SET title = $2, definition = $3::json, status = $4, class_uri = $5,
-    field_group_uris = $6::text[], composed = $7::json, updated_at = clock_timestamp(),
+    field_group_uris = $6::text[], composed = $7::json, uses = coalesce($8::text[], uses), origins = $9::json, updated_at = clock_timestamp(),
     published_at = CASE WHEN $4 = 'published' AND published_at IS NULL THEN clock_timestamp() ELSE published_at END
   WHERE id = $1 RETURNING ${ENTITY_COLUMNS}`
+
+/** How a change is asked for: `check` looks at the locked row first, and may throw; `force` archives what is still used. */
+interface ChangeOptions {
+  readonly check?: ((current: Entity) => void) | undefined
+  readonly force?: boolean | undefined
+}
 
 /**
  * Changes an entity: its title at any time, its definition in draft only, its status forward only.
  * Publishing a schema freezes what it is composed to. All of it or nothing; undefined where the tenant
  * does not see the entity. Throws `definition_frozen`, `lifecycle_forward_only`, `read_only`, and what
- * composing and publishing refuse. `check` looks at the locked row first, and may throw.
+ * composing and publishing refuse. Archiving what is
+ * still used throws `in_use`.
  */
 export async function patchEntity(
   store: Store,
   tenantId: string,
   target: { readonly kind: EntityKind; readonly id: string },
   change: EntityChange,
-  check?: (current: Entity) => void,
-): Promise<EntityAnswer | undefined> {
+  options: ChangeOptions = {},
+): Promise<Entity | undefined> {
   const { definition } = change
   if (definition !== undefined) inDefinition(() => checkDefinition(target.kind, JSON.parse(definition) as Definition))
   let was: EntityStatus | undefined
@@ -41,12 +50,14 @@ export async function patchEntity(
     async (sql) => {
       const before = await lockEntity(sql, target.kind, target.id)
       if (before === undefined) return undefined
-      check?.(before)
+      options.check?.(before)
       was = before.status
       if (change.definition !== undefined) move(before, 'edit')
       const status = change.status === undefined ? before.status : move(before, MOVES[change.status])
+      if (status === 'archived' && before.status !== 'archived' && options.force !== true)
+        await requireUnused(sql, before)
       const references = openReferences(sql)
-      const after = await settled(references, before, { ...change, status })
+      const after = await settled(sql, references, before, { ...change, status })
       const [row] = await sql.query<Entity>(UPDATE, [
         before.id,
         after.title,
@@ -55,6 +66,8 @@ export async function patchEntity(
         after.class_uri,
         after.field_group_uris,
         after.composed,
+        after.uses,
+        after.origins,
       ])
       return composedNow(references, row as Entity)
     },
@@ -66,21 +79,23 @@ export async function patchEntity(
   return patched
 }
 
-/** DELETE archives; archiving what is archived is no change. */
+/** DELETE archives; archiving what is archived is no change. Throws `in_use`. */
 export async function archiveEntity(
   store: Store,
   tenantId: string,
   target: { readonly kind: EntityKind; readonly id: string },
-  check?: (current: Entity) => void,
-): Promise<EntityAnswer | undefined> {
+  options: ChangeOptions = {},
+): Promise<Entity | undefined> {
   let isChange = false
   const entity = await store.asTenant(
     tenantId,
     async (sql) => {
       const before = await lockEntity(sql, target.kind, target.id)
-      if (before !== undefined) check?.(before)
+      if (before !== undefined) options.check?.(before)
       if (before === undefined || before.status === 'archived') return before
       isChange = true
+      move(before, 'archive')
+      if (options.force !== true) await requireUnused(sql, before)
       return archived(sql, before)
     },
     { name: 'entity' },
@@ -91,8 +106,7 @@ export async function archiveEntity(
 
 const ARCHIVE = `UPDATE pdm_entities SET status = 'archived', updated_at = clock_timestamp() WHERE id = $1 RETURNING ${ENTITY_COLUMNS}`
 
-async function archived(sql: Sql, before: Entity): Promise<EntityAnswer> {
-  move(before, 'archive')
+async function archived(sql: Sql, before: Entity): Promise<Entity> {
   const [row] = await sql.query<Entity>(ARCHIVE, [before.id])
   return composedNow(openReferences(sql), row as Entity)
 }
@@ -125,14 +139,18 @@ function move(before: Entity, wanted: Move | undefined): EntityStatus {
   })
 }
 
-/** What the row shall hold: parts checked anew where definition or publication ask for it. */
+/** What the row shall hold, with what it refers to. */
+type Settled = Entity & { readonly uses: readonly string[] | null }
+
+/** Parts checked anew where definition or publication ask for it; `uses` is null where nothing of that changed. */
 async function settled(
+  sql: Sql,
   references: References,
   before: Entity,
   change: EntityChange & { status: EntityStatus },
-): Promise<Entity> {
+): Promise<Settled> {
   const definition = change.definition ?? before.definition
-  const after = { ...before, title: change.title ?? before.title, definition, status: change.status }
+  const after = { ...before, title: change.title ?? before.title, definition, status: change.status, uses: null }
   const publishes = change.status === 'published' && before.status === 'draft'
   if (change.definition === undefined && !publishes) return after
   const parsed = JSON.parse(definition) as Definition
@@ -148,10 +166,20 @@ async function settled(
     },
     publishes,
   )
-  const checked = { ...after, class_uri: parts.classUri ?? null, field_group_uris: parts.fieldGroupUris }
-  if (!publishes || parts.composed === undefined) return checked
+  if (before.kind === 'descriptor') await checkAbout(sql, references, saidOf(before, parsed), publishes)
+  const { composed, uses } = parts
+  const checked = { ...after, class_uri: parts.classUri ?? null, field_group_uris: parts.fieldGroupUris, uses }
+  if (!publishes || composed === undefined) return checked
   // Both refuse what the lake or a linear-time engine cannot hold: better now than at the first event.
-  columnsOf(parts.composed)
-  compileValidator(parts.composed)
-  return { ...checked, composed: parts.composed.text }
+  columnsOf(composed)
+  compileValidator(composed)
+  return { ...checked, composed: composed.text, origins: JSON.stringify(composed.origins ?? null) }
 }
+
+const saidOf = (before: Entity, definition: Definition): Parameters<typeof checkAbout>[2] => ({
+  uri: before.uri,
+  schema_uri: before.schema_uri ?? undefined,
+  kind: before.descriptor_kind ?? undefined,
+  pointer: before.pointer ?? undefined,
+  definition,
+})

@@ -51,7 +51,8 @@ export function openReferences(sql: Sql): References {
       let fresh = definitions
       while (fresh.length > 0) {
         const wanted = new Set<string>()
-        for (const definition of fresh) for (const uri of referencesOf(definition)) if (!seen.has(uri)) wanted.add(uri)
+        for (const definition of fresh)
+          for (const uri of referencesOf(definition).keys()) if (!seen.has(uri)) wanted.add(uri)
         for (const uri of wanted) seen.add(uri)
         if (seen.size > MAX_REFERENCES) {
           throw new Problem(
@@ -74,15 +75,16 @@ const couldBeUri = (uri: string): boolean => uri.length <= MAX_URI_LENGTH && !ur
 
 /**
  * The entity that a reference names, which must be of the kind, not archived, and published where
- * that is asked. Throws `reference_not_found`, `reference_not_published`.
+ * that is asked. `place` is who refers to it, as the sentence names it. Throws `reference_not_found`, `reference_not_published`.
  */
 export function requireReferent(
   references: References,
   uri: string,
-  wanted: { readonly kind: EntityKind; readonly pointer: string; readonly published: boolean },
+  wanted: { readonly kind: EntityKind; readonly pointer: string; readonly place?: string; readonly published: boolean },
 ): Referent {
   const { noun } = ENTITY_KINDS[wanted.kind]
   const referent = references.get(uri)
+  const names = `${wanted.place ?? wanted.pointer} names the ${noun} ${uri}, which`
   const fault = (keyword: string, message: string): { errors: Fault[] } => ({
     errors: [{ pointer: wanted.pointer, keyword, message }],
   })
@@ -90,22 +92,22 @@ export function requireReferent(
     const isOther = referent === undefined ? '' : ` (it is a ${ENTITY_KINDS[referent.kind].noun})`
     throw new Problem(
       'reference_not_found',
-      `There is no ${noun} ${uri} that this tenant can see${isOther}: create it first, or correct the URI.`,
+      `${names} is none that this tenant can see${isOther}: create it first, or correct the URI.`,
       fault('reference', `must be the uri of a ${noun} that this tenant can see`),
     )
   }
   if (referent.status === 'archived') {
     throw new Problem(
       'reference_not_published',
-      `The ${noun} ${uri} is archived: refer to one that is in use.`,
-      fault('reference', `the ${noun} is archived`),
+      `${names} is archived: refer to one that is in use.`,
+      fault('reference', `the ${noun} ${uri} is archived`),
     )
   }
   if (wanted.published && referent.status !== 'published') {
     throw new Problem(
       'reference_not_published',
-      `The ${noun} ${uri} is still a draft: publish it first.`,
-      fault('reference', `the ${noun} is a draft`),
+      `${names} is still a draft: publish it first.`,
+      fault('reference', `the ${noun} ${uri} is a draft`),
     )
   }
   return referent

@@ -8,7 +8,17 @@ import {
   type SourceField,
   type Table,
 } from '../lake/index.ts'
-import { columnsOf, contentsOf, evolveColumns, type Composed, type Evolution, type Rename } from '../pdm/index.ts'
+import {
+  columnsOf,
+  contentsOf,
+  describe,
+  evolveColumns,
+  NO_NOTES,
+  type Composed,
+  type Evolution,
+  type Notes,
+  type Rename,
+} from '../pdm/index.ts'
 
 /**
  * The columns that every table has, so that any row leads back to its record: the event's id, the
@@ -32,12 +42,24 @@ export interface TableDesign {
   readonly shape: LineShape
 }
 
-/** The table for a composed schema and how lines for it are read. Throws what `columnsOf` refuses. */
-export function designTable(composed: Composed): TableDesign {
-  const { schema, lastColumnId, fields } = assignIds(draftsOf(composed))
+/**
+ * The table for a composed schema and how lines for it are read; the columns' docs say what the notes say. Throws what
+ * `columnsOf` refuses.
+ */
+export function designTable(composed: Composed, notes: Notes = NO_NOTES): TableDesign {
+  const { schema, lastColumnId, fields } = assignIds(draftsOf(composed, notes))
   const day = schema.fields.find((field) => field.name === PARTITION_COLUMN)
   if (day === undefined) throw new Error('a schema without a timestamp column reached designTable')
   return { schema, lastColumnId, dayFieldId: day.id, shape: shapeOf(fields, schema.fields) }
+}
+
+/** The columns that a new table for the schema has, and where each value lies in an event. Throws what `columnsOf` refuses. */
+export function columnsFor(
+  composed: Composed,
+  notes: Notes,
+): { readonly fields: readonly Field[]; readonly sources: readonly SourceField[] } {
+  const { schema, fields } = assignIds(draftsOf(composed, notes))
+  return { fields: schema.fields, sources: fields }
 }
 
 /** A table as a dataset's earlier versions have left it. */
@@ -54,6 +76,7 @@ export function redesignTable(
   composed: Composed,
   bound: BoundTable,
   renames: readonly Rename[],
+  notes: Notes = NO_NOTES,
 ): { readonly evolution: Evolution; readonly shape: LineShape } {
   const existing = {
     fields: bound.table.schema.fields,
@@ -62,13 +85,13 @@ export function redesignTable(
     filled: contentsOf(sourcesOf(bound.current)).filled,
     formerNames: formerNames(bound.table.metadata),
   }
-  const evolution = evolveColumns(existing, draftsOf(composed), renames)
+  const evolution = evolveColumns(existing, draftsOf(composed, notes), renames)
   return { evolution, shape: shapeOf(evolution.sources, evolution.fields) }
 }
 
-function draftsOf(composed: Composed): DraftField[] {
+function draftsOf(composed: Composed, notes: Notes): DraftField[] {
   const { columns, keepsExtra } = columnsOf(composed)
-  return [...ENVELOPE, ...(keepsExtra ? [EXTRA] : []), ...columns]
+  return [...ENVELOPE, ...(keepsExtra ? [EXTRA] : []), ...describe(columns, notes)]
 }
 
 const sourcesOf = (shape: LineShape): readonly SourceField[] => [...shape.envelope, ...shape.fields]

@@ -69,7 +69,8 @@ test('class, field groups and definition are one schema, closed at every depth',
 test('the same parts give the same text, and the text is all that need be kept', () => {
   const make = () => alone(object({ b: { type: 'string' }, a: object({ x: {} }) }, { required: ['a'] }))
   assert.equal(make().text, make().text)
-  assert.deepEqual(composedFrom(make().text), make())
+  const { origins: _origins, ...kept } = make()
+  assert.deepEqual(composedFrom(make().text), kept)
   assert.deepEqual(columnsOf(composedFrom(make().text)), columnsOf(make()))
 })
 

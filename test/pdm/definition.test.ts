@@ -105,14 +105,16 @@ test('any JSON at all is accepted or refused with a problem, never with anything
 
 test('references and the parts of a composition are read off a definition', () => {
   assert.deepEqual(
-    referencesOf({
-      properties: {
-        a: { $ref: 'https://x.example/t#/$defs/y' },
-        b: { items: { $ref: 'https://x.example/t' } },
-        c: { $ref: '#/$defs/c' },
-      },
-    }),
-    ['https://x.example/t'],
+    [
+      ...referencesOf({
+        properties: {
+          a: { $ref: 'https://x.example/t#/$defs/y' },
+          b: { items: { $ref: 'https://x.example/t' } },
+          c: { $ref: '#/$defs/c' },
+        },
+      }),
+    ],
+    [['https://x.example/t', '/properties/a/$ref']],
   )
   assert.deepEqual(compositionOf({ $class: 'c', $fieldGroups: ['g'], type: 'object' }), {
     classUri: 'c',

@@ -56,7 +56,7 @@ test('a tenant and a dataset are told when they are made and when something of t
 test('entities of every kind are told as schemas: created, changed, published, archived, each once', async () => {
   const { tenant, slug } = await makeJourney(api)
   const uri = (kind: string): string => `https://test.example/${slug}/${kind}`
-  const definition = { type: 'object', properties: {} }
+  const definition = { type: 'object', properties: { id: { type: 'string' } } }
   const group = { uri: uri('class'), title: 'X', definition }
   for (const [collection, body] of [
     ['classes', group],
@@ -103,7 +103,7 @@ test('what was not committed, or refused, is not told', async () => {
     api.ask('PATCH', `/v1/tenants/${tenant}`, { body: { name: 'Lost' } }),
     api.ask('POST', '/v1/datatypes', { tenant, body }),
     api.ask('PATCH', `/v1/schemas/${String(schema['id'])}`, { tenant, body: { title: 'Lost' } }),
-    api.ask('DELETE', `/v1/schemas/${String(schema['id'])}`, { tenant }),
+    api.ask('DELETE', `/v1/schemas/${String(schema['id'])}?force=true`, { tenant }),
     api.ask('PATCH', '/v1/datasets/events', { tenant, body: { name: 'Lost' } }),
     api.ask('POST', '/v1/datasets', { tenant, body: { slug: 'lost', name: 'Lost', schema_uri: schema['uri'] } }),
   ]

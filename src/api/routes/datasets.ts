@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
+import type { KeyHolder } from '../../keys/index.ts'
 import type { Preview } from '../../preview/index.ts'
+import { Problem } from '../../problems/index.ts'
 import {
   createDataset,
   getDataset,
@@ -81,8 +83,8 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
       },
     },
     async (request, reply) => {
-      const { limit = 50, cursor } = request.query
-      const page = await listDatasets(store, tenantOf(request), { limit, cursor })
+      const { limit = 50, cursor, schema_uri } = request.query
+      const page = await listDatasets(store, tenantOf(request), { limit, cursor, schema_uri })
       // One broken table must not hide the others: its facts are null, its own GET says why.
       const items = await eachOf(page.items, FACTS_AT_ONCE, (dataset) =>
         withFacts(tenantOf(request), dataset).catch(() => ({ ...documentOf(dataset), ...UNKNOWN_FACTS })),
@@ -143,16 +145,28 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
       },
     },
     async (request, reply) => {
-      const { limit = 50, columns, snapshot_id, int64 } = request.query
+      const { limit = 50, columns, snapshot_id, int64, mask } = request.query
       const answer = await preview.read({
         tenantId: tenantOf(request),
         dataset: request.params.dataset,
         limit,
         int64,
+        mask: maskOf(request.key, mask),
         columns: columns?.split(','),
         snapshotId: snapshot_id,
       })
       return reply.send(answer)
     },
   )
+}
+
+/** Who lacks the scope sees nothing that is labelled personal, and cannot ask to. Throws `scope_missing`. */
+function maskOf(key: KeyHolder | undefined, asked: 'pii' | 'none' | undefined): 'pii' | 'none' {
+  const may = key === undefined || key.scopes.has('pii')
+  if (!may && asked === 'none')
+    throw new Problem(
+      'scope_missing',
+      'The key lacks the scope pii: leave mask=none out, and what is personal is masked.',
+    )
+  return asked ?? (may ? 'none' : 'pii')
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import { canonicalUuid, isUuid } from '../../event/index.ts'
 import {
@@ -8,6 +8,7 @@ import {
   getEntity,
   listEntities,
   patchEntity,
+  schemaFacts,
   type Entity,
   type EntityKind,
   type NewEntity,
@@ -16,7 +17,7 @@ import type { Store } from '../../store/index.ts'
 import { entityText, found, pageText, sendText } from '../answers.ts'
 import { entityMembers, etagOf, preconditionOf } from '../etags.ts'
 import { memberText } from '../json-body.ts'
-import { EntityQuery, PatchEntity, entitySchemas } from '../schemas/entities.ts'
+import { ForceQuery, PatchEntity, entityQuery, entitySchemas } from '../schemas/entities.ts'
 import { IfMatch, tagged } from '../schemas/etags.ts'
 import { problems } from '../schemas/wire.ts'
 import { tenantOf } from '../tenant-hook.ts'
@@ -33,8 +34,10 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
   const tags = [collection]
   const one = async <T>(id: string, act: (id: string) => Promise<T | undefined>): Promise<T> =>
     found(isUuid(id) ? await act(canonicalUuid(id)) : undefined, noun, id)
-  const send = (reply: FastifyReply, status: number, entity: Entity): FastifyReply =>
-    sendText(reply.header('etag', etagOf(entityMembers(entity))), status, entityText(entity))
+  const send = async (request: FastifyRequest, reply: FastifyReply, status: number, entity: Entity) => {
+    const facts = kind === 'schema' ? await schemaFacts(store, tenantOf(request), entity) : undefined
+    return sendText(reply.header('etag', etagOf(entityMembers(entity))), status, entityText(entity, facts))
+  }
 
   app.post<{ Body: Omit<NewEntity, 'definition'> }>(
     path,
@@ -48,23 +51,30 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
     },
     async (request, reply) => {
       const wanted = { ...request.body, definition: memberText(request.bodyBytes as Buffer, 'definition') ?? '{}' }
-      return send(reply, 201, await createEntity(store, tenantOf(request), kind, wanted))
+      return send(request, reply, 201, await createEntity(store, tenantOf(request), kind, wanted))
     },
   )
-  app.get<{ Querystring: Static<typeof EntityQuery> }>(
+  app.get<{ Querystring: Partial<Parameters<typeof listEntities>[3]> }>(
     path,
     {
       schema: {
         tags,
         summary: `List what the tenant sees, newest first`,
-        querystring: EntityQuery,
+        querystring: entityQuery(kind),
         response: { 200: page, ...problems(400, 401, 403, 503) },
       },
     },
     async (request, reply) => {
       const { limit = 50, ...query } = request.query
       const { items, next_cursor } = await listEntities(store, tenantOf(request), kind, { limit, ...query })
-      return sendText(reply, 200, pageText(items.map(entityText), next_cursor))
+      return sendText(
+        reply,
+        200,
+        pageText(
+          items.map((item) => entityText(item)),
+          next_cursor,
+        ),
+      )
     },
   )
   app.get<{ Params: { id: string } }>(
@@ -78,44 +88,50 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
     },
     async (request, reply) => {
       const entity = await one(request.params.id, (id) => getEntity(store, tenantOf(request), kind, id))
-      return send(reply, 200, entity)
+      return send(request, reply, 200, entity)
     },
   )
-  app.patch<{ Params: { id: string }; Body: Static<typeof PatchEntity> }>(
+  app.patch<{ Params: { id: string }; Querystring: Static<typeof ForceQuery>; Body: Static<typeof PatchEntity> }>(
     `${path}/:id`,
     {
       schema: {
         tags,
         summary: `Change a ${noun}, publish or archive it`,
         headers: IfMatch,
+        querystring: ForceQuery,
         body: PatchEntity,
-        response: { 200: tagged(document), ...problems(400, 401, 403, 404, 412, 413, 415, 422, 503) },
+        response: { 200: tagged(document), ...problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
       const { title, status } = request.body
       const check = preconditionOf(request, entityMembers)
+      const { force } = request.query
       const change = { title, status, definition: memberText(request.bodyBytes as Buffer, 'definition') }
       const entity = await one(request.params.id, (id) =>
-        patchEntity(store, tenantOf(request), { kind, id }, change, check),
+        patchEntity(store, tenantOf(request), { kind, id }, change, { check, force }),
       )
-      return send(reply, 200, entity)
+      return send(request, reply, 200, entity)
     },
   )
-  app.delete<{ Params: { id: string } }>(
+  app.delete<{ Params: { id: string }; Querystring: Static<typeof ForceQuery> }>(
     `${path}/:id`,
     {
       schema: {
         tags,
         summary: `Archive a ${noun}`,
         headers: IfMatch,
-        response: { 200: tagged(document), ...problems(400, 401, 403, 404, 412, 503) },
+        querystring: ForceQuery,
+        response: { 200: tagged(document), ...problems(400, 401, 403, 404, 409, 412, 503) },
       },
     },
     async (request, reply) => {
       const check = preconditionOf(request, entityMembers)
-      const entity = await one(request.params.id, (id) => archiveEntity(store, tenantOf(request), { kind, id }, check))
-      return send(reply, 200, entity)
+      const { force } = request.query
+      const entity = await one(request.params.id, (id) =>
+        archiveEntity(store, tenantOf(request), { kind, id }, { check, force }),
+      )
+      return send(request, reply, 200, entity)
     },
   )
 }

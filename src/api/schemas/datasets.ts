@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { Id, Name, PAGE_QUERY, Slug, Time, Uri, closed, nullable, pageOf } from './wire.ts'
+import { FILTER, Id, Name, PAGE_QUERY, Slug, Time, Uri, closed, nullable, pageOf } from './wire.ts'
 
 const MEMBERS = {
   id: Id,
@@ -31,7 +31,10 @@ export const PatchDataset = closed(
   { name: Type.Optional(Name), schema_uri: Type.Optional(Uri) },
   { minProperties: 1, examples: [{ name: 'Views of pages' }] },
 )
-export const DatasetQuery = closed(PAGE_QUERY)
+export const DatasetQuery = closed({
+  ...PAGE_QUERY,
+  schema_uri: Type.Optional(Type.String({ ...FILTER, description: 'Those bound to this schema.' })),
+})
 
 export const PreviewQuery = closed({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 50 })),
@@ -40,12 +43,26 @@ export const PreviewQuery = closed({
   ),
   snapshot_id: Type.Optional(Type.String({ pattern: '^[0-9]{1,19}$' })),
   int64: Type.Optional(Type.Literal('string')),
+  mask: Type.Optional(
+    Type.Enum(['pii', 'none'], {
+      description:
+        'pii: what is labelled so is shown as ***. Left out: pii for a key without the scope pii, else none.',
+    }),
+  ),
 })
 export const PreviewDocument = Type.Object({
   dataset: Type.String(),
   snapshot_id: nullable(Type.String()),
   committed_at: nullable(Time),
   total_rows: Type.Integer(),
-  columns: Type.Array(Type.Object({ name: Type.String(), type: Type.String() })),
+  columns: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      type: Type.String(),
+      masked: Type.Optional(
+        Type.Array(Type.String(), { description: 'Where values are shown as ***: the column, or places in it.' }),
+      ),
+    }),
+  ),
   rows: Type.Array(Type.Object({}, { additionalProperties: true })),
 })

@@ -1,15 +1,51 @@
 import { Type, type TSchema } from 'typebox'
+import { DESCRIPTOR_KINDS } from '../../pdm/index.ts'
 import type { EntityKind } from '../../registry/index.ts'
-import { Definition, Id, Name, PAGE_QUERY, Time, Uri, closed, nullable, pageOf } from './wire.ts'
+import { Definition, FILTER, Id, Name, PAGE_QUERY, Time, Uri, closed, nullable, pageOf } from './wire.ts'
 
 const Status = Type.Enum(['draft', 'published', 'archived'])
-const DescriptorKind = Type.Enum(['identity', 'relationship', 'label'])
+const DescriptorKind = Type.Enum([...DESCRIPTOR_KINDS], {
+  description:
+    'identity {namespace?, primary?}: who or what it is about. relationship {to, field?}: leads to another schema. label {labels}: pii masks it. friendly_name {name}. rename {from}: what the version before called it. Each with its members in the definition.',
+})
+/** A kind as it stands: what was made before the list was closed may have none of it. */
+const StoredKind = Type.String({ description: 'identity, relationship, label, friendly_name or rename.' })
 const Pointer = Type.String({
   maxLength: 500,
   pattern: '^(/([^~\\u0000]|~[01])*)?$',
-  description: 'RFC 6901: the place in the schema that the descriptor is about.',
+  description:
+    'RFC 6901: the place in an event that the descriptor is about; * for every item of a list or value of a map.',
 })
 const FieldGroupUris = Type.Array(Uri, { maxItems: 64, uniqueItems: true })
+
+const Part = Type.Object({
+  kind: Type.Enum(['class', 'field_group', 'schema']),
+  uri: Uri,
+  datatype: Type.Optional(Type.String({ description: 'What the part took it from.' })),
+})
+const Column = Type.Object({
+  id: Type.Integer({ description: 'The Iceberg field id in a new table.' }),
+  path: Type.String({ examples: ['place.city', 'tags.element'] }),
+  pointer: nullable(Type.String({ description: "The place in an event's data; null for Pulse's own columns." })),
+  type: Type.String({ examples: ['timestamptz', 'decimal(10, 2)', 'struct'] }),
+  required: Type.Boolean(),
+  json: Type.Optional(Type.Literal(true, { description: 'The value is kept as JSON text.' })),
+  doc: Type.Optional(Type.String({ description: "What the table's column says to other engines." })),
+  friendly_name: Type.Optional(Type.String()),
+  labels: Type.Optional(Type.Array(Type.String())),
+  from: Type.Array(Part, { description: 'Who says what it is, in the order of composition.' }),
+})
+/** What a schema means for a table; only in answers about one schema. */
+const FACTS = {
+  columns: Type.Optional(
+    nullable(Type.Array(Column, { description: 'The columns of a table for it; null while it composes to none.' })),
+  ),
+  warnings: Type.Optional(
+    Type.Array(Type.Object({ pointer: Type.String(), keyword: Type.String(), message: Type.String() }), {
+      description: 'What is kept otherwise than one might expect, with its place in the composed schema.',
+    }),
+  ),
+}
 
 /** What a kind adds to the members that all entities have: in a request, and in an answer. */
 const ADDED: Readonly<
@@ -32,11 +68,12 @@ const ADDED: Readonly<
           },
         ),
       ),
+      ...FACTS,
     },
   },
   descriptor: {
     asked: { schema_uri: Uri, kind: DescriptorKind, pointer: Type.Optional(Pointer) },
-    answered: { schema_uri: Uri, kind: DescriptorKind, pointer: nullable(Pointer) },
+    answered: { schema_uri: Uri, kind: StoredKind, pointer: nullable(Pointer) },
   },
 }
 
@@ -75,6 +112,7 @@ const EXAMPLES: Readonly<Record<EntityKind, object>> = {
     schema_uri: uri('schemas/page-view'),
     kind: 'identity',
     pointer: '/visitor',
+    definition: { namespace: 'visitor-id', primary: true },
   },
 }
 
@@ -102,7 +140,7 @@ export function entitySchemas(kind: EntityKind) {
         uri: Uri,
         title: Name,
         ...asked,
-        // A descriptor says what it says in kind and pointer; a definition of its own is optional.
+        // What a kind needs not, may be left out altogether.
         definition: kind === 'descriptor' ? Type.Optional(Definition) : Definition,
         supersedes: Type.Optional(Uri),
       },
@@ -115,8 +153,30 @@ export const PatchEntity = closed(
   { title: Type.Optional(Name), definition: Type.Optional(Definition), status: Type.Optional(Status) },
   { minProperties: 1, examples: [{ status: 'published' }] },
 )
-export const EntityQuery = closed({
-  ...PAGE_QUERY,
-  uri: Type.Optional(Type.String({ maxLength: 500, pattern: '^[^\\u0000]*$' })),
-  status: Type.Optional(Status),
+const filter = (description: string) => Type.Optional(Type.String({ ...FILTER, description }))
+
+/** What a kind's list can be filtered by, besides what all can. */
+const FILTERS: Readonly<Record<EntityKind, Record<string, TSchema>>> = {
+  class: {},
+  datatype: {},
+  field_group: { class_uri: filter('Those for this class.') },
+  schema: { class_uri: filter('Those of this class.') },
+  descriptor: {
+    schema_uri: filter('Those about this schema.'),
+    kind: Type.Optional(Type.Enum([...DESCRIPTOR_KINDS])),
+  },
+}
+
+export const entityQuery = (kind: EntityKind) =>
+  closed({
+    ...PAGE_QUERY,
+    uri: filter('The one of this URI.'),
+    status: Type.Optional(Status),
+    supersedes: filter('Those that supersede this URI.'),
+    uses: filter('Those that refer to this URI themselves.'),
+    ...FILTERS[kind],
+  })
+
+export const ForceQuery = closed({
+  force: Type.Optional(Type.Boolean({ default: false, description: 'Archive it although something uses it.' })),
 })

@@ -42,6 +42,8 @@ export const closed = <T extends Parameters<typeof Type.Object>[0]>(properties: 
 
 const Limit = Type.Integer({ minimum: 1, maximum: 200, default: 50 })
 const Cursor = Type.String({ minLength: 1, maxLength: 200, description: 'The next_cursor of the page before.' })
+/** A text that a list is filtered by. */
+export const FILTER = { maxLength: 500, pattern: NO_NUL } as const
 export const PAGE_QUERY = { limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) }
 
 export const pageOf = <T extends TSchema>(item: T) =>

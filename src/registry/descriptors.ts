@@ -1,0 +1,58 @@
+import { PII, type Notes } from '../pdm/index.ts'
+import type { Sql } from '../store/index.ts'
+
+/** A schema, what it supersedes, and so on, with what published descriptors say of each. */
+const SAID = `WITH RECURSIVE versions AS (
+    SELECT uri, supersedes, 0 AS back FROM pdm_entities WHERE uri = $1 AND kind = 'schema'
+    UNION ALL
+    SELECT e.uri, e.supersedes, v.back + 1 FROM pdm_entities e JOIN versions v ON e.uri = v.supersedes
+    WHERE e.kind = 'schema' AND v.back < 1000
+  )
+  SELECT v.back, d.descriptor_kind AS kind, d.pointer, d.definition::text AS definition
+  FROM versions v JOIN pdm_entities d ON d.schema_uri = v.uri
+  WHERE d.kind = 'descriptor' AND d.status = 'published' AND d.pointer <> '' AND d.descriptor_kind IN ('label', 'friendly_name', 'rename')
+  ORDER BY v.back, d.created_at, d.id`
+
+interface SaidRow {
+  readonly back: number
+  readonly kind: 'label' | 'friendly_name' | 'rename'
+  readonly pointer: string
+  readonly definition: string
+}
+
+/**
+ * What is said of the places in a schema's events. What was said of a version that it supersedes holds on, at the place where the
+ * field is now: whoever makes a new version must not have to say again what is personal. The newest name wins.
+ */
+export async function loadNotes(sql: Sql, schemaUri: string): Promise<Notes> {
+  return notesFrom(await sql.query<SaidRow>(SAID, [schemaUri]))
+}
+
+function notesFrom(rows: readonly SaidRow[]): Notes {
+  const labels = new Map<string, string[]>()
+  const names = new Map<string, string>()
+  /** From the place that a version before has to where it is now, nearest version first. */
+  const renames: { readonly back: number; readonly from: string; readonly to: string }[] = []
+  for (const { kind, pointer, definition, back } of rows) {
+    const { from } = JSON.parse(definition) as { from?: unknown }
+    if (kind === 'rename' && typeof from === 'string') renames.push({ back, from, to: pointer })
+  }
+  renames.reverse()
+  for (const { kind, pointer, definition, back } of rows) {
+    const place = renames.reduce((at, one) => (one.back < back ? moved(at, one) : at), pointer)
+    const said = JSON.parse(definition) as { labels?: unknown; name?: unknown }
+    if (kind === 'label' && Array.isArray(said.labels)) {
+      const known = labels.get(place) ?? []
+      labels.set(place, [...new Set([...known, ...(said.labels as string[])])])
+    }
+    if (kind === 'friendly_name' && typeof said.name === 'string' && !names.has(place)) names.set(place, said.name)
+  }
+  return { labels, names }
+}
+
+const moved = (at: string, { from, to }: { readonly from: string; readonly to: string }): string =>
+  at === from || at.startsWith(`${from}/`) ? to + at.slice(from.length) : at
+
+/** The places that are labelled personal. */
+export const personalPlaces = ({ labels }: Notes): string[] =>
+  [...labels].flatMap(([place, some]) => (some.includes(PII) ? [place] : []))
