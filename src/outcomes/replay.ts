@@ -50,15 +50,41 @@ export async function replayLetter(
   const answer = await collect({ ...replayer, ...ALONE, body, dryRun })
   if (answer.kind === 'problem') throw answer.problem
   if (dryRun) return { replayed: { ...about, status: 'would_pass', replayed_at: null }, answer }
-  const at = await store.asTenant(tenantId, (sql) => mark(sql, [id]), NAMED)
+  const at = await mark(store, tenantId, [id])
   return { replayed: { ...about, status: 'replayed', replayed_at: at }, answer }
 }
 
 const ALONE = { contentType: 'application/json', contentEncoding: undefined }
 const LINES = { contentType: 'application/x-ndjson', contentEncoding: undefined }
 
-/** Of several at once: the first mark stays. Answers when the last of them was made. */
-async function mark(sql: Sql, ids: readonly string[]): Promise<string | null> {
+/**
+ * Marks them, of several who do so at once the first. Answers when the last mark was made. In the order that the relay has, too,
+ * so that nobody waits for each other in a circle; who would wait too long for a letter is told to try again.
+ */
+async function mark(store: Store, tenantId: string, ids: readonly string[]): Promise<string | null> {
+  try {
+    return await store.asTenant(tenantId, (sql) => markAll(sql, ids), NAMED)
+  } catch (error) {
+    if (!HELD.has((error as { code?: string }).code ?? '')) throw error
+    throw new Problem(
+      'dependency_away',
+      'Somebody else is holding these letters. Replay again: it makes no second row.',
+      {
+        retryAfterSeconds: 1,
+        cause: error,
+      },
+    )
+  }
+}
+
+/** SQLSTATEs of a lock that was not given in time, or that two wait for. */
+const HELD = new Set(['55P03', '40P01'])
+
+async function markAll(sql: Sql, ids: readonly string[]): Promise<string | null> {
+  await sql.query(
+    'SELECT FROM public.dead_letters WHERE number = ANY ($1::bigint[]) ORDER BY number FOR NO KEY UPDATE',
+    [ids],
+  )
   await sql.query(
     'UPDATE public.dead_letters SET replayed_at = clock_timestamp() WHERE number = ANY ($1::bigint[]) AND replayed_at IS NULL',
     [ids],
@@ -124,7 +150,7 @@ export async function replaySlice(
   const answer = await collect({ ...replayer, ...LINES, body: Buffer.concat(lines), dryRun })
   const verdicts = verdictsOf(answer)
   const accepted = letters.filter((_, at) => verdicts[at]?.status === 'accepted').map(({ id }) => id)
-  if (!dryRun && accepted.length > 0) await store.asTenant(tenantId, (sql) => mark(sql, accepted), NAMED)
+  if (!dryRun && accepted.length > 0) await mark(store, tenantId, accepted)
   if (answer.failed > 0) throw notTaken(answer, letters.length)
   const refused = letters.flatMap(({ id }, at) => {
     const verdict = verdicts[at]

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { Client } from 'pg'
 import { rawTopic } from '../../src/event/index.ts'
 import { Problem } from '../../src/problems/index.ts'
 import type { Store } from '../../src/store/index.ts'
@@ -208,4 +209,21 @@ test('a letter whose id is none gets the same one each time', async (t) => {
   assert.equal(published()[0]?.key.toString(), real.body['event_id'])
   assert.equal((await ok('/replay'))['examined'], 0, 'it is of no dataset')
   assert.equal((await api.ask('POST', `/v1/dead-letters/${randomUUID()}/replay`, { tenant, body: {} })).status, 404)
+})
+
+test('letters that somebody else holds are sent, not marked, and said to be tried again', async (t) => {
+  const { api, put, post, ok, published, letters } = await prepare(t)
+  await put(event(1))
+  const holder = new Client({ connectionString: api.postgres.adminUrl })
+  await holder.connect()
+  try {
+    await holder.query('BEGIN')
+    await holder.query('SELECT FROM dead_letters FOR UPDATE')
+    const held = await post('/replay')
+    assert.deepEqual([held.status, held.body['code']], [503, 'dependency_away'], held.text)
+  } finally {
+    await holder.end()
+  }
+  assert.deepEqual([published().length, (await letters())[0]?.replayed], [1, false])
+  assert.equal((await ok('/replay'))['replayed'], 1)
 })
