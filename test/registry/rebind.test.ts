@@ -3,7 +3,7 @@ import { after, test } from 'node:test'
 import { loadTable, openObjectStore, pointerOf, type ObjectStore, type Table } from '../../src/lake/index.ts'
 import { createEntity, openBindings, patchEntity, rebindDataset, type Dataset } from '../../src/registry/index.ts'
 import { Problem } from '../../src/problems/index.ts'
-import { openStore } from '../../src/store/index.ts'
+import { CommitUnknown, openStore, type Store } from '../../src/store/index.ts'
 import { withPostgres } from '../kit/postgres.ts'
 import { isProblem, makeDataset, makeSchema, makeTenant } from '../kit/registry.ts'
 import { ownFolder } from '../kit/folder.ts'
@@ -247,4 +247,44 @@ test('whoever says which state he means changes no other', async () => {
   )
   assert.equal((await tableOf(dataset)).metadataLocation, before.metadataLocation)
   assert.deepEqual(await openIntents(), [])
+})
+
+test('where the answer of the commit is lost, who asked learns what became of it', async () => {
+  const [first, second] = [
+    await schemaOf({ a: { type: 'string' } }),
+    await schemaOf({ a: { type: 'string' }, b: { type: 'string' } }),
+  ]
+  for (const isCommitted of [true, false]) {
+    const dataset = await makeDataset(places, mine, `lost-answer-${String(isCommitted)}`, first.uri)
+    let calls = 0
+    const losing: Store = {
+      ...store,
+      async asTenant(tenantId, act, options) {
+        // Reading, intent, then the transaction that counts.
+        const isLost = (calls += 1) === 3
+        const answer = isLost && !isCommitted ? undefined : await store.asTenant(tenantId, act, options)
+        if (isLost) throw new CommitUnknown('lost on purpose')
+        return answer as never
+      },
+    }
+    const asked = bind(dataset, second.uri, { store: losing })
+    if (isCommitted) assert.equal((await asked)?.schema_id, second.id)
+    else await assert.rejects(asked, isProblem('dependency_away'))
+    assert.equal(columnsOf(await tableOf(dataset)).length, isCommitted ? 3 : 2)
+    assert.deepEqual(await openIntents(), [])
+  }
+})
+
+test('an intent that the sweeper has condemned meanwhile binds nothing', async () => {
+  const [first, second] = [await schemaOf({ a: { type: 'string' } }), await schemaOf({ b: { type: 'string' } })]
+  const dataset = await makeDataset(places, mine, 'slow', first.uri)
+  const slow: ObjectStore = {
+    ...objects,
+    async put(location, body) {
+      await objects.put(location, body)
+      await admin('UPDATE flush_intents SET condemned_at = now() WHERE condemned_at IS NULL')
+    },
+  }
+  await assert.rejects(bind(dataset, second.uri, { objects: slow }), isProblem('dependency_away'))
+  assert.deepEqual(columnsOf(await tableOf(dataset)), ['4 timestamp! timestamptz', '5 a string'])
 })
