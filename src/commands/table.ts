@@ -4,6 +4,8 @@ import { EVENT_VERBS } from './events.ts'
 import { IMPACT_VERBS } from './impact.ts'
 import { INFER_VERBS } from './infer.ts'
 import { KEY_VERBS } from './keys.ts'
+import { LETTER_VERBS } from './letters.ts'
+import { RECEIPT_VERBS } from './receipts.ts'
 import { TENANT_VERBS } from './tenants.ts'
 import type { Verb } from './verb.ts'
 
@@ -16,6 +18,8 @@ export const VERBS: readonly Verb[] = [
   ...IMPACT_VERBS,
   ...DATASET_VERBS,
   ...EVENT_VERBS,
+  ...RECEIPT_VERBS,
+  ...LETTER_VERBS,
 ]
 
 /** What the first word of two is about. */
@@ -29,4 +33,5 @@ export const GROUPS: Readonly<Record<string, string>> = {
   descriptor: 'what is said about a schema',
   dataset: 'where events are kept',
   events: 'events on their way in',
+  'dead-letters': 'accepted events that could not become rows',
 }

@@ -71,6 +71,17 @@ describe('a person at a terminal, beside a Pulse that asks for keys', () => {
     assert.match((await pulse(['dataset', 'list'])).out, /^page-views +page-views +1500 +\d/m)
   })
 
+  test('an event is followed by its id until it is a row', async () => {
+    const id = '0193d5a8-7c00-7000-8000-000000000001'
+    const line = `{"dataset":"page-views","event_id":"${id}","data":{"timestamp":"2026-11-25T09:00:00Z","page":"/"}}\n`
+    assert.equal((await pulse(['events', 'send', '-'], line)).code, 0)
+    const receipt = await until('the receipt', async () => {
+      const said = await pulse(['event', id, '--dataset', 'page-views'])
+      return said.out.startsWith('It is a row since ') && said.out
+    })
+    assert.match(receipt, /^It is a row since 2\S+Z, snapshot \d+\.\n\nevent_id +0193d5a8/)
+  })
+
   test('a key is in nothing that is printed but in the answer that made it', async () => {
     const list = await pulse(['key', 'list', '--json'])
     assert.ok(!/pulse_[0-9a-f]/.test(list.out + list.err))
