@@ -25,6 +25,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   infer: ['event', 'pdm', 'problems'],
   upkeep: ['store', 'lake', 'bus', 'event', 'tenancy', 'telemetry'],
   registry: ['pdm', 'event', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],
+  // `registry`: lists are paged in one way.
+  audit: ['problems', 'registry', 'store'],
   collect: ['event', 'pdm', 'problems', 'tenancy', 'bus', 'registry', 'telemetry'],
   // `collect`: a dead letter goes again the way that every event goes.
   outcomes: ['collect', 'event', 'problems', 'store', 'bus'],
@@ -33,6 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What a new version would do: the registry's plan, and the rows and dead letters that it is held against.
   impact: ['lake', 'pdm', 'preview', 'problems', 'registry', 'store'],
   api: [
+    'audit',
     'bus',
     'collect',
     'config',
@@ -53,6 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'upkeep',
   ],
   worker: [
+    'audit',
     'bus',
     'config',
     'event',

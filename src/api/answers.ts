@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify'
+import type { AuditRow } from '../audit/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Entity, SchemaFacts, Tenant } from '../registry/index.ts'
 
@@ -47,6 +48,22 @@ export const tenantText = (tenant: Tenant): string =>
   ])
 
 /** `facts`: of a schema that was asked for by itself. */
+/** A change; `ofTenant`: with whose it is. */
+export const auditText = (row: AuditRow, ofTenant?: string | null): string =>
+  objectText([
+    ['id', textOf(row.id)],
+    ['at', textOf(row.at)],
+    ['actor', textOf(row.actor)],
+    ['action', textOf(row.action)],
+    ['entity', textOf(row.entity)],
+    ['entity_id', textOf(row.entity_id)],
+    ['name', textOf(row.name)],
+    ['before', row.before ?? 'null'],
+    ['after', row.after ?? 'null'],
+    ['trace_id', textOf(row.trace_id)],
+    ofTenant === undefined ? undefined : ['tenant_id', textOf(ofTenant)],
+  ])
+
 export function entityText(entity: Entity, facts?: SchemaFacts): string {
   const { kind } = entity
   const hasClass = kind === 'schema' || kind === 'field_group'

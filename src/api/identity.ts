@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify
 import { canonicalUuid, isUuid } from '../event/index.ts'
 import { OPERATE, type KeyBook, type KeyHolder, type Scope } from '../keys/index.ts'
 import { Problem } from '../problems/index.ts'
+import { currentContext, runWith } from '../tenancy/index.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -94,6 +95,16 @@ export function openIdentity(book: KeyBook | undefined): Identity {
     },
   }
 }
+
+/** Who asks, as the audit names him. Without keys nobody in particular does. */
+export function actorOf({ key }: FastifyRequest): string {
+  if (key === undefined) return 'open'
+  return `${key.tenantId === undefined ? 'operator' : 'key'}:${key.id}`
+}
+
+/** For routes without a tenant of their own, once it is known who asks: what is changed from here on is changed by him. */
+export const acting: onRequestHookHandler = (request, _reply, done) =>
+  runWith({ ...currentContext(), actor: actorOf(request) }, done)
 
 /** The tenant id in the header. Throws `tenant_required`, `tenant_malformed`. */
 function namedTenant(request: FastifyRequest): string {

@@ -29,4 +29,6 @@ export const ROUTE_TEMPLATES: readonly string[] = [
   '/v1/keys',
   '/v1/keys/:id',
   '/v1/keys/:id/rotate',
+  '/v1/audit',
+  '/v1/operator/audit',
 ]

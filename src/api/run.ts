@@ -1,5 +1,6 @@
 import { openBus } from '../bus/index.ts'
-import { isLoopback, secretValues, settingsHash, type Settings } from '../config/index.ts'
+import { recordSettings } from '../audit/index.ts'
+import { isLoopback, redact, secretValues, settingsHash, type Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import { openObjectStore, timedObjectStore } from '../lake/index.ts'
 import { busSettings, neededPlaces, objectStoreOptions, tellLakeCall, tellTransaction } from '../places/index.ts'
@@ -65,6 +66,9 @@ export async function runApi(settings: Settings): Promise<RunningProcess> {
       { onRefused: ({ message }) => announce('process.defect', { where: 'store', detail: message }) },
     ),
   )
+  const recording = new AbortController()
+  opened.defer(() => recording.abort())
+  void recordSettings(store, 'api', redact(settings), recording.signal)
   const bus = opened.use(await openBus(busSettings(settings, 'pulse-api')))
   const objects = timedObjectStore(openObjectStore(objectStoreOptions(settings, 'api')), systemClock.now, tellLakeCall)
   const { port, close } = await startApi({ settings, store, bus, objects, metrics: telemetry.metrics })

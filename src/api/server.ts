@@ -10,7 +10,7 @@ import type { Preview } from '../preview/index.ts'
 import { announce, type Sampler, type Telemetry } from '../telemetry/index.ts'
 import { answerBrokenConnection } from './broken-connection.ts'
 import { answerOddRequests, requireHost } from './odd-requests.ts'
-import { askForKey, openIdentity } from './identity.ts'
+import { acting, askForKey, openIdentity } from './identity.ts'
 import { countInflight, type Inflight } from './inflight.ts'
 import { parseJsonBody } from './json-body.ts'
 import { watchLoop } from './loop.ts'
@@ -19,6 +19,7 @@ import { PROBLEM_TYPE, asProblem, problemText } from './problem-document.ts'
 import type { Dependencies } from '../places/index.ts'
 import { announceRefusal } from './refused.ts'
 import { addRequestContext, announceFinished, identify, newRequestId } from './request-context.ts'
+import { addAuditRoute, addOperatorAuditRoute } from './routes/audit.ts'
 import { addCollectRoute } from './routes/collect.ts'
 import { addDatasetRoutes } from './routes/datasets.ts'
 import { addKeyRoutes } from './routes/keys.ts'
@@ -171,8 +172,10 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   await app.register(async (open) => {
     open.addHook('onRequest', placing(places.sampler))
     open.addHook('onRequest', identity.operating)
+    open.addHook('onRequest', acting)
     addSecurity(open, [{}, { key: [] }])
     addTenantRoutes(open, places)
+    addOperatorAuditRoute(open, places.store)
   })
   await app.register(async (tenants) => {
     addSecurity(tenants, [{ tenant: [] }, { key: [] }])
@@ -188,6 +191,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
     await tenants.register(async (resolved) => {
       resolved.addHook('onRequest', requireTenant(places.bindings, places.sampler, identity, true))
       addKeyRoutes(resolved, places)
+      addAuditRoute(resolved, places.store)
     })
   })
   addReferenceRoutes(app)

@@ -4,7 +4,7 @@ import { Problem } from '../problems/index.ts'
 import type { Bindings, KnownTenant } from '../registry/index.ts'
 import type { Sampler } from '../telemetry/index.ts'
 import { runWith } from '../tenancy/index.ts'
-import type { Identity } from './identity.ts'
+import { actorOf, type Identity } from './identity.ts'
 import { placeInTrace } from './place-in-trace.ts'
 
 declare module 'fastify' {
@@ -54,6 +54,7 @@ export function requireTenant(
         tenantId: tenant.id,
         tenantSlug: tenant.slug,
         requestId: request.id,
+        actor: actorOf(request),
         trace: request.trace,
       }
       runWith(context, done)

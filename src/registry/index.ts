@@ -7,6 +7,7 @@ export { createDataset, getDataset, listDatasets, patchDataset, type Dataset, ty
 export { createEntity, getEntity, listEntities } from './entities.ts'
 export { ENTITY_KINDS, type Entity, type EntityKind, type NewEntity } from './kinds.ts'
 export { archiveEntity, patchEntity } from './lifecycle.ts'
+export { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 export { createTenant, getTenant, listTenants, patchTenant, type Tenant, type TenantPlaces } from './tenants.ts'
 export { proposeSchema, type Proposal } from './proposal.ts'
 export { rebindDataset } from './rebind.ts'

@@ -4,7 +4,8 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
 import { openBus } from '../bus/index.ts'
-import { secretValues, settingsHash, type Settings } from '../config/index.ts'
+import { recordSettings } from '../audit/index.ts'
+import { redact, secretValues, settingsHash, type Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import {
   openAdoptTopic,
@@ -98,6 +99,9 @@ export async function runWorker(settings: Settings, options: WorkerOptions = {})
       },
     ),
   )
+  const recording = new AbortController()
+  opened.defer(() => recording.abort())
+  void recordSettings(store, 'worker', redact(settings), recording.signal)
   const metricsServer = opened.use(
     await openServer(settings.host, settings.workerMetricsPort, {
       '/metrics': async (request): Promise<Answer> => {

@@ -35,7 +35,7 @@ const { paths } = (await api.ask('GET', '/openapi.json')).body as {
   paths: Record<string, Record<string, { security?: object[] }>>
 }
 /** For the operator, not for a tenant: whom it answers is the test of keys. */
-const isOperators = (path: string): boolean => path.startsWith('/v1/tenants')
+const isOperators = (path: string): boolean => path.startsWith('/v1/tenants') || path.startsWith('/v1/operator/')
 const operations = Object.entries(paths).flatMap(([path, methods]) =>
   Object.keys(methods).map((method) => ({ path, method: method.toUpperCase() })),
 )

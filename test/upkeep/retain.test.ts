@@ -4,6 +4,7 @@ import { commitFlush } from '../../src/ingest/settle.ts'
 import {
   deleteSettledRecords,
   markSettled,
+  pruneAudit,
   pruneFlushes,
   retainDeadLetters,
   rotateLedger,
@@ -169,4 +170,23 @@ test('the ledger is rotated when it is time, and says so', async (t) => {
   assert.equal(await rotateLedger(store, 7), false)
   await admin.query(`UPDATE ledger_epochs SET opened_at = opened_at - interval '7 days'`)
   assert.equal(await rotateLedger(store, 7), true)
+})
+
+test('the audit forgets what is older than it is kept, a bounded piece at a time, and nothing that is younger, whoever it is about', async (t) => {
+  const { store, admin, tenant } = await openGround(t)
+  const ids = [await tenant(), await tenant()]
+  await admin.query(
+    `INSERT INTO audit (at, tenant_id, actor, action, entity, name)
+    SELECT now() - make_interval(days => n), CASE n % 3 WHEN 0 THEN NULL ELSE ($1::uuid[])[n % 3] END, 'a', 'tenant.update', 'tenant', n::text
+    FROM generate_series(1, 400) AS n`,
+    [ids],
+  )
+  assert.equal(await pruneAudit(store, 365, 10), 36, '365 days and more ago')
+  const [kept] = await admin.query<{ oldest: number; rows: number }>(
+    `SELECT max(name::int) AS oldest, count(*)::int AS rows FROM audit WHERE action = 'tenant.update'`,
+  )
+  assert.deepEqual(kept, { oldest: 364, rows: 364 })
+  assert.equal(await pruneAudit(store, 365), 0)
+  assert.equal(await pruneAudit(store, 0), 364, 'what was changed within a day is never forgotten')
+  assert.equal((await admin.query(`SELECT FROM audit`)).length, 2)
 })

@@ -1,0 +1,2 @@
+export { listAudit, type AuditRow } from './list.ts'
+export { recordSettings } from './settings.ts'
