@@ -9,7 +9,8 @@ import { ENTITY_COLUMNS, partsOf } from './entity-rows.ts'
 import type { Entity } from './kinds.ts'
 import { readBound, redesign, tableOf } from './rebind.ts'
 import { openReferences } from './references.ts'
-import { renamesOf } from './renames.ts'
+import { loadNotes } from './descriptors.ts'
+import { renamesBetween } from './renames.ts'
 
 /** A schema, published or still a draft, held against a dataset that it might be bound to. Nothing is changed. */
 export interface Proposal {
@@ -48,7 +49,14 @@ export async function proposeSchema(
       const [current] = await sql.query<Entity>(SCHEMA, [dataset.schema_id])
       if (current === undefined) throw new Error(`the dataset ${dataset.id} is bound to no schema`)
       const before = await composedOf(sql, current)
-      return { ...(await readBound(sql, dataset)), schema, composed, before, renames: await renamesOf(sql, schema.uri) }
+      return {
+        ...(await readBound(sql, dataset)),
+        schema,
+        composed,
+        before,
+        renames: await renamesBetween(sql, dataset.schema_uri, schema.uri),
+        notes: await loadNotes(sql, schema.uri),
+      }
     },
     { name: 'dataset' },
   )

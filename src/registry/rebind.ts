@@ -10,14 +10,15 @@ import {
   type StagedSchema,
   type Table,
 } from '../lake/index.ts'
-import type { Composed, Evolution, Rename } from '../pdm/index.ts'
+import type { Composed, Evolution, Notes, Rename } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
 import { CommitUnknown, type Sql } from '../store/index.ts'
 import { IntentCondemned, abandonIntent, closeIntent, openIntent } from '../upkeep/index.ts'
 import { announceChange } from './changed.ts'
 import { DATASET_COLUMNS, type Dataset, type DatasetPlaces } from './datasets.ts'
 import { publishedSchema } from './published.ts'
-import { renamesOf } from './renames.ts'
+import { loadNotes } from './descriptors.ts'
+import { renamesBetween } from './renames.ts'
 import { redesignTable } from './shape.ts'
 
 /** A dataset, the version that it shall be bound to, and what it has been bound to so far. */
@@ -27,6 +28,8 @@ interface Rebinding {
   readonly schemaUri: string
   readonly composed: Composed
   readonly renames: readonly Rename[]
+  /** What the columns' docs shall say. */
+  readonly notes: Notes
   readonly versions: ReadonlyMap<string, LineShape>
   /** Of the table, in the catalog. */
   readonly pointer: string | undefined
@@ -141,7 +144,8 @@ function readRebinding(
         schemaId,
         schemaUri,
         composed,
-        renames: await renamesOf(sql, schemaUri),
+        renames: await renamesBetween(sql, dataset.schema_uri, schemaUri),
+        notes: await loadNotes(sql, schemaUri),
       }
     },
     { name: 'dataset' },
@@ -198,12 +202,13 @@ function designOf(found: Rebinding, table: Table): Design {
 
 /** What the dataset's table would become under another version, breaking or not. */
 export function redesign(
-  found: Pick<Rebinding, 'dataset' | 'versions' | 'composed' | 'renames'>,
+  found: Pick<Rebinding, 'dataset' | 'versions' | 'composed' | 'renames' | 'notes'>,
   table: Table,
 ): { readonly evolution: Evolution; readonly shape: LineShape } {
   const current = found.versions.get(found.dataset.schema_id)
   if (current === undefined) throw new Error(`the dataset ${found.dataset.id} names a schema that it is not bound to`)
-  return redesignTable(found.composed, { table, shapes: [...found.versions.values()], current }, found.renames)
+  const bound = { table, shapes: [...found.versions.values()], current }
+  return redesignTable(found.composed, bound, found.renames, found.notes)
 }
 
 async function stage(

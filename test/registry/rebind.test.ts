@@ -133,17 +133,56 @@ test('a draft, a stranger’s schema and one without a timestamp are refused as 
   assert.equal(other, undefined, 'another tenant has no such dataset')
 })
 
-test('a rename is said by a published descriptor of the new version', async () => {
+/** The next version of a schema, with a rename, both published. */
+async function versionAfter(
+  before: string,
+  properties: object,
+  rename: { from: string; pointer: string },
+): Promise<string> {
+  const uri = `${before}/next`
+  const publish = async (kind: 'schema' | 'descriptor', wanted: Parameters<typeof createEntity>[3]): Promise<void> => {
+    const { id } = await createEntity(store, mine, kind, wanted)
+    await patchEntity(store, mine, { kind, id }, { status: 'published' })
+  }
+  const class_uri = 'https://ns.azothedge.com/pdm/class/interaction-event'
+  const definition = JSON.stringify(object(properties))
+  await publish('schema', { uri, title: 'Next', class_uri, supersedes: before, definition })
+  const { pointer, from } = rename
+  const about = { schema_uri: uri, kind: 'rename', pointer, definition: JSON.stringify({ from }) }
+  await publish('descriptor', { uri: `${uri}/renames`, title: 'Renamed', ...about })
+  return uri
+}
+
+test('a rename is said by a published descriptor of the new version, and one of a version that was skipped counts as well', async () => {
   const first = await schemaOf({ visitor: { type: 'string' } })
-  const second = await schemaOf({ person: { type: 'string' } })
-  const dataset = await makeDataset(places, mine, 'renames', first.uri)
-  await admin(
-    `INSERT INTO pdm_entities (id, tenant_id, kind, uri, title, status, definition, schema_uri, descriptor_kind, pointer)
-     VALUES (gen_random_uuid(), $1, 'descriptor', 'urn:test:rename', 'r', 'published', '{"from":"/visitor"}', $2, 'rename', '/person')`,
-    [mine, second.uri],
-  )
+  const second = await versionAfter(first.uri, { person: { type: 'string' } }, { from: '/visitor', pointer: '/person' })
+  const third = await versionAfter(second, { human: { type: 'string' } }, { from: '/person', pointer: '/human' })
+  const [stepwise, skipping] = [
+    await makeDataset(places, mine, 'stepwise', first.uri),
+    await makeDataset(places, mine, 'skipping', first.uri),
+  ]
+  await bind(stepwise, second)
+  assert.deepEqual(columnsOf(await tableOf(stepwise)), ['4 timestamp! timestamptz', '5 person string'])
+  await bind(stepwise, third)
+  await bind(skipping, third)
+  for (const dataset of [stepwise, skipping])
+    assert.deepEqual(columnsOf(await tableOf(dataset)), ['4 timestamp! timestamptz', '5 human string'])
+})
+
+test('what is said of a place is in the new columns’ docs', async () => {
+  const first = await schemaOf({ a: { type: 'string' } })
+  const second = await schemaOf({ a: { type: 'string' }, mail: { type: 'string', description: 'Where to write.' } })
+  const about = { schema_uri: second.uri, kind: 'label', pointer: '/mail', definition: '{"labels":["pii"]}' }
+  const label = await createEntity(store, mine, 'descriptor', {
+    uri: `${second.uri}/label`,
+    title: 'Personal',
+    ...about,
+  })
+  await patchEntity(store, mine, { kind: 'descriptor', id: label.id }, { status: 'published' })
+  const dataset = await makeDataset(places, mine, 'labelled', first.uri)
   await bind(dataset, second.uri)
-  assert.deepEqual(columnsOf(await tableOf(dataset)), ['4 timestamp! timestamptz', '5 person string'])
+  const mail = (await tableOf(dataset)).schema.fields.find(({ name }) => name === 'mail')
+  assert.match(mail?.doc ?? '', /Where to write\..*pii/s)
 })
 
 test('going back to an earlier version changes no column, and its map is the one that it had', async () => {
