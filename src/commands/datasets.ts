@@ -60,6 +60,11 @@ export const DATASET_VERBS: readonly Verb[] = [
       { flags: '--limit <n>', says: 'how many at most, 1 to 1,000; without it 20' },
       { flags: '--columns <names>', says: 'with commas between; without it all' },
       { flags: '--snapshot <id>', says: 'as the table was then' },
+      {
+        flags: '--mask <what>',
+        says: 'what is labelled pii is shown as ***; without it by what the key may see',
+        choices: ['pii', 'none'],
+      },
     ],
     forTenant: true,
     example: 'preview page-views --limit 5 --tenant acme',
@@ -68,6 +73,7 @@ export const DATASET_VERBS: readonly Verb[] = [
         limit: call.option('limit') ?? '20',
         columns: call.option('columns'),
         snapshot_id: call.option('snapshot'),
+        mask: call.option('mask'),
       }
       const answered = await call.ask('GET', `/v1/datasets/${inPath(call.argument(0))}/preview`, { query })
       const { columns, rows, total_rows, snapshot_id, committed_at } = objectOf(answered)

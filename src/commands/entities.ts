@@ -1,7 +1,9 @@
+import type { Answered } from '../client/index.ts'
 import { isUuid } from '../event/index.ts'
-import { inPath, itemsOf, PAGE, saidOne, saidPage } from './answers.ts'
+import { asLine, inPath, itemsIn, itemsOf, objectOf, PAGE, saidOne, saidPage } from './answers.ts'
 import { readJson } from './input.ts'
-import { Mistaken, type Call, type Option, type Verb } from './verb.ts'
+import { one, table } from './screen.ts'
+import { Mistaken, type Call, type Option, type Said, type Verb } from './verb.ts'
 
 interface Kind {
   readonly word: string
@@ -9,6 +11,8 @@ interface Kind {
   readonly collection: string
   /** What is given besides uri, title and definition. */
   readonly more: readonly Option[]
+  /** What its list can be narrowed by, and how the API calls it. */
+  readonly filters: readonly (readonly [option: Option, name: string])[]
   /** Its definition may be left out. */
   readonly isBare?: true
   /** Columns of its list besides those that all have. */
@@ -20,12 +24,15 @@ interface Kind {
 
 const CLASS = { flags: '--class <uri>', says: 'the class that it builds on' } as const
 
+const CLASS_FILTER: Option = { flags: '--class <uri>', says: 'only those of it' }
+
 const KINDS: readonly Kind[] = [
   {
     word: 'schema',
     noun: 'schema',
     collection: 'schemas',
     more: [CLASS, { flags: '--field-group <uri>', says: 'mixed in; give it again for more', isRepeated: true }],
+    filters: [[CLASS_FILTER, 'class_uri']],
     columns: ['class_uri'],
     example:
       'page-view.json --uri https://example.com/schemas/page-view --class https://ns.azothedge.com/pdm/class/interaction-event',
@@ -39,6 +46,7 @@ const KINDS: readonly Kind[] = [
     noun: 'field group',
     collection: 'field-groups',
     more: [{ flags: '--class <uri>', says: 'the class of the schemas that may take it' }],
+    filters: [[CLASS_FILTER, 'class_uri']],
     columns: ['class_uri'],
     example:
       'visitor.json --uri https://example.com/field-groups/visitor --class https://ns.azothedge.com/pdm/class/interaction-event',
@@ -49,6 +57,7 @@ const KINDS: readonly Kind[] = [
     noun: 'class',
     collection: 'classes',
     more: [],
+    filters: [],
     columns: [],
     example: 'visit.json --uri https://example.com/classes/visit',
     membersOf: () => ({}),
@@ -58,6 +67,7 @@ const KINDS: readonly Kind[] = [
     noun: 'datatype',
     collection: 'datatypes',
     more: [],
+    filters: [],
     columns: [],
     example: 'place.json --uri https://example.com/datatypes/place',
     membersOf: () => ({}),
@@ -72,6 +82,10 @@ const KINDS: readonly Kind[] = [
       { flags: '--pointer <pointer>', says: 'the place in the event, as /user/email' },
     ],
     isBare: true,
+    filters: [
+      [{ flags: '--schema <uri>', says: 'only those about it' }, 'schema_uri'],
+      [{ flags: '--kind <kind>', says: 'only those' }, 'kind'],
+    ],
     columns: ['kind', 'pointer', 'schema_uri'],
     example:
       '--uri https://example.com/descriptors/visitor --schema https://example.com/schemas/page-view --kind identity --pointer /visitor',
@@ -94,6 +108,31 @@ async function entityId(call: Call, { collection, noun }: Pick<Kind, 'collection
 /** The id of a schema that is named by uri or id. */
 export const schemaId = (call: Call, named: string): Promise<string> =>
   entityId(call, { collection: 'schemas', noun: 'schema' }, named)
+
+const ALL_LISTS = ['status', 'uses', 'supersedes', 'limit', 'cursor']
+/** `--schema <uri>` -> `schema`. */
+const wordOf = (flags: string): string => flags.slice(2).split(' ')[0] ?? ''
+
+/** One entity; of a schema its columns as a table, with who says what, and what is kept otherwise than one might expect. */
+function saidEntity(answered: Answered): Said {
+  const { columns, warnings, ...entity } = objectOf(answered)
+  if (columns === undefined && warnings === undefined) return saidOne(answered)
+  const rows = itemsIn(answered, 'columns').map(({ id, path, type, required, labels, from }) => [
+    id,
+    path,
+    type,
+    required === true ? 'required' : '',
+    Array.isArray(labels) ? labels.join(' ') : '',
+    (from as readonly { uri: string }[]).map(({ uri }) => uri).join(' '),
+  ])
+  const warned = itemsIn(answered, 'warnings').map(({ pointer, message }) => [pointer, message])
+  const parts = [
+    one(entity),
+    table(['id', 'column', 'type', '', 'labels', 'from'], rows, 'It composes to no columns yet.'),
+    ...(warned.length === 0 ? [] : [table(['warning', 'message'], warned, '')]),
+  ]
+  return { json: asLine(answered.text), text: parts.join('\n') }
+}
 
 function verbsOf(kind: Kind): readonly Verb[] {
   const { word, noun, collection } = kind
@@ -149,12 +188,18 @@ function verbsOf(kind: Kind): readonly Verb[] {
       says: `list the ${collection.replace('-', ' ')} that the tenant sees, newest first`,
       options: [
         { flags: '--status <status>', says: 'only those', choices: ['draft', 'published', 'archived'] },
+        { flags: '--uses <uri>', says: 'only those that refer to it themselves' },
+        { flags: '--supersedes <uri>', says: 'only those that supersede it' },
+        ...kind.filters.map(([option]) => option),
         ...PAGE,
       ],
       forTenant: true,
       example: `${word} list --status published --tenant acme`,
       async act(call) {
-        const query = { status: call.option('status'), limit: call.option('limit'), cursor: call.option('cursor') }
+        const query = {
+          ...Object.fromEntries(ALL_LISTS.map((name) => [name, call.option(name)])),
+          ...Object.fromEntries(kind.filters.map(([{ flags }, name]) => [name, call.option(wordOf(flags))])),
+        }
         const members = ['uri', 'title', 'status', ...kind.columns, 'id', 'created_at']
         return saidPage(await call.ask('GET', path, { query }), members, `The tenant sees no ${noun} like that.`)
       },
@@ -165,15 +210,19 @@ function verbsOf(kind: Kind): readonly Verb[] {
       takes: named,
       forTenant: true,
       example: `${word} show ${example} --tenant acme`,
-      act: async (call) => saidOne(await call.ask('GET', await pathOf(call))),
+      act: async (call) => saidEntity(await call.ask('GET', await pathOf(call))),
     },
     {
       words: [word, 'archive'],
       says: `archive a ${noun}: nothing new can use it`,
       takes: named,
+      options: [{ flags: '--force', says: 'although something uses it' }],
       forTenant: true,
       example: `${word} archive ${example} --tenant acme`,
-      act: async (call) => saidOne(await call.ask('DELETE', await pathOf(call))),
+      async act(call) {
+        const query = { force: call.isGiven('force') ? 'true' : undefined }
+        return saidOne(await call.ask('DELETE', await pathOf(call), { query }))
+      },
     },
   ]
 }

@@ -1,6 +1,6 @@
 import { Unanswered, type Answered } from '../client/index.ts'
 import { SettingsRefused } from '../config/index.ts'
-import { asLine, objectOf } from './answers.ts'
+import { asLine, itemsIn, objectOf } from './answers.ts'
 import { cell, plain } from './screen.ts'
 import { Mistaken, Refused } from './verb.ts'
 
@@ -21,6 +21,7 @@ interface Failure {
 
 /** What a person can do about some codes, in words of the command line. */
 const HINTS: Readonly<Record<string, string>> = {
+  in_use: 'Put a successor in its place first, or archive it all the same: --force.',
   key_required: 'Set PULSE_API_KEY, or PULSE_API_KEY_FILE to a file that holds it.',
   key_invalid: 'The key that was shown is the one of PULSE_API_KEY, or the operator’s in the data folder.',
   tenant_required: 'Name the tenant: --tenant <slug or id>, or PULSE_TENANT.',
@@ -55,6 +56,10 @@ function problemText(answered: Answered): string {
   const lines = [cell(detail)]
   const faults = Array.isArray(errors) ? (errors as readonly { pointer?: unknown; message?: unknown }[]) : []
   for (const { pointer, message } of faults) lines.push(`  ${cell(pointer) || '(whole)'}  ${cell(message)}`)
+  for (const user of itemsIn(answered, 'used_by')) {
+    const { kind, uri, slug, status } = user
+    lines.push(`  used by ${cell(kind)} ${cell(uri ?? slug)}${status === undefined ? '' : ` (${cell(status)})`}`)
+  }
   const hint = HINTS[String(code)]
   if (hint !== undefined) lines.push(hint)
   const after = answered.headers['retry-after']

@@ -64,6 +64,19 @@ describe('the verbs against an API', () => {
     assert.match((await pulse('dataset', 'list')).out, /^views +Views +0 +0 +0 /m)
     assert.match((await pulse('dataset', 'show', 'views')).out, /^rows +0$/m)
     assert.equal((await pulse('preview', 'views')).out, 'The table has no rows yet.\n')
+    const used = await pulse('schema', 'archive', uri)
+    assert.equal(used.code, 1)
+    assert.match(used.err, /^ {2}used by dataset views$/m)
+    assert.match(used.err, /--force\.\ncode in_use \(409\)/)
+    const shown = (await pulse('schema', 'show', uri)).out
+    assert.match(shown, /^id +column +type +labels +from$/m)
+    assert.match(shown, /^\d+ +page +string +required +https:\/\/test\.example\/page-view$/m)
+    assert.equal((await pulse('preview', 'views', '--mask', 'pii')).code, 0)
+    assert.match(
+      (await pulse('schema', 'list', '--uses', CLASS, '--class', CLASS)).out,
+      /^https:\/\/test\.example\/page-view /m,
+    )
+    assert.match((await pulse('schema', 'list', '--uses', 'urn:none')).out, /^The tenant sees no schema like that/)
     const other = await pulse(
       'schema',
       'create',
@@ -86,6 +99,7 @@ describe('the verbs against an API', () => {
     assert.equal(breaking.code, 1)
     assert.match(breaking.err, /^ {2}\/page {2}\S.*$/m)
     assert.match(breaking.err, /^code breaking_change \(422\)/m)
+    assert.match((await pulse('schema', 'archive', `${uri}/2`, '--force')).out, /^status +archived$/m)
     assert.match((await pulse('schema', 'archive', `${uri}/3`)).out, /^status +archived$/m)
   })
 
@@ -168,6 +182,14 @@ describe('the verbs against an API', () => {
     ]
     const made = await pulse(...descriptor)
     assert.match(made.out, /^pointer +\/city$/m, made.err)
+    const label = await file('label.json', '{"labels":["pii"]}')
+    const labelled = ['descriptor', 'create', label, '--uri', uri('pii'), '--schema', uri('seen'), '--kind', 'label']
+    assert.match((await pulse(...labelled, '--pointer', '/city', '--publish')).out, /^status +published$/m)
+    assert.match(
+      (await pulse('schema', 'show', uri('seen'))).out,
+      /^\d+ +city +string +pii +https:\/\/test\.example\/where$/m,
+    )
+    assert.match((await pulse('descriptor', 'list', '--kind', 'label', '--schema', uri('seen'))).out, /^https:.*pii +/m)
     for (const kind of ['class', 'field-group', 'datatype', 'descriptor']) {
       const list = await pulse(kind, 'list')
       assert.match(list.out, /^uri +title +status /, kind)
