@@ -1,3 +1,4 @@
+import { AUDIT_VERBS } from './audit.ts'
 import { DATASET_VERBS } from './datasets.ts'
 import { ENTITY_VERBS } from './entities.ts'
 import { EVENT_VERBS } from './events.ts'
@@ -20,6 +21,7 @@ export const VERBS: readonly Verb[] = [
   ...EVENT_VERBS,
   ...RECEIPT_VERBS,
   ...LETTER_VERBS,
+  ...AUDIT_VERBS,
 ]
 
 /** What the first word of two is about. */

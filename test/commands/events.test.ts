@@ -83,7 +83,7 @@ test('while the API is away, cut off, limits or fails some, the same request goe
   const replies: Reply[] = [
     { status: 503, body: { code: 'dependency_away' }, headers: { 'retry-after': '0' } },
     'cut',
-    { status: 429, body: { code: 'too_many_requests' }, headers: { 'retry-after': '0' } },
+    { status: 429, body: { code: 'rate_limited' }, headers: { 'retry-after': '0' } },
     {
       status: 503,
       headers: { 'retry-after': '0' },

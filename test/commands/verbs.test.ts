@@ -210,6 +210,21 @@ describe('the verbs against an API', () => {
     assert.match((await pulse('key', 'revoke', id)).out, /^status +revoked$/m)
   })
 
+  test('who changed what is listed, of the tenant and of everything', async () => {
+    const made = await pulse('key', 'create', 'audited', '--scope', 'read', '--json')
+    await pulse('key', 'revoke', made.json().id as string)
+    const audit = await pulse('audit', '--id', made.json().id as string)
+    assert.match(
+      audit.out,
+      /^at +actor +action +name +entity_id +trace_id\n2\S+Z +\S+ +key\.revoke +audited .*\n2\S+Z +\S+ +key\.create +audited /,
+      audit.err,
+    )
+    assert.match((await pulse('audit', '--action', 'tenant.burn')).out, /^Nothing like that was changed\./)
+    assert.match((await pulse('audit', '--limit', '1')).out, /\nThere are more: --cursor /)
+    const all = await pulse('audit', '--everything', '--action', 'tenant.create')
+    assert.match(all.out, /^at +actor +action +name +entity_id +tenant_id +trace_id\n/, all.err)
+  })
+
   test('what is refused is said with its place, its code and what to do, and machines get the problem as it is', async () => {
     const taken = await pulse('tenant', 'create', 'acme')
     assert.equal(taken.code, 1)
