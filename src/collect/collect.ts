@@ -45,14 +45,18 @@ interface CollectRequest {
   readonly trace: Traceparent
   /** Publishing has failed: whether the trace is kept after all. */
   readonly keepFailed?: () => boolean
+  /** What a request carries is known: events, and bytes unpacked. Throws or rejects where it is too much, before anything is looked at. */
+  readonly charge?: ((events: number, bytes: number) => void | Promise<void>) | undefined
   /** Events are judged and none is published: `accepted` says that it would be. */
   readonly dryRun?: boolean
 }
 
-/** `collected` is for the request's log line, `took` for whoever wants to know where its time went. */
+/** `collected` is for the request's log line, `took` for whoever wants to know where its time went, `verdicts` by place. */
 export type Collect = (
   request: CollectRequest,
-) => Promise<CollectAnswer & { readonly collected: Collected; readonly took: Took }>
+) => Promise<
+  CollectAnswer & { readonly collected: Collected; readonly took: Took; readonly verdicts: readonly Verdict[] }
+>
 
 interface CollectPlaces {
   readonly bindings: CollectBindings
@@ -111,6 +115,7 @@ export function openCollect({
     const unpacked = unpack(request.body, request.contentEncoding, limits.maxBodyBytes)
     const body = unpacked instanceof Promise ? await unpacked : unpacked
     const events = splitEvents(body, mediaType, limits.maxEvents)
+    if (request.charge !== undefined) await request.charge(events.extents.length, body.length)
     const journey: Journey = {
       request,
       body,
@@ -130,7 +135,7 @@ export function openCollect({
     if (!topicKnown) onTopicMissing?.(request.tenantId)
     compareClocks(journey, fromMs)
     const collected = tally(journey)
-    return Object.assign(answerOf(journey.verdicts, events.alone), { collected, took })
+    return Object.assign(answerOf(journey.verdicts, events.alone), { collected, took, verdicts: journey.verdicts })
   }
 
   /** Reads every event and judges those whose dataset is known at once. Answers the others. */
@@ -178,7 +183,7 @@ export function openCollect({
 /** The answer that the events would get from a bus that takes them all. Nothing is counted: nothing was sent. */
 function judgedOnly({ verdicts, outgoing, events }: Journey): Awaited<ReturnType<Collect>> {
   for (const { at, eventId } of outgoing) verdicts[at] = accepted(eventId)
-  const nothing = { collected: new Map(), took: { validateMs: 0, publishMs: 0 } }
+  const nothing = { collected: new Map(), took: { validateMs: 0, publishMs: 0 }, verdicts }
   return Object.assign(answerOf(verdicts, events.alone), nothing)
 }
 

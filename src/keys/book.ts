@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
+import type { Limits } from '../limits/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Store } from '../store/index.ts'
 import { digestOf, keyIdOf } from './format.ts'
@@ -10,6 +11,8 @@ export interface KeyHolder {
   /** Undefined: the operator. */
   readonly tenantId: string | undefined
   readonly scopes: ReadonlySet<Scope | typeof OPERATE>
+  /** What may be sent with it; null: as much as its tenant may. */
+  readonly limits: Limits | null
 }
 
 export interface KeyBook extends AsyncDisposable {
@@ -88,10 +91,13 @@ export function openKeyBook(store: Store, { clock, now }: BookOptions): KeyBook 
     const checked = checkedAtMs
     const [row] = await store.asSystem(
       (sql) =>
-        sql.query<{ tenant_id: string | null; scopes: Scope[]; secret_hash: Buffer; expires_at: Date | null }>(
-          'SELECT * FROM key_lookup($1)',
-          [id],
-        ),
+        sql.query<{
+          tenant_id: string | null
+          scopes: Scope[]
+          secret_hash: Buffer
+          expires_at: Date | null
+          limits: Limits | null
+        }>('SELECT * FROM key_lookup($1)', [id]),
       { name: 'key' },
     )
     if (row === undefined) {
@@ -99,7 +105,8 @@ export function openKeyBook(store: Store, { clock, now }: BookOptions): KeyBook 
       unknown.set(id, loadedAtMs)
       return undefined
     }
-    const holder = Object.freeze({ id, tenantId: row.tenant_id ?? undefined, scopes: new Set(row.scopes) })
+    const { limits } = row
+    const holder = Object.freeze({ id, tenantId: row.tenant_id ?? undefined, scopes: new Set(row.scopes), limits })
     const one = { holder, digest: row.secret_hash, expiresAtMs: row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY }
     // A check that ended meanwhile may have told of its end, which this answer is too old to know: it counts once, and is not kept.
     if (checkedAtMs !== checked) return one

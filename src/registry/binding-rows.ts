@@ -1,4 +1,5 @@
 import type { LineShape } from '../lake/index.ts'
+import type { Limits } from '../limits/index.ts'
 import type { Validator } from '../pdm/index.ts'
 import type { Sql, Store } from '../store/index.ts'
 import type { Validators } from './validators.ts'
@@ -25,12 +26,14 @@ export interface KnownTenant {
   readonly id: string
   readonly slug: string
   readonly status: 'active' | 'suspended'
+  /** What it may send; null: as much as it likes. */
+  readonly limits: Limits | null
 }
 
 // Read under the tenant's own policy: the row is there for that tenant only.
-const TENANT = `SELECT id, slug, status FROM tenants WHERE status <> 'creating'`
+const TENANT = `SELECT id, slug, status, limits_of(id) AS limits FROM tenants WHERE status <> 'creating'`
 // Of many tenants at once, so by the operator's function.
-const TENANTS = `SELECT t.id, t.slug, t.status FROM unnest($1::uuid[]) AS asked (id), tenant_get(asked.id) AS t
+const TENANTS = `SELECT t.id, t.slug, t.status, limits_of(t.id) AS limits FROM unnest($1::uuid[]) AS asked (id), tenant_get(asked.id) AS t
   WHERE t.status <> 'creating'`
 const SELECT_BINDING = `SELECT t.slug AS "tenantSlug", d.id AS "datasetId", d.slug AS "datasetSlug", d.number::text AS number,
     b.schema_id AS "schemaId", d.schema_id = b.schema_id AS current, d.namespace, d.table_name AS "table",

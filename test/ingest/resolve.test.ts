@@ -16,7 +16,7 @@ function bindings() {
       if (!this.there || tenantId !== 'a') return undefined
       return binding(tenantId, datasetId, schemaId === 'v1' ? 'v1' : 'v2')
     },
-    tenant: async (id: string) => ({ id, slug: `slug-${id}`, status: 'active' as const }),
+    tenant: async (id: string) => ({ id, slug: `slug-${id}`, status: 'active' as const, limits: null }),
   }
 }
 

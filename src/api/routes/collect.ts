@@ -3,9 +3,11 @@ import { readBody, type Collect } from '../../collect/index.ts'
 import type { Bindings } from '../../registry/index.ts'
 import { CollectDocument, CollectRequest } from '../schemas/collect.ts'
 import { problems } from '../schemas/wire.ts'
+import type { Limiter, Sender } from '../../limits/index.ts'
 import type { Sampler } from '../../telemetry/index.ts'
 import { keepFailed, placeInTrace } from '../place-in-trace.ts'
 import type { Identity } from '../identity.ts'
+import { limitsOn } from '../limited.ts'
 import { admit } from '../tenant-hook.ts'
 
 export const COLLECT_ROUTE = '/v1/collect'
@@ -15,6 +17,7 @@ interface CollectRoutePlaces {
   readonly sampler: Sampler
   readonly identity: Pick<Identity, 'tenantOf'>
   readonly bindings: Pick<Bindings, 'peekTenant' | 'tenant'>
+  readonly limiter: Limiter
   readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }
 }
 
@@ -23,7 +26,7 @@ interface CollectRoutePlaces {
  * event is parsed once and its bytes carried on to the bus.
  */
 export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces): void {
-  const { collect, bindings, limits, sampler, identity } = places
+  const { collect, bindings, limiter, limits, sampler, identity } = places
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const named = identity.tenantOf(request, 'collect')
@@ -31,6 +34,16 @@ export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces
     request.tenant = bindings.peekTenant(tenantId) ?? (await bindings.tenant(tenantId))
     const tenant = admit(request.tenant)
     placeInTrace(request, reply, sampler)
+    const senders = limitsOn(tenant, request.key)
+    if (senders !== undefined) {
+      tell(reply, limiter, senders)
+      try {
+        await limiter.enter(senders)
+      } catch (problem) {
+        tell(reply, limiter, senders)
+        throw problem
+      }
+    }
     const { headers } = request
     const answer = await collect({
       tenantId,
@@ -41,7 +54,9 @@ export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces
       body: await readBody(request.raw, limits),
       trace: request.trace,
       keepFailed: () => keepFailed(request, reply, sampler),
+      charge: senders && ((events, bytes) => limiter.charge(senders, events, bytes)),
     })
+    if (senders !== undefined) tell(reply, limiter, senders)
     request.collected = answer.collected
     if (request.trace.sampled) void reply.header('server-timing', timing(answer.took))
     if (answer.kind === 'problem') throw answer.problem
@@ -55,7 +70,7 @@ export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces
         tags: ['collect'],
         summary: 'Accept events',
         body: CollectRequest,
-        response: { 202: CollectDocument, ...problems(400, 401, 403, 413, 415, 422, 503) },
+        response: { 202: CollectDocument, ...problems(400, 401, 403, 413, 415, 422, 429, 503) },
       },
       validatorCompiler: () => () => true,
       onRequest: handle,
@@ -64,6 +79,12 @@ export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces
       throw new Error('collect has not answered')
     },
   )
+}
+
+/** What may be sent, and what is left of it: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/. */
+function tell(reply: FastifyReply, limiter: Limiter, senders: readonly Sender[]): void {
+  const { policy, limit } = limiter.describe(senders)
+  void reply.header('ratelimit-policy', policy).header('ratelimit', limit)
 }
 
 /** Where the time went, for browsers and `curl -i`: https://www.w3.org/TR/server-timing/. */
