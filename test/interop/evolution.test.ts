@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { promisify } from 'node:util'
 import {
   assignIds,
   createTable,
@@ -18,7 +21,7 @@ import {
 import { contentsOf, evolveColumns, type Rename } from '../../src/pdm/index.ts'
 import { withPostgres } from '../kit/postgres.ts'
 import { column, DAY, ENVELOPE, openBench, openWriter, readRows, RETENTION, type Bench } from '../lake/workbench.ts'
-import { readWith } from './python.ts'
+import { foreignPython, readWith } from './python.ts'
 
 /**
  * Every rule of evolution as one column of one table, which is written before, after, and again by an event of the version
@@ -154,6 +157,7 @@ const readings: { pyiceberg?: Reading; duckdb?: Reading; own?: Record<string, un
 let table: Table
 let firstSnapshot: string
 let first: Reading
+let catalog: readonly string[]
 const closing: (() => unknown)[] = []
 after(async () => {
   for (const close of closing) await close()
@@ -240,6 +244,7 @@ before(
     readings.pyiceberg = await readWith('pyiceberg', postgres.adminUrl, named.namespace, named.name)
     readings.duckdb = await readWith('duckdb', table.metadataLocation)
     readings.own = await ownRows(bench)
+    catalog = [postgres.adminUrl, named.namespace, named.name]
     first = await readWith('pyiceberg', postgres.adminUrl, named.namespace, named.name, firstSnapshot)
   },
   { timeout: 420_000 },
@@ -289,4 +294,27 @@ test('both engines see the ids of before at the columns that were renamed, and n
   assert.equal(ids?.['nowadays'], before.get('formerly'))
   assert.ok(Number(ids?.['added']) > Math.max(...before.values()))
   assert.deepEqual(required, ['id', 'timestamp'])
+})
+
+const run = promisify(execFile)
+
+test('both engines find rows of every age by conditions on columns whose first files have bounds of another type', async () => {
+  const expected = {
+    'wide < 0': 2,
+    'wide > 5000000000': 1,
+    'precise = 0.5': 2,
+    'precise > 1000': 1,
+    'nowadays = 5': 2,
+    'price < 0': 2,
+    'added IS NULL': 2,
+  }
+  const script = join(import.meta.dirname, 'filter-table.py')
+  const args = [script, ...catalog, table.metadataLocation, JSON.stringify(Object.keys(expected))]
+  const { stdout } = await run(await foreignPython(), args, { timeout: 120_000 })
+  const found = JSON.parse(stdout) as { pyiceberg: number; duckdb: number; planned: number }[]
+  for (const [at, [condition, rows]] of Object.entries(expected).entries()) {
+    const { planned = 0, ...counted } = found[at] ?? {}
+    assert.deepEqual(counted, { pyiceberg: rows, duckdb: rows }, condition)
+    assert.ok(planned >= rows, `${condition}: no file with such rows is left out`)
+  }
 })
