@@ -1,4 +1,4 @@
--- Who changed what: a row for every change to a tenant, an entity, a dataset, a key or the settings, written by triggers in the
+-- Who changed what: a row for every change to a tenant, an entity, a dataset, a key, its limits or the settings, written by triggers in the
 -- transaction of the change, so that no way of changing can forget it and none that is rolled back is told of. None of the tables that
 -- events pass through has such a trigger.
 
@@ -53,6 +53,7 @@ DECLARE
   verb text := CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'update' ELSE 'delete' END;
   row record;
   of_tenant uuid;
+  which uuid;
   called text;
   names text[];
   earlier text[];
@@ -88,6 +89,12 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.rotated_from IS NOT NULL THEN verb := 'rotate'; END IF;
     IF TG_OP = 'UPDATE' AND OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL THEN verb := 'revoke'; END IF;
   END IF;
+  IF TG_TABLE_NAME = 'limits' THEN -- whose they are: the tenant's own, or those of one of its keys
+    which := row.subject;
+    called := CASE WHEN row.subject = row.tenant_id THEN 'tenant' ELSE 'key' END;
+  ELSE
+    which := row.id;
+  END IF;
 
   SELECT array_agg(a.attname::text ORDER BY a.attnum) INTO names FROM pg_attribute a
   WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (silent);
@@ -102,7 +109,7 @@ BEGIN
   FROM unnest(names, earlier, later) AS m (col, was, became)
   WHERE CASE WHEN earlier IS NULL THEN m.became <> 'null' WHEN later IS NULL THEN m.was <> 'null' ELSE m.was <> m.became END;
   IF before IS NULL AND after IS NULL THEN RETURN NULL; END IF;
-  PERFORM public.audit_write(of_tenant, what, verb, row.id, called, before::json, after::json);
+  PERFORM public.audit_write(of_tenant, what, verb, which, called, before::json, after::json);
   RETURN NULL;
 END
 $$;
