@@ -31,10 +31,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // `collect`: a dead letter goes again the way that every event goes.
   outcomes: ['collect', 'event', 'problems', 'store', 'bus'],
   ingest: ['event', 'pdm', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'registry', 'telemetry', 'problems'],
+  // Rows go the way of all events, so `collect`; what a CSV cell becomes is what the dataset's schema says, so `registry`.
+  batch: ['collect', 'event', 'lake', 'problems', 'registry', 'store'],
   preview: ['lake', 'store', 'registry', 'problems', 'tenancy', 'event', 'telemetry'],
   // What a new version would do: the registry's plan, and the rows and dead letters that it is held against.
   impact: ['lake', 'pdm', 'preview', 'problems', 'registry', 'store'],
   api: [
+    'batch',
     'audit',
     'bus',
     'collect',

@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Socket } from 'node:net'
+import type { Uploads } from '../batch/index.ts'
 import type { Collect } from '../collect/index.ts'
 import type { KeyBook } from '../keys/index.ts'
 import { Problem } from '../problems/index.ts'
@@ -20,6 +21,7 @@ import type { Dependencies } from '../places/index.ts'
 import { announceRefusal } from './refused.ts'
 import { addRequestContext, announceFinished, identify, newRequestId } from './request-context.ts'
 import { addAuditRoute, addOperatorAuditRoute } from './routes/audit.ts'
+import { addBatchRoutes, addUploadRoute } from './routes/batches.ts'
 import { addCollectRoute } from './routes/collect.ts'
 import { addDatasetRoutes } from './routes/datasets.ts'
 import { addKeyRoutes } from './routes/keys.ts'
@@ -30,6 +32,7 @@ import { PROBES, addHealthRoutes } from './routes/health.ts'
 import { addOutcomeRoutes } from './routes/outcomes.ts'
 import { addReferenceRoutes } from './routes/reference.ts'
 import { addTenantRoutes } from './routes/tenants.ts'
+import { boundBodies } from './slow-bodies.ts'
 import { requireTenant } from './tenant-hook.ts'
 import { addUnmatched } from './unmatched.ts'
 import { addBodyRequirement, compileForRoute } from './validation.ts'
@@ -38,6 +41,7 @@ import type { ApiFacts } from './verdicts.ts'
 export interface ServerPlaces extends DatasetPlaces, TenantPlaces {
   readonly bindings: Bindings
   readonly collect: Collect
+  readonly uploads: Uploads
   readonly preview: Pick<Preview, 'read' | 'facts' | 'sample'>
   readonly readiness: Pick<Dependencies, 'facts'>
   readonly metrics: Telemetry['metrics']
@@ -84,8 +88,8 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Nothing sent or taken for this long: a client that does not read its answer, or is gone without a word.
     connectionTimeout: SILENCE_MS,
-    // The whole request, slow bodies included; collect bounds its own bodies more closely.
-    requestTimeout: places.limits.bodyTimeoutMs + HEADERS_TIMEOUT_MS,
+    // Node's bound is one for every request, and a file may take hours: bodies are bounded by route.
+    requestTimeout: 0,
     // Node's own answer to a request without Host is no problem document; `requireHost` gives one.
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000, requireHostHeader: false },
     routerOptions: { maxParamLength: 1_000 },
@@ -115,6 +119,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   answerOddRequests(app, places.limits.maxBodyBytes)
   addRequestContext(app, () => isDraining)
   app.addHook('onRequest', requireHost)
+  boundBodies(app, places.limits.bodyTimeoutMs + HEADERS_TIMEOUT_MS)
   app.addHook('onRequest', (request, reply, done) => {
     if (!isDraining) return done()
     if (PROBES.has(request.route)) return done()
@@ -180,10 +185,12 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   await app.register(async (tenants) => {
     addSecurity(tenants, [{ tenant: [] }, { key: [] }])
     addCollectRoute(tenants, { ...places, identity })
+    addUploadRoute(tenants, { ...places, identity })
     await tenants.register(async (resolved) => {
       resolved.addHook('onRequest', requireTenant(places.bindings, places.sampler, identity))
       addEntityRoutes(resolved, places.store)
       addDatasetRoutes(resolved, places)
+      addBatchRoutes(resolved, places)
       addInferRoute(resolved, places.limits)
       addImpactRoute(resolved, places)
       addOutcomeRoutes(resolved, places)

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Bus } from '../bus/index.ts'
+import { openUploads } from '../batch/index.ts'
 import { openCollect } from '../collect/index.ts'
 import type { Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
@@ -31,6 +32,8 @@ export type ApiSettings = Pick<
   | 'collectMaxDepth'
   | 'collectMaxPendingBytes'
   | 'collectBodyTimeoutMs'
+  | 'batchMaxBytes'
+  | 'batchDir'
   | 'telemetry'
   | 'tracesPerSecond'
   | 'trustedTraces'
@@ -100,6 +103,18 @@ export async function startApi(given: ApiPlaces): Promise<RunningApi> {
     warehouse: settings.warehouse,
   }
   const topics = openTopicKeeper(tenantPlaces, () => performance.now())
+  const collect = openCollect({ bindings, publisher, limits, clock: systemClock, onTopicMissing: topics.remake })
+  const uploads = opened.use(
+    openUploads({
+      store,
+      collect,
+      bindings,
+      limits: { ...limits, maxFileBytes: settings.batchMaxBytes },
+      spoolDir: settings.batchDir,
+      onDefect: (error) =>
+        announce('process.defect', { where: 'batch', detail: (error as Error).message, stack: (error as Error).stack }),
+    }),
+  )
   const { app, drain, quietMs, inflight } = await openServer({
     ...tenantPlaces,
     objects,
@@ -114,7 +129,8 @@ export async function startApi(given: ApiPlaces): Promise<RunningApi> {
         ? NO_SAMPLING
         : openSampler({ perSecond: settings.tracesPerSecond, trusted: settings.trustedTraces }),
     limits,
-    collect: openCollect({ bindings, publisher, limits, clock: systemClock, onTopicMissing: topics.remake }),
+    collect,
+    uploads,
     owner: `api-${process.pid}`,
     clock: systemClock,
   })
@@ -145,6 +161,8 @@ export async function startApi(given: ApiPlaces): Promise<RunningApi> {
   async function shut(): Promise<void> {
     drain()
     stop.abort()
+    // Files that are under way end where they are: whoever sends them goes on elsewhere.
+    uploads.stop()
     const untilMs = performance.now() + settings.drainSeconds * 1000
     // It goes on listening: whoever probes hears that it lives and is not ready, and whoever sends is told to send again.
     const leastQuietMs = given.quietMs ?? QUIET_MS

@@ -198,6 +198,18 @@ export const SETTINGS = {
     "How long a request's body may take to arrive.",
   ),
 
+  PULSE_BATCH_MAX_BYTES: given(
+    'Collect',
+    whole(1024, 1024 * 1024 * MIB),
+    bytes(5 * 1024),
+    'A file that is uploaded, unpacked.',
+  ),
+  PULSE_BATCH_DIR: optional(
+    'Collect',
+    folder,
+    "Where an uploaded Parquet file lies while it is read. Not set: the system's folder for temporary files.",
+  ),
+
   PULSE_FLUSH_SECONDS: given(
     'The worker',
     decimal(0.05, 86_400),

@@ -4,6 +4,7 @@
  */
 export const TRANSACTION_NAMES = [
   'audit',
+  'batch',
   'binding',
   'canary',
   'catalog',

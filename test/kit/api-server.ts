@@ -45,6 +45,8 @@ const TEST_SETTINGS: ApiSettings = {
   collectMaxDepth: 64,
   collectMaxPendingBytes: 128 * 1024 * 1024,
   collectBodyTimeoutMs: 30_000,
+  batchMaxBytes: 5 * 1024 ** 3,
+  batchDir: undefined,
   telemetry: 'on',
   tracesPerSecond: 20,
   trustedTraces: ['pulse-canary'],
@@ -100,7 +102,8 @@ export const askerOf =
       signal: AbortSignal.timeout(20_000),
     })
     const text = await response.text()
-    const isJson = /json/.test(response.headers.get('content-type') ?? '')
+    const contentType = response.headers.get('content-type')
+    const isJson = /[/+]json/.test(contentType ?? '')
     return {
       status: response.status,
       headers: response.headers,

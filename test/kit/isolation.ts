@@ -55,6 +55,7 @@ const ASKED: Readonly<Record<string, () => unknown>> = {
   slug: () => `s${randomUUID()}`,
   status: () => 'active',
   'pdm_entities.status': () => 'draft',
+  'batches.status': () => 'running',
   kind: () => 'schema',
   secret_hash: () => Buffer.alloc(32, 7),
   reason: () => 'invalid',

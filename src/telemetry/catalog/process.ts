@@ -6,6 +6,7 @@ export type Dependency = (typeof DEPENDENCIES)[number]
 /** Transactions by what they are for: the closed list of `store`'s `name` option. */
 export const QUERIES = [
   'audit',
+  'batch',
   'binding',
   'canary',
   'catalog',

@@ -1,0 +1,141 @@
+import { Problem } from '../problems/index.ts'
+import { WIDEST, afterMark, tooLarge, type Found, type Row, type Splitter } from './place.ts'
+
+const QUOTE = 0x22
+const LF = 0x0a
+const CR = 0x0d
+
+/** One record as it lies in a window. */
+interface Record {
+  readonly cells: readonly string[]
+  /** Just after its line's end. */
+  readonly end: number
+  /** Line ends inside its quotes. */
+  readonly breaks: number
+  readonly fault: string | undefined
+}
+
+/**
+ * CSV as RFC 4180 has it, and as it is met: LF or CRLF, a byte order mark, quoted separators, quotes and line ends, a last line
+ * without an end, empty lines. The first record names the columns. Cells are binary strings, not trimmed. A quote in the middle of
+ * a bare cell is text; text after a closing quote makes its record unreadable, and nothing else.
+ */
+export const csvSplitter = (delimiter: number): Splitter => {
+  return (window, from, last, most): Found => {
+    const rows: Row[] = []
+    let { line, names } = from
+    let passing = from.passing === true
+    let at = line === 0 ? afterMark(window) : 0
+    while (at < window.length) {
+      if (passing) {
+        const newline = window.indexOf(LF, at)
+        if (newline < 0) break
+        passing = false
+        at = newline + 1
+        continue
+      }
+      const record = recordAt(window, at, last, delimiter) ?? endless(window, at, last, most)
+      if (record === undefined) break
+      line += 1
+      const isEmpty = record.cells.length === 1 && record.cells[0] === '' && record.end - at <= 2
+      if (!isEmpty) {
+        if (names === undefined) names = namesOf(record)
+        else rows.push({ line, content: contentOf(record, names, record.end - at, most) })
+      }
+      line += record.breaks
+      at = record.end
+    }
+    if (!last && window.length - at > most + WIDEST) {
+      if (!passing) rows.push({ line: (line += 1), content: tooLarge(most) })
+      passing = true
+      at = window.length
+    }
+    const place = {
+      line,
+      rows: from.rows + rows.length,
+      ...(names === undefined ? {} : { names }),
+      ...(passing ? { passing } : {}),
+    }
+    return { rows, used: at, place }
+  }
+}
+
+/** A quote that nothing closes costs its own line: the next ones are read again. Undefined where its end may still come. */
+function endless(window: Buffer, at: number, last: boolean, most: number): Record | undefined {
+  if (!last && window.length - at <= most + WIDEST) return undefined
+  const newline = window.indexOf(LF, at)
+  if (newline < 0 && !last) return undefined
+  const end = newline < 0 ? window.length : newline + 1
+  return { cells: [], end, breaks: 0, fault: 'A quote is not closed.' }
+}
+
+/** The record that begins at `at`; undefined where its end may still come, or never comes. */
+function recordAt(window: Buffer, at: number, last: boolean, delimiter: number): Record | undefined {
+  const cells: string[] = []
+  let breaks = 0
+  let fault: string | undefined
+  const { length } = window
+  for (;;) {
+    if (window[at] === QUOTE) {
+      let text = ''
+      let from = (at += 1)
+      for (;;) {
+        const quote = window.indexOf(QUOTE, at)
+        if (quote < 0) {
+          return undefined
+        }
+        // Whether a second quote follows is not known yet.
+        if (quote + 1 === length && !last) return undefined
+        text += window.toString('latin1', from, quote)
+        at = quote + 1
+        if (window[at] !== QUOTE) break
+        text += '"'
+        from = at += 1
+      }
+      if (text.includes('\n')) breaks += text.split('\n').length - 1
+      cells.push(text)
+      if (at < length && window[at] !== delimiter && window[at] !== LF && window[at] !== CR) {
+        fault = `Cell ${cells.length} goes on after its closing quote.`
+        while (at < length && window[at] !== delimiter && window[at] !== LF) at += 1
+      }
+    } else {
+      const from = at
+      let byte: number
+      while (at < length && (byte = window[at] as number) !== delimiter && byte !== LF) at += 1
+      if (at === length && !last) return undefined
+      const to = window[at - 1] === CR && at > from && (at === length || window[at] === LF) ? at - 1 : at
+      cells.push(window.toString('latin1', from, to))
+    }
+    if (window[at] === CR && (window[at + 1] === LF || at + 1 === length)) at += 1
+    if (at >= length) return last ? { cells, end: length, breaks, fault } : undefined
+    if (window[at] === LF) return { cells, end: at + 1, breaks, fault }
+    if (window[at] === delimiter) at += 1
+    else {
+      fault ??= `Cell ${cells.length} goes on after its closing quote.`
+      while (at < length && window[at] !== delimiter && window[at] !== LF) at += 1
+    }
+  }
+}
+
+function contentOf({ cells, fault }: Record, names: readonly string[], bytes: number, most: number): Row['content'] {
+  if (bytes > most) return tooLarge(most)
+  if (fault !== undefined) return { code: 'malformed', message: fault }
+  if (cells.length === names.length) return cells
+  return {
+    code: 'malformed',
+    message: `The line has ${cells.length} cells; the first line names ${names.length} columns.`,
+  }
+}
+
+/** The columns' names, as text. Throws `malformed`. */
+function namesOf({ cells, fault }: Record): readonly string[] {
+  const names = cells.map((cell) => Buffer.from(cell, 'latin1').toString('utf8').trim())
+  const odd = names.findIndex((name, at) => name === '' || names.indexOf(name) !== at)
+  if (fault === undefined && odd < 0) return names
+  const why =
+    fault ??
+    (names[odd] === ''
+      ? `Column ${odd + 1} has no name.`
+      : `The name ${JSON.stringify((names[odd] as string).slice(0, 80))} stands twice.`)
+  throw new Problem('malformed', `The first line names the columns of a CSV file, and cannot be used: ${why}`)
+}

@@ -1,0 +1,133 @@
+import { hash } from 'node:crypto'
+import { canonicalUuid, isUuid, objectMembers, uuidText } from '../event/index.ts'
+import type { Kinds } from './kinds.ts'
+import { instantOf, literalOf } from './kinds.ts'
+import type { Mapping } from './mapping.ts'
+import type { Row, Unreadable } from './place.ts'
+
+/** A row as an event on its way: `text` is its envelope, one line, a binary string. */
+export interface RowEvent {
+  readonly line: number
+  readonly eventId: string
+  readonly text: string
+}
+
+/** A row of which no event can be made. */
+export interface RefusedRow extends Unreadable {
+  readonly line: number
+}
+
+interface Making {
+  /** The dataset's id and slug. */
+  readonly dataset: { readonly id: string; readonly slug: string }
+  readonly mapping: Mapping
+  readonly kinds: Kinds
+  /** Of a CSV file. */
+  readonly names?: readonly string[] | undefined
+}
+
+const binary = (text: string): string => Buffer.from(text).toString('latin1')
+
+/**
+ * Makes events of rows. An id that a row does not bring derives from the dataset, the row's line and what became of its content
+ * (SHA-256, as UUIDv8), so that the same file under the same mapping is the same events, whoever sends it how often.
+ */
+export function eventMaker({ dataset, mapping, kinds, names }: Making): (row: Row) => RowEvent | RefusedRow {
+  const head = `{"dataset":${JSON.stringify(dataset.slug)},"event_id":"`
+  const constants = [...mapping.set].flatMap(([member, text]) => {
+    const literal = literalOf(binary(text), kinds.get(member)) ?? '""'
+    return `${binary(JSON.stringify(member))}:${literal}`
+  })
+  const ofCells = names === undefined ? undefined : cellsReader(names, constants, mapping, kinds)
+  const isPlain = mapping.map.size === 0 && mapping.set.size === 0 && mapping.eventId === undefined
+
+  return ({ line, content }) => {
+    if (typeof content !== 'string' && !isCells(content)) return { line, ...content }
+    const read =
+      typeof content !== 'string'
+        ? (ofCells?.(content) ?? { data: '', id: undefined })
+        : isPlain
+          ? { data: content, id: undefined }
+          : mapped(content, constants, mapping, kinds)
+    const { data, id } = read
+    if (mapping.eventId !== undefined && !isUuid(id))
+      return {
+        line,
+        code: 'malformed',
+        message: `Its ${JSON.stringify(mapping.eventId.slice(0, 80))} is no UUID in the form 8-4-4-4-12 hexadecimal digits.`,
+      }
+    const eventId = isUuid(id) ? canonicalUuid(id) : idOf(dataset.id, line, data)
+    return { line, eventId, text: `${head}${eventId}","data":${data}}\n` }
+  }
+}
+
+const isCells = (content: readonly string[] | Unreadable): content is readonly string[] => Array.isArray(content)
+
+function idOf(datasetId: string, line: number, data: string): string {
+  const digest = hash('sha256', `${datasetId}/${line}/${data}`, 'buffer').subarray(0, 16)
+  digest[6] = 0x80 | ((digest[6] as number) & 0x0f)
+  digest[8] = 0x80 | ((digest[8] as number) & 0x3f)
+  return uuidText(digest)
+}
+
+interface ReadRow {
+  readonly data: string
+  readonly id: string | undefined
+}
+
+/** The members of a CSV record, those that are empty left out. */
+function cellsReader(
+  names: readonly string[],
+  constants: readonly string[],
+  { map, set, eventId }: Mapping,
+  kinds: Kinds,
+): (cells: readonly string[]) => ReadRow {
+  const columns = names.map((name) => {
+    const member = map.get(name) ?? name
+    return {
+      isId: name === eventId,
+      isSet: set.has(member),
+      head: `${binary(JSON.stringify(member))}:`,
+      kinds: kinds.get(member),
+    }
+  })
+  const fixed = constants.join(',')
+  return (cells) => {
+    let data = fixed
+    let id: string | undefined
+    for (let at = 0; at < cells.length; at++) {
+      const column = columns[at]
+      const cell = cells[at] as string
+      if (column === undefined || column.isSet) continue
+      if (column.isId) id = cell
+      else {
+        const literal = literalOf(cell, column.kinds)
+        if (literal !== undefined) data += `${data === '' ? '' : ','}${column.head}${literal}`
+      }
+    }
+    return { data: `{${data}}`, id }
+  }
+}
+
+/** An object with its members renamed and constants added; their values as they were written, but for instants of mapped members. */
+function mapped(text: string, constants: readonly string[], { map, set, eventId }: Mapping, kinds: Kinds): ReadRow {
+  const bytes = Buffer.from(text, 'latin1')
+  const object = objectMembers(bytes, 0, bytes.length)
+  // What is no object is refused where events are read.
+  if (object === undefined || object.end !== bytes.length) return { data: text, id: undefined }
+  let id: string | undefined
+  const members = [...constants]
+  for (const { key, start, end } of object.members) {
+    const value = text.slice(start, end)
+    if (key === eventId) {
+      id = value.slice(1, -1)
+      continue
+    }
+    const target = map.get(key)
+    const member = target ?? key
+    if (set.has(member)) continue
+    const isInstant = target !== undefined && value[0] === '"' && kinds.get(target)?.has('instant') === true
+    members.push(`${binary(JSON.stringify(member))}:${isInstant ? `"${instantOf(value.slice(1, -1))}"` : value}`)
+  }
+  return { data: `{${members.join(',')}}`, id }
+}

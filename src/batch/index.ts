@@ -1,0 +1,2 @@
+export { getBatch, listBatches, resultsOf } from './record.ts'
+export { openUploads, type Uploads } from './upload.ts'
