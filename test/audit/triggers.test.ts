@@ -54,7 +54,32 @@ test('the tables that are audited are those that people change, and none that an
   )
   assert.deepEqual(
     found.map(({ name }) => name),
-    ['api_keys', 'pdm_datasets', 'pdm_entities', 'tenants'],
+    ['api_keys', 'limits', 'pdm_datasets', 'pdm_entities', 'tenants'],
+  )
+})
+
+test('limits that are given, changed and taken away are told of, and whose they are: the tenant’s or one of its keys', async (t) => {
+  const { admin, store, tenant } = await openGround(t)
+  const id = await tenant()
+  const key = '01900000-0000-7000-8000-0000000000aa'
+  const act = (text: string) => store.asTenant(id, (sql) => sql.query(text))
+  await act(`INSERT INTO limits (subject, tenant_id, events_per_second) VALUES ('${id}', '${id}', 100)`)
+  await act(`INSERT INTO limits (subject, tenant_id, bytes_per_day) VALUES ('${key}', '${id}', 5000)`)
+  await act(`UPDATE limits SET events_per_second = 200 WHERE subject = '${id}'`)
+  await act(`UPDATE limits SET events_per_second = 200 WHERE subject = '${id}'`)
+  await act(`DELETE FROM limits WHERE subject = '${key}'`)
+  const rows = await admin.query<Record<string, unknown>>(
+    `SELECT action, entity_id, name, before, after FROM audit WHERE entity = 'limits' AND tenant_id = $1 ORDER BY at`,
+    [id],
+  )
+  assert.deepEqual(
+    rows.map((row) => [row['action'], row['entity_id'], row['name'], row['before'], row['after']]),
+    [
+      ['limits.create', id, 'tenant', null, { events_per_second: 100 }],
+      ['limits.create', key, 'key', null, { bytes_per_day: 5000 }],
+      ['limits.update', id, 'tenant', { events_per_second: 100 }, { events_per_second: 200 }],
+      ['limits.delete', key, 'key', { bytes_per_day: 5000 }, null],
+    ],
   )
 })
 

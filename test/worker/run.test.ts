@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
+import { redact } from '../../src/config/index.ts'
 import { runWorker } from '../../src/worker/index.ts'
 import { openProxy } from '../kit/proxy.ts'
 import { openWorkerGround } from '../kit/worker-ground.ts'
@@ -22,6 +23,13 @@ test('a worker carries what is published to rows, and its ports say so', async (
   const before = await get(worker.ports.health, '/healthz')
   assert.equal(before.status, 503)
   assert.match(before.text, /partition|Postgres/)
+  const noted = await until('its settings to be noted', async () => {
+    const rows = await ground.pg
+      .sql('admin')
+      .query<{ actor: string; after: object }>(`SELECT actor, after FROM audit WHERE entity = 'settings'`)
+    return rows.length > 0 && rows
+  })
+  assert.deepEqual(noted, [{ actor: 'pulse:worker', after: JSON.parse(JSON.stringify(redact(ground.settings()))) }])
   const place = await ground.place('carried')
   await ground.publish(place, [1, 2, 3])
   await until('three rows', async () => (await ground.numbers(place)).length === 3)

@@ -122,6 +122,8 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON public.pdm_datasets
   FOR EACH ROW EXECUTE FUNCTION public.audit_note('dataset', 'tenant_id number updated_at');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON public.api_keys
   FOR EACH ROW EXECUTE FUNCTION public.audit_note('key', 'tenant_id secret_hash last_used_at changed_at');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON public.limits
+  FOR EACH ROW EXECUTE FUNCTION public.audit_note('limits', 'tenant_id subject');
 
 -- What the processes of each plane were started with last, secrets cut out before it comes here.
 CREATE TABLE public.settings_recorded (
