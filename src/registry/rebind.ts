@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { uuidv7 } from '../event/index.ts'
 import {
   isLakeFault,
@@ -15,7 +16,7 @@ import { Problem } from '../problems/index.ts'
 import { CommitUnknown, type Sql } from '../store/index.ts'
 import { IntentCondemned, abandonIntent, closeIntent, openIntent } from '../upkeep/index.ts'
 import { announceChange } from './changed.ts'
-import { DATASET_COLUMNS, type Dataset, type DatasetPlaces } from './datasets.ts'
+import { DATASET_COLUMNS, patchDataset, type Dataset, type DatasetPlaces } from './datasets.ts'
 import { publishedSchema } from './published.ts'
 import { loadNotes } from './descriptors.ts'
 import { renamesBetween } from './renames.ts'
@@ -79,6 +80,8 @@ export async function rebindDataset(
       if (found === undefined) return undefined
       const table = await tableOf(places, found)
       const design = designOf(found, table)
+      if (found.schemaId === found.dataset.schema_id && design.evolution?.same !== false)
+        return await patchDataset(places.store, tenantId, datasetId, { name: change.name }, check)
       let staged: StagedSchema | undefined
       if (design.evolution?.same === false) {
         if (!isOpen) {
@@ -188,8 +191,14 @@ interface Design {
  */
 function designOf(found: Rebinding, table: Table): Design {
   const known = found.versions.get(found.schemaId)
-  if (known !== undefined) return { shape: known, evolution: undefined }
+  const isBound = found.schemaId === found.dataset.schema_id
+  if (known !== undefined && !isBound) return { shape: known, evolution: undefined }
   const { evolution, shape } = redesign(found, table)
+  if (known !== undefined) {
+    // The version that is bound: what was said of its places since stands in the docs from now on, and nothing else moves.
+    const isSaidOnly = evolution.breaking.length === 0 && isDeepStrictEqual(shape, known)
+    return { shape: known, evolution: isSaidOnly ? evolution : undefined }
+  }
   const { breaking } = evolution
   if (breaking.length === 0) return { shape, evolution }
   const [first] = breaking

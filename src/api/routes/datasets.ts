@@ -123,7 +123,7 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
       const { name, schema_uri } = request.body
       const known = found(await getDataset(store, tenantOf(request), dataset), 'dataset', dataset)
       const tenantId = tenantOf(request)
-      const isRebound = schema_uri !== undefined && schema_uri !== known.schema_uri
+      const isRebound = schema_uri !== undefined
       const check = preconditionOf(request, datasetMembers)
       const patched = isRebound
         ? await rebindDataset(places, tenantId, known.id, { schema_uri, name }, check)
