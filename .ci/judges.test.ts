@@ -41,6 +41,10 @@ before(
     for (let flush = 0; flush < FLUSHES; flush += 1) await sendFlush('every-type', flush)
     await addDataset(system.baseUrl, place.tenantId, EVERY_TYPE, 'null-lists')
     await sendFlush('null-lists', 0)
+    await addDataset(system.baseUrl, place.tenantId, EVERY_TYPE, 'evolved')
+    await sendFlush('evolved', 0)
+    await evolve('evolved')
+    await sendFlush('evolved', 1)
   },
   { timeout: 240_000 },
 )
@@ -52,9 +56,55 @@ after(
   { timeout: 60_000 },
 )
 
+/** Binds a dataset to a version in which a column is renamed and one dropped, some are wider, and there is more at the top and inside. */
+async function evolve(dataset: string): Promise<void> {
+  const ask = async (method: string, path: string, body: object): Promise<Record<string, unknown>> => {
+    const answer = await call(system.baseUrl, method, path, { tenantId: place.tenantId, body })
+    assert.ok(answer.status < 300, JSON.stringify(answer.body))
+    return answer.body
+  }
+  const publish = async (collection: string, wanted: object): Promise<void> => {
+    const { id } = await ask('POST', `/v1/${collection}`, wanted)
+    await ask('PATCH', `/v1/${collection}/${String(id)}`, { status: 'published' })
+  }
+  const { text, flag: _dropped, ...kept } = EVERY_TYPE.properties
+  const properties = {
+    ...kept,
+    words: text,
+    small: { type: 'integer' },
+    single: { type: 'number' },
+    price: { ...EVERY_TYPE.properties.price, precision: 30 },
+    place: {
+      ...EVERY_TYPE.properties.place,
+      properties: { ...EVERY_TYPE.properties.place.properties, zip: { type: 'string' } },
+    },
+    more: { type: 'array', items: { type: 'string' } },
+  }
+  const { schema_uri: supersedes } = (
+    await call(system.baseUrl, 'GET', `/v1/datasets/${dataset}`, { tenantId: place.tenantId })
+  ).body
+  const uri = `${String(supersedes)}/2`
+  const definition = { ...EVERY_TYPE, properties }
+  const class_uri = 'https://ns.azothedge.com/pdm/class/interaction-event'
+  await publish('schemas', { uri, title: 'Evolved', class_uri, definition, supersedes })
+  const rename = { kind: 'rename', pointer: '/words', definition: { from: '/text' }, schema_uri: uri }
+  await publish('descriptors', { uri: `${uri}/words`, title: 'Words', ...rename })
+  await ask('PATCH', `/v1/datasets/${dataset}`, { schema_uri: uri })
+}
+
+const dataOf = (dataset: string, flush: number, n: number): object =>
+  dataset === 'evolved' && flush > 0 ? evolvedAt(n) : everyTypeAt(n, dataset === 'null-lists')
+
+/** The event as the evolved version has it. */
+function evolvedAt(n: number): object {
+  const { text, flag: _dropped, place: at, ...kept } = everyTypeAt(n)
+  const zip = at === undefined ? {} : { place: { ...(at as object), zip: String(n) } }
+  return { ...kept, ...zip, small: 2 ** 40 + n, single: n / 3, words: text ?? 'none', more: ['m', String(n)] }
+}
+
 async function sendFlush(dataset: string, flush: number): Promise<void> {
   const lines = Array.from({ length: PER_FLUSH }, (_, at) =>
-    JSON.stringify({ dataset, data: everyTypeAt(flush * PER_FLUSH + at, dataset === 'null-lists') }),
+    JSON.stringify({ dataset, data: dataOf(dataset, flush, flush * PER_FLUSH + at) }),
   )
   const response = await fetch(`${system.baseUrl}/v1/collect`, {
     method: 'POST',
@@ -110,6 +160,7 @@ interface Agreement {
 for (const [dataset, rows] of [
   ['every-type', FLUSHES * PER_FLUSH],
   ['null-lists', PER_FLUSH],
+  ['evolved', 2 * PER_FLUSH],
   ['never-written', 0],
 ] as const) {
   test(
