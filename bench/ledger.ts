@@ -22,8 +22,8 @@ export async function fillLedger(system: System, tenantId: string, datasetId: st
     const step = 5_000_000
     for (let from = 0; from < ids; from += step) {
       await client.query(
-        `INSERT INTO ${part} (event_id, tenant_id, flush_number, dataset_number, epoch)
-         SELECT uuidv7(-(6.0 * (1 - i::float8 / $4)) * interval '1 day'), $1, 1, $2, $3
+        `INSERT INTO ${part} (event_id, tenant_id, flush_number, dataset_number, epoch, record)
+         SELECT uuidv7(-(6.0 * (1 - i::float8 / $4)) * interval '1 day'), $1, 1, $2, $3, i
          FROM generate_series($5::bigint, $6::bigint) AS i`,
         [tenantId, Number(number), epoch, ids, from + 1, Math.min(from + step, ids)],
       )

@@ -14,6 +14,7 @@ import {
   asLeft,
   DatasetLeft,
   eventIdsOf,
+  eventRecordsOf,
   orphansOf,
   stageFiles,
   writeWithout,
@@ -165,6 +166,7 @@ function datasetCommit(one: Written): DatasetCommit {
           },
         }),
     eventIds: eventIdsOf(one),
+    records: eventRecordsOf(one),
     totals: {
       records: draft.taken.records,
       rows,

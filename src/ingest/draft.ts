@@ -2,6 +2,7 @@ import type { Binding } from '../registry/index.ts'
 import type { DeadLetterReason } from '../event/index.ts'
 import type { Take } from './buffer.ts'
 import { usualHeaders } from './headers.ts'
+import { RECORD_BYTES, writeRecord } from './ledger.ts'
 import { lineStart, valueOf, type Segment } from './segment.ts'
 import { NIL_DATASET, type DeadLetter, type SourceOffset } from './settle.ts'
 import type { Source } from './sources.ts'
@@ -64,6 +65,21 @@ export function idsOf(draft: Draft): string[] {
     for (const id of segment.ids) if (draft.states[row++] === WRITE) ids.push(id)
   }
   return ids
+}
+
+/** The records of the rows that are written, in step with `idsOf`, as the ledger takes them. */
+export function recordsOf(draft: Draft): Buffer {
+  const records = Buffer.allocUnsafe(rowsOf(draft) * RECORD_BYTES)
+  let row = 0
+  let at = 0
+  for (const { source, offsets } of draft.taken.segments) {
+    for (const offset of offsets) {
+      if (draft.states[row++] !== WRITE) continue
+      writeRecord(records, at, source.partition, offset)
+      at += RECORD_BYTES
+    }
+  }
+  return records
 }
 
 /** The ledger knows these ids: their rows are duplicates for good. Answers how many rows that were. */

@@ -26,6 +26,45 @@ export function packIds(ids: Iterable<string>, count: number): Buffer {
   return count === 0 ? packed.subarray(0, 12) : packed
 }
 
+const BIGINT_OID = 20
+export const RECORD_BYTES = 8
+const BIGINT_ELEMENT_BYTES = 12
+
+/**
+ * Records (`writeRecord`), 8 bytes each, as Postgres' own binary `bigint[]`; null where there is none. Throws where there are not as
+ * many as ids.
+ */
+export function packRecords(parts: readonly Buffer[], count: number): Buffer | null {
+  if (parts.length === 0) return null
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+  if (bytes !== count * RECORD_BYTES) throw new TypeError(`There are ${bytes / RECORD_BYTES} records for ${count} ids.`)
+  const packed = Buffer.allocUnsafe(HEADER_BYTES + count * BIGINT_ELEMENT_BYTES)
+  packed.writeInt32BE(1, 0)
+  packed.writeInt32BE(0, 4)
+  packed.writeInt32BE(BIGINT_OID, 8)
+  packed.writeInt32BE(count, 12)
+  packed.writeInt32BE(1, 16)
+  let at = HEADER_BYTES
+  for (const part of parts) {
+    for (let from = 0; from < part.length; from += RECORD_BYTES) {
+      packed.writeInt32BE(RECORD_BYTES, at)
+      packed.writeUInt32BE(part.readUInt32BE(from), at + 4)
+      packed.writeUInt32BE(part.readUInt32BE(from + 4), at + 8)
+      at += BIGINT_ELEMENT_BYTES
+    }
+  }
+  return packed
+}
+
+/**
+ * A record as the ledger names it, 8 bytes: the partition in the upper 16 bits, which Postgres reads back with `>> 48`. The topic
+ * is the tenant's own.
+ */
+export function writeRecord(into: Buffer, at: number, partition: number, offset: number): void {
+  into.writeUInt32BE(((partition & 0x7fff) << 16) | Math.floor(offset / 2 ** 32), at)
+  into.writeUInt32BE(offset % 2 ** 32, at + 4)
+}
+
 /** Where each of the 16 bytes begins in the text. */
 const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const
 /** A digit's value by its character code; 16 and more: not a digit. */

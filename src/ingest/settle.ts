@@ -3,7 +3,7 @@ import type { DeadLetterReason } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 import { CommitUnknown, type Store } from '../store/index.ts'
 import { letterRows } from './dead-letters.ts'
-import { packIds } from './ledger.ts'
+import { packIds, packRecords } from './ledger.ts'
 
 /**
  * Exactly once, by construction (docs/concepts/exactly-once.md): what a flush wants to become true,
@@ -77,6 +77,8 @@ export interface DatasetCommit {
   readonly table?: TableSwap
   /** Ids of the rows written: for the ledger. */
   readonly eventIds: readonly string[]
+  /** Their records, in step (`packRecords`); left out, nobody can be told. All datasets of a commit say it, or none. */
+  readonly records?: Buffer | undefined
   readonly totals: FlushTotals
   /** How far this dataset is settled per partition, never backwards. */
   readonly settled: readonly SourceOffset[]
@@ -177,7 +179,7 @@ export async function commitFlush(
   }
 }
 
-const CALL = `SELECT public.commit_flush($1, $2, $3, $4, $5, $6, $7, $8) AS verdict`
+const CALL = `SELECT public.commit_flush($1, $2, $3, $4, $5, $6, $7, $8, $9) AS verdict`
 /** Only makes partitions here: what is old enough to go is upkeep's decision. */
 const KEEP_ALL_DAYS = 36_500
 
@@ -246,6 +248,10 @@ function parametersOf(commit: FlushCommit): unknown[] {
     JSON.stringify(settled),
     JSON.stringify(letterRows(commit.deadLetters)),
     JSON.stringify(expired),
+    packRecords(
+      commit.datasets.flatMap((of) => of.records ?? []),
+      first - 1,
+    ),
   ]
 }
 

@@ -5,6 +5,7 @@ import {
   groupsOf,
   idsOf,
   linesOf,
+  recordsOf,
   refuseRow,
   rowsAtLines,
   rowsOf,
@@ -221,3 +222,7 @@ export async function asLeft(lake: FlushLake, error: unknown): Promise<DatasetLe
 }
 
 export const eventIdsOf = (written: Written): string[] => (written.staged === undefined ? [] : idsOf(written.draft))
+
+/** In step with those. */
+export const eventRecordsOf = (written: Written): Buffer | undefined =>
+  written.staged === undefined ? undefined : recordsOf(written.draft)

@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from '../event/index.ts'
+import { rawTopic, type DeadLetterReason } from '../event/index.ts'
 import { rfc3339, type Sql, type Store } from '../store/index.ts'
 import { settledOffsets, type Watermarks } from './watermark.ts'
 
@@ -27,6 +27,8 @@ export type Receipt =
       /** Null: committed by a worker of before snapshots were noted. */
       readonly snapshot_id: string | null
       readonly flush_id: string
+      /** `topic/partition/offset` of the record that the row was. Null: from before it was noted. */
+      readonly source: string | null
     })
   | (About & { readonly status: 'dead_lettered'; readonly dead_letter: NamedLetter })
   | (About & {
@@ -59,9 +61,9 @@ export async function receiptOf(
 ): Promise<Receipt> {
   const about = { event_id: eventId, dataset: dataset.slug }
   const first = await store.asTenant(tenantId, (sql) => outcomeOf(sql, dataset.id, eventId), NAMED)
-  const settled = settledReceipt(about, first)
+  const settled = settledReceipt(tenantId, about, first)
   if (settled !== undefined) return settled
-  // The bus first: what it has now, and Postgres has not after that, is under way.
+  // The bus first, then the offsets, then the event: what the bus has now, and is not there after that, is under way.
   const ends = await watermarks.ends(tenantId)
   const [offsets, outcome, since] = await store.asTenant(
     tenantId,
@@ -69,7 +71,7 @@ export async function receiptOf(
     NAMED,
   )
   return (
-    settledReceipt(about, outcome) ?? {
+    settledReceipt(tenantId, about, outcome) ?? {
       ...about,
       status: 'not_settled',
       watermark: await watermarks.of(ends, offsets),
@@ -79,23 +81,27 @@ export async function receiptOf(
   )
 }
 
+interface CommittedFlush {
+  readonly flush_id: string
+  readonly committed_at: string
+  readonly snapshot_id: string | null
+  /** `partition/offset`. */
+  readonly record: string | null
+}
+
 interface Outcome {
-  readonly flush:
-    | { readonly flush_id: string; readonly committed_at: string; readonly snapshot_id: string | null }
-    | undefined
+  readonly flush: CommittedFlush | undefined
   readonly letter: NamedLetter | undefined
 }
 
 /** Members of what there is not are null. */
-interface Row extends NamedLetter {
-  readonly flush_id: string
-  readonly committed_at: string
-  readonly snapshot_id: string | null
+interface Row extends NamedLetter, CommittedFlush {
   readonly committed: boolean
   readonly lettered: boolean
 }
 
 const OUTCOME = `SELECT flush_id, ${rfc3339('committed_at')} AS committed_at, snapshot_id::text AS snapshot_id,
+    (record >> 48) || '/' || (record & ((1::bigint << 48) - 1)) AS record,
     flush_id IS NOT NULL AS committed, number IS NOT NULL AS lettered,
     number::text AS id, ${rfc3339('at')} AS at, reason, pointer, error,
     topic || '/' || partition || '/' || source_offset AS source, ${rfc3339('replayed_at')} AS replayed_at
@@ -104,15 +110,18 @@ const OUTCOME = `SELECT flush_id, ${rfc3339('committed_at')} AS committed_at, sn
 async function outcomeOf(sql: Sql, datasetId: string, eventId: string): Promise<Outcome> {
   const [row] = await sql.query<Row>(OUTCOME, [datasetId, eventId])
   if (row === undefined) return { flush: undefined, letter: undefined }
-  const { committed, lettered, flush_id, committed_at, snapshot_id, ...letter } = row
+  const { committed, lettered, flush_id, committed_at, snapshot_id, record, ...letter } = row
   return {
-    flush: committed ? { flush_id, committed_at, snapshot_id } : undefined,
+    flush: committed ? { flush_id, committed_at, snapshot_id, record } : undefined,
     letter: lettered ? letter : undefined,
   }
 }
 
-function settledReceipt(about: About, { flush, letter }: Outcome): Receipt | undefined {
-  if (flush !== undefined) return { ...about, status: 'committed', ...flush }
+function settledReceipt(tenantId: string, about: About, { flush, letter }: Outcome): Receipt | undefined {
+  if (flush !== undefined) {
+    const { record, ...committed } = flush
+    return { ...about, status: 'committed', ...committed, source: record && `${rawTopic(tenantId)}/${record}` }
+  }
   if (letter?.replayed_at === null) return { ...about, status: 'dead_lettered', dead_letter: letter }
   return undefined
 }

@@ -101,8 +101,8 @@ test('a receipt leads from accepted to committed, and its snapshot is the tableâ
   assert.equal(told['snapshot_id'], dataset['snapshot_id'])
   const shown = await get(`/v1/datasets/${place.dataset}/preview?snapshot_id=${String(told['snapshot_id'])}`)
   assert.deepEqual(
-    (shown['rows'] as { _event_id: string }[]).map((row) => row['_event_id']),
-    [id],
+    (shown['rows'] as { _event_id: string; _source: string }[]).map((row) => [row['_event_id'], row['_source']]),
+    [[id, told['source']]],
   )
 })
 

@@ -11,6 +11,7 @@ import {
   idsOf,
   linesOf,
   openDraft,
+  recordsOf,
   refuseRow,
   rowsAtLines,
   rowsOf,
@@ -72,6 +73,13 @@ test('of rows with one id the first is written, and lines, ids and counts agree 
       assert.equal(
         groupsOf(draft).reduce((sum, group) => sum + countOf(draft, group), 0),
         expected.length,
+      )
+      // Which record each id was, in step: a row's offset is its number.
+      const records = recordsOf(draft)
+      const offsets = idsOf(draft).map((id, index) => [id, records.readUInt32BE(index * 8 + 4)])
+      assert.deepEqual(
+        offsets,
+        expected.map((n) => [idOf(given[n]?.id as number), n]),
       )
       assert.deepEqual(idsOf(draft).sort(), expected.map((n) => idOf(given[n]?.id as number)).sort())
       assert.equal(rowsOf(draft) + draft.duplicates + draft.known + draft.refused, given.length)

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { Client } from 'pg'
 import { uuidv7 } from '../../src/event/index.ts'
-import { knownIds, packIds } from '../../src/ingest/ledger.ts'
+import { knownIds, packIds, packRecords } from '../../src/ingest/ledger.ts'
 import { commitFlush } from '../../src/ingest/settle.ts'
 import { flushOf, openGround, type Ground } from '../kit/ground.ts'
 import { until } from '../kit/until.ts'
@@ -231,10 +231,11 @@ test('an id in the ledger costs at most 140 bytes with its index', async (t) => 
         const ids = Array.from({ length: 20_000 }, () => make())
         await app.query('BEGIN')
         await app.query(`SELECT set_config('app.current_tenant_id', $1, true)`, [dataset.tenantId])
-        await app.query('SELECT ledger_add($1, $2, $3, 1)', [
+        await app.query('SELECT ledger_add($1, $2, $3, 1, $4)', [
           dataset.tenantId,
           dataset.number,
           packIds(ids, ids.length),
+          packRecords([Buffer.alloc(ids.length * 8)], ids.length),
         ])
         await app.query('COMMIT')
       }

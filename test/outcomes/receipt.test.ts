@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { uuidv7 } from '../../src/event/index.ts'
+import { writeRecord } from '../../src/ingest/ledger.ts'
 import { commitFlush } from '../../src/ingest/settle.ts'
 import { receiptOf, type Receipt, type Watermarks } from '../../src/outcomes/index.ts'
 import { flushOf, openGround } from '../kit/ground.ts'
@@ -34,10 +35,10 @@ async function prepare(owner: Owner) {
     const flush = await flushOf(ground, dataset, worker, { ids, from, nextOffset: ids.length })
     const [first] = flush.datasets
     const table = first?.table === undefined ? undefined : { ...first.table, snapshotId: 512345678901234 }
-    const { kind } = await commitFlush(ground.store, {
-      ...flush,
-      datasets: first === undefined || table === undefined ? flush.datasets : [{ ...first, table }],
-    })
+    assert.ok(first !== undefined && table !== undefined)
+    const records = Buffer.alloc(ids.length * 8)
+    ids.forEach((_, index) => writeRecord(records, index * 8, 32_767, 2 ** 40 + index))
+    const { kind } = await commitFlush(ground.store, { ...flush, datasets: [{ ...first, table, records }] })
     assert.equal(kind, 'committed')
     return flush.flushId
   }
@@ -53,15 +54,22 @@ async function prepare(owner: Owner) {
 }
 
 test('a committed event is answered with its snapshot, its flush and when, and the bus is not asked', async (t) => {
-  const { ground, dataset, receipt, commit, asked } = await prepare(t)
+  const { ground, tenantId, dataset, receipt, commit, asked } = await prepare(t)
   const [id, other] = [uuidv7(), randomUUID()]
   const flushId = await commit([id, other].toSorted(), 'm0')
   const [flush] = await ground.admin.query<{ at: Date }>('SELECT committed_at AS at FROM flushes')
-  for (const one of [id, other]) {
+  for (const [index, one] of [id, other].toSorted().entries()) {
     const { committed_at: at, ...rest } = (await receipt(one)) as Receipt & { status: 'committed' }
     assert.deepEqual(
       { ...rest, event_id: one },
-      { event_id: one, dataset: dataset.name, status: 'committed', snapshot_id: '512345678901234', flush_id: flushId },
+      {
+        event_id: one,
+        dataset: dataset.name,
+        status: 'committed',
+        snapshot_id: '512345678901234',
+        flush_id: flushId,
+        source: `pulse.${tenantId}.events.raw/32767/${2 ** 40 + index}`,
+      },
     )
     assert.equal(Date.parse(at), flush?.at.getTime())
   }

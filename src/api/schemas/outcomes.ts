@@ -189,6 +189,7 @@ export const ReceiptDocument = Type.Union(
       committed_at: Time,
       snapshot_id: nullable(Type.String({ description: 'Null: committed by a Pulse that did not note it.' })),
       flush_id: Id,
+      source: nullable(Source),
     }),
     Type.Object({ ...ABOUT, status: Type.Literal('dead_lettered'), dead_letter: NamedLetter }),
     Type.Object({
@@ -212,6 +213,7 @@ export const ReceiptDocument = Type.Union(
         committed_at: '2026-11-25T08:00:02.000000Z',
         snapshot_id: '512345678901234',
         flush_id: '019300aa-0000-7000-8000-0000000000f1',
+        source: EXAMPLE.source,
       },
     ],
   },
