@@ -1,0 +1,41 @@
+import { request, type ClientRequest } from 'node:http'
+
+/** An upload in parts, over one connection that can be cut. */
+interface Uploading {
+  /** Resolves when the socket has taken it. */
+  write(part: string | Uint8Array): Promise<void>
+  end(): void
+  /** Cuts the connection, as a network does. */
+  cut(): void
+  /** Rejects where the connection ends before an answer. */
+  readonly answer: Promise<{ readonly status: number; readonly body: Record<string, any> }>
+}
+
+/** Begins to upload a file to a dataset; its end is not announced. */
+export function beginUpload(
+  baseUrl: string,
+  dataset: string,
+  headers: Readonly<Record<string, string>>,
+  query = '',
+): Uploading {
+  let sending: ClientRequest
+  const answer = new Promise<Awaited<Uploading['answer']>>((resolve, reject) => {
+    sending = request(`${baseUrl}/v1/datasets/${dataset}/batch${query}`, { method: 'POST', headers }, (response) => {
+      const parts: Buffer[] = []
+      response.on('data', (part: Buffer) => parts.push(part))
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(parts).toString()) }),
+      )
+      response.on('error', reject)
+    })
+    sending.on('error', reject)
+  })
+  answer.catch(() => undefined) // whoever cuts the connection does not wait for it
+  return {
+    write: (part) =>
+      new Promise((resolve, reject) => sending.write(part, (error) => (error == null ? resolve() : reject(error)))),
+    end: () => void sending.end(),
+    cut: () => void sending.destroy(),
+    answer,
+  }
+}
