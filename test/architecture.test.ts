@@ -19,12 +19,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['tenancy', 'problems'],
   // `telemetry`: whoever watches the places says when one goes away; `event`, `tenancy`: what they did, when and in which trace.
   places: ['config', 'bus', 'lake', 'problems', 'telemetry', 'event', 'tenancy'],
+  // `store`: what is left of an allowance is shared through Postgres.
+  limits: ['problems', 'store'],
   // `store`: keys are rows under the tenant's policy; `tenancy`: the canary's tenant has one from the first migration on.
-  keys: ['config', 'event', 'problems', 'store', 'tenancy'],
+  keys: ['config', 'event', 'limits', 'problems', 'store', 'tenancy'],
   pdm: ['event', 'problems', 'lake'],
   infer: ['event', 'pdm', 'problems'],
   upkeep: ['store', 'lake', 'bus', 'event', 'tenancy', 'telemetry'],
-  registry: ['pdm', 'event', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],
+  registry: ['pdm', 'event', 'limits', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],
   // `registry`: lists are paged in one way.
   audit: ['problems', 'registry', 'store'],
   collect: ['event', 'pdm', 'problems', 'tenancy', 'bus', 'registry', 'telemetry'],
@@ -47,6 +49,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'infer',
     'keys',
     'lake',
+    'limits',
     'outcomes',
     'pdm',
     'places',

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { AuditRow } from '../audit/index.ts'
+import type { Key } from '../keys/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Entity, SchemaFacts, Tenant } from '../registry/index.ts'
 
@@ -43,11 +44,14 @@ export const tenantText = (tenant: Tenant): string =>
     ['name', textOf(tenant.name)],
     ['status', textOf(tenant.status)],
     ['metadata', tenant.metadata],
+    tenant.limits === null ? undefined : ['limits', textOf(tenant.limits)],
     ['created_at', textOf(tenant.created_at)],
     ['updated_at', textOf(tenant.updated_at)],
   ])
 
-/** `facts`: of a schema that was asked for by itself. */
+/** A key; `limits` where it has some. */
+export const keyText = ({ limits, ...key }: Key): string => textOf(limits === null ? key : { ...key, limits })
+
 /** A change; `ofTenant`: with whose it is. */
 export const auditText = (row: AuditRow, ofTenant?: string | null): string =>
   objectText([
@@ -64,6 +68,7 @@ export const auditText = (row: AuditRow, ofTenant?: string | null): string =>
     ofTenant === undefined ? undefined : ['tenant_id', textOf(ofTenant)],
   ])
 
+/** `facts`: of a schema that was asked for by itself. */
 export function entityText(entity: Entity, facts?: SchemaFacts): string {
   const { kind } = entity
   const hasClass = kind === 'schema' || kind === 'field_group'

@@ -18,14 +18,21 @@ export const entityMembers = (entity: Entity): Members => ({
   updated_at: entity.updated_at,
 })
 export const datasetMembers = ({ name, schema_uri, updated_at }: Dataset): Members => ({ name, schema_uri, updated_at })
-export const tenantMembers = ({ name, status, metadata, updated_at }: Tenant): Members => ({
+export const tenantMembers = ({ name, status, metadata, limits, updated_at }: Tenant): Members => ({
   name,
   status,
   metadata,
+  limits,
   updated_at,
 })
 
-export const keyMembers = ({ name, scopes, status, expires_at }: Key): Members => ({ name, scopes, status, expires_at })
+export const keyMembers = ({ name, scopes, status, expires_at, limits }: Key): Members => ({
+  name,
+  scopes,
+  status,
+  expires_at,
+  limits,
+})
 
 /** 36 bits of each member: `updated_at` beside them tells two states apart, these only say what differs. */
 const DIGITS = 6

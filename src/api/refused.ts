@@ -21,6 +21,10 @@ function reasonOf({ code }: Problem): Announcements['collect.refused']['reason']
       return 'too_large'
     case 'overloaded':
       return 'shedding'
+    case 'rate_limited':
+      return 'rate_limited'
+    case 'quota_exceeded':
+      return 'quota'
     case 'dependency_away':
     case 'draining':
       return 'unavailable'

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Uploads } from '../batch/index.ts'
 import type { Collect } from '../collect/index.ts'
 import type { KeyBook } from '../keys/index.ts'
+import type { Limiter } from '../limits/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Bindings, DatasetPlaces, TenantPlaces } from '../registry/index.ts'
 import type { Watermarks } from '../outcomes/index.ts'
@@ -48,6 +49,7 @@ export interface ServerPlaces extends DatasetPlaces, TenantPlaces {
   readonly sampler: Sampler
   /** Who shows which key; undefined: nobody has to. */
   readonly book: KeyBook | undefined
+  readonly limiter: Limiter
   readonly limits: {
     readonly maxBodyBytes: number
     readonly bodyTimeoutMs: number

@@ -6,6 +6,7 @@ import type { Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import { openKeyBook } from '../keys/index.ts'
 import type { ObjectStore } from '../lake/index.ts'
+import { openLimiter } from '../limits/index.ts'
 import { openWatermarks } from '../outcomes/index.ts'
 import { openPreview } from '../preview/index.ts'
 import { ensureCanaryTenant, openBindings, openTopicKeeper } from '../registry/index.ts'
@@ -86,6 +87,7 @@ export async function startApi(given: ApiPlaces): Promise<RunningApi> {
     settings.auth === 'keys'
       ? opened.use(openKeyBook(store, { clock: systemClock, now: () => performance.now() }))
       : undefined
+  const limiter = opened.use(openLimiter(store, () => performance.now()))
   const census = opened.use(watchPartitions(store))
   const limits = {
     maxBodyBytes: settings.collectMaxBodyBytes,
@@ -120,6 +122,7 @@ export async function startApi(given: ApiPlaces): Promise<RunningApi> {
     objects,
     bindings,
     book,
+    limiter,
     preview,
     watermarks,
     readiness,

@@ -1,4 +1,4 @@
 export { openKeyBook, type KeyBook, type KeyHolder } from './book.ts'
-export { createKey, getKey, listKeys, revokeKey, rotateKey, type Key } from './manage.ts'
+export { createKey, getKey, listKeys, patchKey, revokeKey, rotateKey, type Key } from './manage.ts'
 export { OPERATE, SCOPES, type Scope } from './scopes.ts'
 export { issueOwnKeys } from './own.ts'

@@ -1,4 +1,5 @@
 import { uuidv7 } from '../event/index.ts'
+import { keepLimits, type Limits, type WantedLimits } from '../limits/index.ts'
 import { Problem } from '../problems/index.ts'
 import { rfc3339, type Sql, type Store } from '../store/index.ts'
 import { mintKey } from './format.ts'
@@ -14,6 +15,8 @@ export interface Key {
   readonly created_at: string
   readonly expires_at: string | null
   readonly last_used_at: string | null
+  /** Null: it may send as much as its tenant. */
+  readonly limits: Limits | null
 }
 
 /** With the key itself, once. */
@@ -25,12 +28,20 @@ interface NewKey {
   readonly name: string
   readonly scopes: readonly Scope[]
   readonly expiresAt?: string | undefined
+  readonly limits?: WantedLimits | undefined
+}
+
+interface KeyChange {
+  readonly name?: string | undefined
+  /** Whole: what is not named is not limited any more. */
+  readonly limits?: WantedLimits | undefined
 }
 
 const time = (column: string): string => `${rfc3339(column)} AS ${column}`
 const COLUMNS = `id, name, scopes, rotated_from, ${time('created_at')}, ${time('expires_at')}, ${time('last_used_at')},
-  CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'active' END AS status`
-const LOCK = `SELECT ${COLUMNS} FROM api_keys WHERE id = $1 FOR NO KEY UPDATE`
+  CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'active' END AS status, limits_of(id) AS limits`
+const LOCK = 'SELECT FROM api_keys WHERE id = $1 FOR NO KEY UPDATE'
+const GET = `SELECT ${COLUMNS} FROM api_keys WHERE id = $1`
 /** Of one tenant: a list of all of them stays one answer. */
 const MOST_KEYS = 1_000
 
@@ -48,12 +59,37 @@ export const listKeys = (store: Store, tenantId: string): Promise<Key[]> =>
 
 /** Undefined where the tenant has no such key. */
 export const getKey = (store: Store, tenantId: string, id: string): Promise<Key | undefined> =>
+  store.asTenant(tenantId, async (sql) => (await sql.query<Key>(GET, [id]))[0], { name: 'key' })
+
+/** The key as it is until the transaction ends: nobody changes it, nor its limits, meanwhile. */
+async function locked(sql: Sql, id: string): Promise<Key | undefined> {
+  // By a question of its own: what a statement looks up beside the row that it waited for is as old as the statement.
+  await sql.query(LOCK, [id])
+  return (await sql.query<Key>(GET, [id]))[0]
+}
+
+/** Another name, other limits: effective everywhere within two seconds. Undefined where there is no such key. `check` looks at the locked row first, and may throw. */
+export const patchKey = (
+  store: Store,
+  tenantId: string,
+  id: string,
+  { name, limits }: KeyChange,
+  check?: (current: Key) => void,
+): Promise<Key | undefined> =>
   store.asTenant(
     tenantId,
-    async (sql) => (await sql.query<Key>(`SELECT ${COLUMNS} FROM api_keys WHERE id = $1`, [id]))[0],
-    {
-      name: 'key',
+    async (sql) => {
+      const current = await locked(sql, id)
+      if (current === undefined) return undefined
+      check?.(current)
+      if (limits !== undefined) await keepLimits(sql, tenantId, id, limits)
+      await sql.query('UPDATE api_keys SET name = coalesce($2, name), changed_at = clock_timestamp() WHERE id = $1', [
+        id,
+        name ?? null,
+      ])
+      return (await sql.query<Key>(GET, [id]))[0]
     },
+    { name: 'key' },
   )
 
 /**
@@ -69,7 +105,8 @@ export const revokeKey = (
   store.asTenant(
     tenantId,
     async (sql) => {
-      if (check !== undefined) for (const current of await sql.query<Key>(LOCK, [id])) check(current)
+      const current = check === undefined ? undefined : await locked(sql, id)
+      if (current !== undefined) check?.(current)
       const [key] = await sql.query<Key>(
         `UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()), changed_at = clock_timestamp() WHERE id = $1 RETURNING ${COLUMNS}`,
         [id],
@@ -80,7 +117,7 @@ export const revokeKey = (
   )
 
 /**
- * A new key in the place of an old one, with its name, scopes and end; the old one holds for `overlapSeconds` more, so that whoever
+ * A new key in the place of an old one, with its name, scopes, limits and end; the old one holds for `overlapSeconds` more, so that whoever
  * has it can change over. Undefined where there is no such key; throws `conflict` where it holds no longer. `check`
  * looks at the locked row first, and may throw.
  */
@@ -94,7 +131,7 @@ export const rotateKey = (
   store.asTenant(
     tenantId,
     async (sql) => {
-      const [old] = await sql.query<Key>(LOCK, [id])
+      const old = await locked(sql, id)
       if (old === undefined) return undefined
       check?.(old)
       if (old.status !== 'active')
@@ -106,7 +143,9 @@ export const rotateKey = (
         `UPDATE api_keys SET expires_at = least(expires_at, now() + make_interval(secs => $2)), changed_at = clock_timestamp() WHERE id = $1`,
         [id, overlapSeconds],
       )
-      return insert(sql, tenantId, { name: old.name, scopes: old.scopes, expiresAt: old.expires_at ?? undefined }, id)
+      const { name, scopes, expires_at: expiresAt, limits } = old
+      const wanted = { name, scopes, expiresAt: expiresAt ?? undefined, limits: limits ?? undefined }
+      return insert(sql, tenantId, wanted, id)
     },
     { name: 'key' },
   )
@@ -117,6 +156,7 @@ async function insert(sql: Sql, tenantId: string, wanted: NewKey, rotatedFrom: s
     throw new Problem('invalid', `The tenant has ${MOST_KEYS} keys, those that are over included: no more are made.`)
   const id = uuidv7()
   const { text, digest } = mintKey(id)
+  if (wanted.limits !== undefined) await keepLimits(sql, tenantId, id, wanted.limits)
   const [key] = await sql.query<Key>(
     `INSERT INTO api_keys (id, tenant_id, name, scopes, secret_hash, expires_at, rotated_from)
      VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`,

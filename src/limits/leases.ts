@@ -1,5 +1,5 @@
 import type { Store } from '../store/index.ts'
-import { askOf, goOnAlone, settleDebt, take, type Grant, type Meter } from './meter.ts'
+import { askOf, goOnAlone, oweAgain, settleDebt, take, type Grant, type Meter } from './meter.ts'
 
 /** One limit of one sender. */
 export interface Bucket {
@@ -46,6 +46,8 @@ export function openLeases(store: Store, now: () => number): Leases {
   let running: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
   let awayUntilMs = Number.NEGATIVE_INFINITY
+  /** A question is under way that somebody waited for in vain: nobody waits for it any more. */
+  let isSlow = false
 
   async function ask(): Promise<void> {
     const buckets = [...wanted.values()]
@@ -56,16 +58,18 @@ export function openLeases(store: Store, now: () => number): Leases {
       const owed = settleDebt(meter)
       return { subject, name: meter.rule.name, allowed: meter.allowed, ask: askOf(meter), owed }
     })
+    const askedAtMs = now()
     try {
-      if (now() < awayUntilMs) throw new Error('Postgres was away a moment ago')
+      if (askedAtMs < awayUntilMs) throw new Error('Postgres was away a moment ago')
       const grants = await lease([...asks, ...back])
+      isSlow = now() - askedAtMs > WAIT_MS
       for (const [at, { meter }] of buckets.entries())
         take(meter, asks[at]?.ask ?? 0, grants.get(at + 1) as Grant, now())
     } catch {
       if (now() >= awayUntilMs) awayUntilMs = now() + AGAIN_MS
       returned.push(...back.slice(0, MOST_RETURNED - returned.length))
       for (const [at, { meter }] of buckets.entries()) {
-        meter.owed += asks[at]?.owed ?? 0
+        oweAgain(meter, asks[at]?.owed ?? 0)
         goOnAlone(meter, now())
       }
     }
@@ -103,18 +107,25 @@ export function openLeases(store: Store, now: () => number): Leases {
   async function renew(bucket: Bucket): Promise<void> {
     const { meter } = bucket
     wanted.set(meter, bucket)
+    if (isSlow) {
+      void soon()
+      goOnAlone(meter, now())
+      return
+    }
     const { promise: late, resolve } = Promise.withResolvers<boolean>()
     const timer = setTimeout(() => resolve(true), WAIT_MS).unref()
     const isLate = await Promise.race([soon().then(() => false), late])
     clearTimeout(timer)
-    if (isLate) goOnAlone(meter, now())
-    renewing.delete(meter)
+    if (isLate) {
+      isSlow = true
+      goOnAlone(meter, now())
+    }
   }
 
   return {
     renew(bucket) {
       const { meter } = bucket
-      const mine = renewing.get(meter) ?? renew(bucket)
+      const mine = renewing.get(meter) ?? renew(bucket).finally(() => renewing.delete(meter))
       renewing.set(meter, mine)
       return mine
     },

@@ -50,7 +50,7 @@ export function openLimiter(store: Store, now: () => number): Limiter {
       meters = RULES.filter(({ name }) => limits[name] !== undefined).map((rule) => {
         const allowed = limits[rule.name] as number
         const meter = before.find((one) => one.rule === rule) ?? newMeter(rule, allowed, now())
-        if (meter.allowed !== allowed) allow(meter, allowed, now())
+        if (meter.allowed !== allowed) allow(meter, allowed)
         return meter
       })
       known.set(id, meters)

@@ -44,7 +44,7 @@ export const newMeter = (rule: Rule, allowed: number, nowMs: number): Meter => (
   tokens: 0,
   owed: 0,
   elsewhere: allowed,
-  emptyUntilMs: nowMs,
+  emptyUntilMs: Number.NEGATIVE_INFINITY,
   refilledAtMs: nowMs,
   usedAtMs: nowMs,
   resetsAtMs: nowMs + rule.windowSeconds * 1_000,
@@ -63,10 +63,11 @@ export const isLow = (meter: Meter, nowMs: number): boolean =>
   nowMs >= meter.emptyUntilMs && meter.tokens < leaseOf(meter.rule, meter.allowed) / 2
 
 /** Another allowance from now on. What is held beyond its lease is let go. */
-export function allow(meter: Meter, allowed: number, nowMs: number): void {
+export function allow(meter: Meter, allowed: number): void {
   meter.allowed = allowed
   meter.tokens = Math.min(meter.tokens, leaseOf(meter.rule, allowed))
-  meter.emptyUntilMs = nowMs
+  meter.elsewhere = allowed
+  meter.emptyUntilMs = Number.NEGATIVE_INFINITY
 }
 
 /** What was asked for and what was granted. */
@@ -91,6 +92,12 @@ export function settleDebt(meter: Meter): number {
   meter.owed = 0
   meter.tokens = Math.max(0, meter.tokens)
   return debt
+}
+
+/** The debt was not heard. */
+export function oweAgain(meter: Meter, debt: number): void {
+  if (meter.rule.windowSeconds === 1) meter.tokens -= debt
+  else meter.owed += debt
 }
 
 /**

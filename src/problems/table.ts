@@ -54,7 +54,8 @@ export const PROBLEMS = {
   breaking_change: { status: 422, title: 'The change would break the table' },
   number_out_of_range: { status: 422, title: 'A number does not fit its column' },
   // 429, 5xx: not now
-  too_many_requests: { status: 429, title: 'Too many requests' },
+  rate_limited: { status: 429, title: 'More a second than is allowed' },
+  quota_exceeded: { status: 429, title: 'More a day than is allowed' },
   publish_failed: { status: 503, title: 'The bus did not acknowledge in time' },
   dependency_away: { status: 503, title: 'A dependency is away' },
   overloaded: { status: 503, title: 'The server sheds load' },

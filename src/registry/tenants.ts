@@ -1,6 +1,7 @@
 import type { Admin, TopicInfo } from '../bus/index.ts'
 import { uuidv7 } from '../event/index.ts'
 import { insertNamespace } from '../lake/index.ts'
+import { keepLimits, type Limits, type WantedLimits } from '../limits/index.ts'
 import { Problem } from '../problems/index.ts'
 import { rfc3339, CommitUnknown, type Sql, type Store } from '../store/index.ts'
 import { namespaceOf } from '../tenancy/index.ts'
@@ -19,6 +20,8 @@ export interface Tenant {
   readonly name: string
   readonly status: 'creating' | 'active' | 'suspended'
   readonly metadata: string
+  /** Null: it may send as much as it will. */
+  readonly limits: Limits | null
   readonly created_at: string
   readonly updated_at: string
 }
@@ -32,6 +35,8 @@ interface TenantChange {
   readonly name?: string | undefined
   readonly metadata?: string | undefined
   readonly status?: 'active' | 'suspended' | undefined
+  /** Whole: what is not named is not limited any more. */
+  readonly limits?: WantedLimits | undefined
 }
 export interface TenantPlaces {
   readonly store: Store
@@ -43,7 +48,7 @@ export interface TenantPlaces {
   readonly warehouse: string
 }
 
-const COLUMNS = `id, slug, name, status, metadata::text AS metadata,
+const COLUMNS = `id, slug, name, status, metadata::text AS metadata, limits_of(id) AS limits,
   ${rfc3339('created_at')} AS created_at, ${rfc3339('updated_at')} AS updated_at`
 
 const BEGIN = `SELECT ${COLUMNS} FROM tenant_begin($1, $2, $3, $4::jsonb)`
@@ -159,13 +164,19 @@ export async function patchTenant(
 ): Promise<Tenant | undefined> {
   const values = [id, change.name ?? null, change.metadata ?? null, change.status ?? null]
   const patch = async (sql: Sql): Promise<Tenant[]> => {
-    if (check !== undefined) {
+    if (check !== undefined || change.limits !== undefined) {
       await sql.query(LOCK, [id])
-      for (const current of await sql.query<Tenant>(GET, [id])) check(current)
+      const [current] = await sql.query<Tenant>(GET, [id])
+      if (current === undefined) return []
+      check?.(current)
+      if (change.limits !== undefined) await keepLimits(sql, id, id, change.limits)
     }
     return sql.query<Tenant>(PATCH, values)
   }
-  const [tenant] = await store.asSystem(patch, { name: 'tenant' })
+  // Limits are the tenant's own rows, under its policy.
+  const [tenant] = await (change.limits === undefined
+    ? store.asSystem(patch, { name: 'tenant' })
+    : store.asTenant(id, patch, { name: 'tenant' }))
   if (tenant !== undefined) announceChange('tenant', 'changed', { id, tenant: tenant.slug })
   return tenant
 }

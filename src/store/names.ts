@@ -17,6 +17,7 @@ export const TRANSACTION_NAMES = [
   'intent',
   'key',
   'ledger',
+  'limit',
   'ping',
   'relay',
   'tenant',

@@ -129,6 +129,14 @@ test('each change of a tenant is one row: who, what it was, what it is, in which
   )
   await leaving(['tenant.resume'], operator, patch({ status: 'active' }))
   await leaving([], operator, patch({ name: 'Acme' }))
+  const limited = await leaving(['limits.create'], operator, patch({ limits: { events_per_day: 1000 } }))
+  assert.deepEqual([limited.rows[0]?.['entity_id'], limited.rows[0]?.['name']], [acme, 'tenant'])
+  const changed = await leaving(['limits.update'], operator, patch({ limits: { events_per_day: 2000 } }))
+  assert.deepEqual(
+    [changed.rows[0]?.before, changed.rows[0]?.after],
+    [{ events_per_day: 1000 }, { events_per_day: 2000 }],
+  )
+  await leaving(['limits.delete'], operator, patch({ limits: null }))
 })
 
 test('so is each change of an entity, and a definition stands there as it was sent', async () => {
@@ -232,6 +240,16 @@ test('so is each change of a key, by whom it is made, and no secret is in it; be
   await as(secret, 'POST', '/v1/collect', { body: { dataset: 'none', data: {} } })
   await api.store.asSystem((sql) => sql.query('SELECT keys_used($1::uuid[])', [[id]]))
   assert.deepEqual(await news(), [], 'a key that is used')
+  const at = `/v1/keys/${id}`
+  const named = await leaving(['key.update'], manager, ['PATCH', at, { body: { name: 'site' } }])
+  assert.deepEqual([named.rows[0]?.before, named.rows[0]?.after], [{ name: 'web' }, { name: 'site' }])
+  const patch = (limits: object | null) => ['PATCH', at, { body: { limits } }] as const
+  const limited = await leaving(['limits.create'], manager, patch({ events_per_second: 9 }))
+  assert.deepEqual(
+    [limited.rows[0]?.['entity_id'], limited.rows[0]?.['name'], limited.rows[0]?.after],
+    [id, 'key', { events_per_second: 9 }],
+  )
+  await leaving(['limits.delete'], manager, patch(null))
   // Two keys change: one is made, the other is given an end.
   const rotated = await leaving(['key.rotate', 'key.update'], operator, [
     'POST',

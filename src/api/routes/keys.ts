@@ -5,6 +5,7 @@ import {
   createKey,
   getKey,
   listKeys,
+  patchKey,
   revokeKey,
   rotateKey,
   type Key,
@@ -13,17 +14,17 @@ import {
 } from '../../keys/index.ts'
 import { Problem } from '../../problems/index.ts'
 import type { Store } from '../../store/index.ts'
-import { found, pageText, sendText } from '../answers.ts'
+import { found, keyText, pageText, sendText } from '../answers.ts'
 import { etagOf, keyMembers, preconditionOf } from '../etags.ts'
 import { IfMatch, tagged } from '../schemas/etags.ts'
-import { CreateKey, KeyDocument, KeyPage, MadeKeyDocument, RotateKey } from '../schemas/keys.ts'
+import { CreateKey, KeyDocument, KeyPage, MadeKeyDocument, PatchKey, RotateKey } from '../schemas/keys.ts'
 import { problems } from '../schemas/wire.ts'
 import { tenantOf } from '../tenant-hook.ts'
 
 const tags = ['keys']
 const OVERLAP_SECONDS = 86_400
 const send = (reply: FastifyReply, status: number, key: Key): FastifyReply =>
-  sendText(reply.header('etag', etagOf(keyMembers(key))), status, JSON.stringify(key))
+  sendText(reply.header('etag', etagOf(keyMembers(key))), status, keyText(key))
 
 /** A tenant's keys: for the operator, and for keys with the scope `manage`. */
 export function addKeyRoutes(
@@ -41,9 +42,10 @@ export function addKeyRoutes(
       },
     },
     async (request, reply) => {
-      const { name, scopes, expires_at: expiresAt } = request.body
+      const { name, scopes, expires_at: expiresAt, limits } = request.body
       refuseMore(request, scopes)
-      const made = await createKey(store, tenantOf(request), { name, scopes, expiresAt: endOf(expiresAt) })
+      const wanted = { name, scopes, expiresAt: endOf(expiresAt), limits: limits ?? undefined }
+      const made = await createKey(store, tenantOf(request), wanted)
       return send(reply, 201, made)
     },
   )
@@ -58,14 +60,7 @@ export function addKeyRoutes(
     },
     async (request, reply) => {
       const items = await listKeys(store, tenantOf(request))
-      return sendText(
-        reply,
-        200,
-        pageText(
-          items.map((key) => JSON.stringify(key)),
-          null,
-        ),
-      )
+      return sendText(reply, 200, pageText(items.map(keyText), null))
     },
   )
   app.get<{ Params: { id: string } }>(
@@ -80,6 +75,28 @@ export function addKeyRoutes(
     async (request, reply) => {
       const { id } = request.params
       const key = isUuid(id) ? await getKey(store, tenantOf(request), canonicalUuid(id)) : undefined
+      return send(reply, 200, found(key, 'key', id))
+    },
+  )
+  app.patch<{ Params: { id: string }; Body: Static<typeof PatchKey> }>(
+    '/v1/keys/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Rename or limit a key',
+        description: 'Effective on every process within two seconds. What a key may do is what it was made with.',
+        headers: IfMatch,
+        body: PatchKey,
+        response: { 200: tagged(KeyDocument), ...problems(400, 401, 403, 404, 412, 413, 415, 422, 503) },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const { name, limits } = request.body
+      const check = preconditionOf(request, keyMembers)
+      const change = { name, limits: limits === null ? {} : limits }
+      const key = isUuid(id) ? await patchKey(store, tenantOf(request), canonicalUuid(id), change, check) : undefined
+      book?.forget(found(key, 'key', id).id)
       return send(reply, 200, found(key, 'key', id))
     },
   )

@@ -96,7 +96,7 @@ export function addTenantRoutes(
     {
       schema: {
         tags,
-        summary: 'Rename, annotate, suspend or resume a tenant',
+        summary: 'Rename, annotate, limit, suspend or resume a tenant',
         headers: IfMatch,
         body: PatchTenant,
         response: { 200: tagged(TenantDocument), ...problems(400, 401, 403, 404, 412, 413, 415, 422, 503) },
@@ -104,9 +104,9 @@ export function addTenantRoutes(
     },
     async (request, reply) => {
       const { id } = request.params
-      const { name, status } = request.body
+      const { name, status, limits } = request.body
       const check = preconditionOf(request, tenantMembers)
-      const change = { name, status, metadata: metadataOf(request) }
+      const change = { name, status, metadata: metadataOf(request), limits: limits === null ? {} : limits }
       const tenant = isUuid(id) ? await patchTenant(places.store, canonicalUuid(id), change, check) : undefined
       places.bindings.forget(found(tenant, 'tenant', id).id)
       return send(reply, 200, found(tenant, 'tenant', id))

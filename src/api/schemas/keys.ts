@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { SCOPES } from '../../keys/index.ts'
+import { LimitsDocument, SetLimits } from './limits.ts'
 import { Id, Name, Time, closed, nullable } from './wire.ts'
 
 const Scopes = Type.Array(Type.Enum([...SCOPES]), { minItems: 1, maxItems: SCOPES.length, uniqueItems: true })
@@ -12,6 +13,7 @@ const KEY = {
   created_at: Time,
   expires_at: nullable(Time),
   last_used_at: nullable(Time),
+  limits: Type.Optional(LimitsDocument),
 }
 
 export const KeyDocument = Type.Object(KEY)
@@ -21,8 +23,17 @@ export const MadeKeyDocument = Type.Object({
 })
 export const KeyPage = Type.Object({ items: Type.Array(KeyDocument), next_cursor: Type.Null() })
 export const CreateKey = closed(
-  { name: Name, scopes: Scopes, expires_at: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })) },
+  {
+    name: Name,
+    scopes: Scopes,
+    expires_at: Type.Optional(Type.String({ format: 'date-time', maxLength: 64 })),
+    limits: Type.Optional(SetLimits),
+  },
   { examples: [{ name: 'website', scopes: ['collect'] }] },
+)
+export const PatchKey = closed(
+  { name: Type.Optional(Name), limits: Type.Optional(SetLimits) },
+  { minProperties: 1, examples: [{ limits: { events_per_second: 100 } }] },
 )
 export const RotateKey = closed(
   {

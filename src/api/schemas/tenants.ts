@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { LimitsDocument, SetLimits } from './limits.ts'
 import { Id, Metadata, Name, PAGE_QUERY, Slug, Time, closed, pageOf } from './wire.ts'
 
 const Status = Type.Enum(['active', 'suspended'])
@@ -9,6 +10,7 @@ export const TenantDocument = Type.Object({
   name: Name,
   status: Status,
   metadata: Metadata,
+  limits: Type.Optional(LimitsDocument),
   created_at: Time,
   updated_at: Time,
 })
@@ -18,7 +20,12 @@ export const CreateTenant = closed(
   { examples: [{ slug: 'acme', name: 'Acme' }] },
 )
 export const PatchTenant = closed(
-  { name: Type.Optional(Name), metadata: Type.Optional(Metadata), status: Type.Optional(Status) },
-  { minProperties: 1, examples: [{ status: 'suspended' }] },
+  {
+    name: Type.Optional(Name),
+    metadata: Type.Optional(Metadata),
+    status: Type.Optional(Status),
+    limits: Type.Optional(SetLimits),
+  },
+  { minProperties: 1, examples: [{ status: 'suspended' }, { limits: { events_per_second: 2_000 } }] },
 )
 export const TenantQuery = closed({ ...PAGE_QUERY, slug: Type.Optional(Type.String({ maxLength: 200 })) })

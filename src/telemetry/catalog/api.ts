@@ -2,10 +2,10 @@ import { FRESHNESS_SECONDS, HTTP_SECONDS, ROWS } from './buckets.ts'
 import { counter, gauge, histogram } from './entry.ts'
 
 /**
- * Values that nothing says yet: keys and quotas bring them. They are in their lists, and at zero, so that rules and
+ * Values that nothing says yet. They are in their lists, and at zero, so that rules and
  * dashboards need not change with them; the types below keep code from saying them before.
  */
-export const RESERVED = ['rate_limited', 'quota', 'revoked', 'expired', 'scope', 'key'] as const
+export const RESERVED = ['revoked', 'expired', 'scope', 'key'] as const
 type Said<V extends string> = Exclude<V, (typeof RESERVED)[number]>
 
 /** Why events were refused at the door, whole requests and single events alike. */
@@ -20,7 +20,7 @@ export const REJECT_REASONS = [
   'shedding',
   'unavailable',
 ] as const
-export type RejectReason = Said<(typeof REJECT_REASONS)[number]>
+export type RejectReason = (typeof REJECT_REASONS)[number]
 /** Routes by what they cost: the hot path, reads of the lake, everything else. */
 const ROUTE_CLASSES = ['collect', 'preview', 'admin'] as const
 export const AUTH_FAILURES = ['missing', 'malformed', 'unknown', 'suspended', 'revoked', 'expired', 'scope'] as const
@@ -65,7 +65,7 @@ export const API_METRICS = {
     'api',
     'collect',
     { ...TENANT, reason: REJECT_REASONS },
-    'Refused at the door, by reason: events that were read, and requests that were not. rate_limited and quota are reserved.',
+    'Refused at the door, by reason: events that were read, and requests that were not. rate_limited, quota: over a limit of the tenant or its key.',
   ),
   pulse_api_collect_bytes_total: counter('api', 'collect', TENANT, "Bytes of the events read, as the clients' JSON."),
   pulse_api_collect_batch_events: histogram('api', 'collect', {}, ROWS, 'Events of a collect request.'),

@@ -19,6 +19,7 @@ export const QUERIES = [
   'intent',
   'key',
   'ledger',
+  'limit',
   'ping',
   'relay',
   'tenant',
