@@ -8,7 +8,7 @@ export const MOST_LINES = 20_000
 /** Beside the catalogue every process has the client's own series, so many at most. */
 export const PROCESS_SERIES = 110
 /** Route templates that the API may have, and statuses that it answers with. */
-export const MOST_ROUTES = 40
+export const MOST_ROUTES = 64
 export const MOST_STATUSES = 18
 
 interface Cost {
