@@ -109,6 +109,7 @@ export async function rebindDataset(
             }),
           { name: 'dataset' },
         )
+        isOpen = false
         announceChange('dataset', 'changed', { id: bound.id })
         return bound
       } catch (error) {
@@ -120,9 +121,11 @@ export async function rebindDataset(
     }
     throw later('The table kept moving while its columns were to be changed: send the change again.')
   } catch (error) {
-    if (isOpen) await abandonIntent(places.store, { tenantId, flushId }).catch(() => undefined)
     if (!(error instanceof IntentCondemned)) throw error
     throw later('Changing the columns took too long and was given up: send the change again.', error)
+  } finally {
+    // Also where somebody else made the change meanwhile, and where a lost commit stands: then there is no intent any more.
+    if (isOpen) await abandonIntent(places.store, { tenantId, flushId }).catch(() => undefined)
   }
 }
 

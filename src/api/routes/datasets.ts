@@ -113,6 +113,8 @@ export function addDatasetRoutes(app: FastifyInstance, places: DatasetRoutePlace
       schema: {
         tags,
         summary: 'Rename a dataset, or bind it to another version of its schema',
+        description:
+          'With schema_uri the table gets the columns of that version, in one step with the binding: columns are added, widened, renamed and kept. Events under way are stored by the version that they were sent under. What would break the table is breaking_change, with every reason.',
         headers: IfMatch,
         body: PatchDataset,
         response: { 200: tagged(DatasetWithFacts), ...problems(400, 401, 403, 404, 412, 413, 415, 422, 503) },

@@ -29,7 +29,10 @@ export const CreateDataset = closed(
 )
 export const PatchDataset = closed(
   { name: Type.Optional(Name), schema_uri: Type.Optional(Uri) },
-  { minProperties: 1, examples: [{ name: 'Views of pages' }] },
+  {
+    minProperties: 1,
+    examples: [{ name: 'Views of pages' }, { schema_uri: 'https://example.com/schemas/page-view/2' }],
+  },
 )
 export const DatasetQuery = closed({
   ...PAGE_QUERY,
