@@ -11,6 +11,7 @@ import type { Watermarks } from '../outcomes/index.ts'
 import type { Preview } from '../preview/index.ts'
 import { announce, type Sampler, type Telemetry } from '../telemetry/index.ts'
 import { answerBrokenConnection } from './broken-connection.ts'
+import { wholeDocument } from './document/whole.ts'
 import { answerOddRequests, requireHost } from './odd-requests.ts'
 import { acting, askForKey, openIdentity } from './identity.ts'
 import { countInflight, type Inflight } from './inflight.ts'
@@ -164,6 +165,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
       },
     },
     convertConstToEnum: false,
+    transformObject: (made) => ('openapiObject' in made ? wholeDocument(made.openapiObject) : made.swaggerObject),
   })
 
   app.decorateRequest('key', undefined)

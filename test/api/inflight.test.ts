@@ -7,7 +7,7 @@ import { askerOf } from '../kit/api-server.ts'
 import { until } from '../kit/until.ts'
 
 /** The server alone; each question to a place waits until it is let go. */
-const TENANT = { id: '01900000-0000-7000-8000-000000000001', slug: 'acme', status: 'active' } as const
+const TENANT = { id: '01900000-0000-7000-8000-000000000001', slug: 'acme', status: 'active', limits: null } as const
 let waiting: (() => void)[] = []
 const held = (): Promise<unknown> =>
   new Promise((resolve) =>
@@ -32,7 +32,7 @@ await app.listen({ host: '127.0.0.1', port: 0 })
 after(() => app.close())
 const address = app.server.address()
 const port = typeof address === 'object' && address !== null ? address.port : 0
-const ask = askerOf(`http://127.0.0.1:${port}`)
+const ask = askerOf(`http://127.0.0.1:${port}`, false)
 const tenant = TENANT.id
 const counts = (collect: number, preview: number, admin: number) => ({ collect, preview, admin })
 const none = (): Promise<boolean> => until('none is left', () => inflight.total === 0)

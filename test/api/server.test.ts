@@ -11,7 +11,7 @@ import { askerOf } from '../kit/api-server.ts'
 import { until } from '../kit/until.ts'
 
 /** The server alone, on places that do what a test says. */
-const TENANT = { id: '01900000-0000-7000-8000-000000000001', slug: 'acme', status: 'active' } as const
+const TENANT = { id: '01900000-0000-7000-8000-000000000001', slug: 'acme', status: 'active', limits: null } as const
 let act: () => Promise<unknown> = async () => []
 const UP = { answered: true, detail: '', tookMs: 1, agoMs: 0 }
 const store = { asTenant: () => act(), asSystem: () => act() }
@@ -30,7 +30,7 @@ await app.listen({ host: '127.0.0.1', port: 0 })
 after(() => app.close())
 const address = app.server.address()
 const port = typeof address === 'object' && address !== null ? address.port : 0
-const ask = askerOf(`http://127.0.0.1:${port}`)
+const ask = askerOf(`http://127.0.0.1:${port}`, false)
 const tenant = TENANT.id
 
 const finished: Announcements['api.request.finished'][] = []

@@ -3,6 +3,7 @@ import { startApi, type ApiSettings, type RunningApi } from '../../src/api/index
 import type { Bus } from '../../src/bus/index.ts'
 import { openObjectStore, type ObjectStore } from '../../src/lake/index.ts'
 import { openStore, type Store } from '../../src/store/index.ts'
+import { holdToContract } from './contract.ts'
 import { openMemoryBus, type MemoryBus } from './memory-bus.ts'
 import { withPostgres, type Owner, type TestPostgres } from './postgres.ts'
 import { ownFolder } from './folder.ts'
@@ -86,8 +87,9 @@ export async function withApi(
   return { url, port: running.port, bus, postgres, store, objects, running, ask: askerOf(url) }
 }
 
+/** `ofPulse`: false for a server of which parts are made up, whose answers no document describes. */
 export const askerOf =
-  (url: string): TestApi['ask'] =>
+  (url: string, ofPulse = true): TestApi['ask'] =>
   async (method, path, { tenant, body, headers } = {}) => {
     const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
     const response = await fetch(`${url}${path}`, {
@@ -103,6 +105,7 @@ export const askerOf =
     })
     const text = await response.text()
     const contentType = response.headers.get('content-type')
+    if (ofPulse) await holdToContract({ method, path, status: response.status, contentType, text })
     const isJson = /[/+]json/.test(contentType ?? '')
     return {
       status: response.status,

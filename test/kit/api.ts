@@ -1,3 +1,5 @@
+import { holdToContract } from './contract.ts'
+
 /** The control plane's calls that many tests begin with, over HTTP as a user makes them. */
 
 export interface Place {
@@ -25,6 +27,8 @@ export async function call(
     signal: AbortSignal.timeout(30_000),
   })
   const text = await response.text()
+  const contentType = response.headers.get('content-type')
+  await holdToContract({ method, path, status: response.status, contentType, text })
   return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
 }
 

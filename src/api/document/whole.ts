@@ -1,0 +1,105 @@
+import { ANSWERS } from './examples.ts'
+import { PROBLEM_COMPONENT, codesAt, problemAnswer, problemExamples } from './problems.ts'
+import { DESCRIPTIONS, PARAMETERS, TAGS } from './words.ts'
+
+interface Media {
+  schema?: Record<string, unknown>
+  example?: unknown
+  examples?: unknown
+}
+interface Answer {
+  description?: string
+  headers?: Record<string, unknown>
+  content?: Record<string, Media>
+}
+interface Parameter {
+  name: string
+  description?: string
+  schema?: { description?: string }
+}
+interface Operation {
+  summary?: string
+  description?: string
+  tags?: string[]
+  parameters?: Parameter[]
+  responses: Record<string, Answer>
+}
+interface Document {
+  paths?: Record<string, Record<string, Operation>>
+  tags?: unknown
+  components?: { schemas?: Record<string, unknown>; examples?: unknown; headers?: unknown }
+}
+
+const PROBLEM_TYPE = 'application/problem+json'
+const MADE = 'It was made.'
+const DONE: Readonly<Record<string, string>> = { 200: 'It is so.', 201: MADE, 202: 'It was taken.' }
+const text = { type: 'string' }
+const HEADERS = {
+  'x-request-id': { description: 'Names the request in log lines.', schema: text },
+  traceparent: {
+    description: 'Where the request stands in its trace (W3C); its flag says whether it is kept.',
+    schema: text,
+  },
+  'retry-after': { description: 'Seconds until it is worth another try.', schema: { type: 'integer' } },
+  'www-authenticate': { description: 'How to show a key.', schema: text },
+}
+const headers = (...names: (keyof typeof HEADERS)[]): Record<string, object> =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
+const ON_ALL = headers('x-request-id', 'traceparent')
+const MORE_HEADERS: Readonly<Record<string, object>> = {
+  401: headers('www-authenticate'),
+  429: headers('retry-after'),
+  503: headers('retry-after'),
+}
+
+/**
+ * Completes the document that the routes' schemas make: words and examples where a route has none, problem answers with
+ * the codes that the operation can give, and the headers that every answer has. Changes and answers the document.
+ */
+export function wholeDocument<T>(openapi: T): T {
+  const document = openapi as Document
+  document.tags = TAGS
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, Problem: PROBLEM_COMPONENT },
+    examples: problemExamples(),
+    headers: HEADERS,
+  }
+  for (const [path, operations] of Object.entries(document.paths ?? {}))
+    for (const [method, operation] of Object.entries(operations)) complete(`${method.toUpperCase()} ${path}`, operation)
+  return openapi
+}
+
+/** What every operation of the API may answer, whatever it does: a request that cannot be read, a caller who may not, and that we are at fault. */
+const ALWAYS = [400, 401, 403, 500, 503]
+
+function complete(name: string, operation: Operation): void {
+  const always = name.includes(' /v1/') ? ALWAYS : []
+  for (const status of always) operation.responses[status] ??= { content: { [PROBLEM_TYPE]: {} } }
+  const description = operation.description ?? DESCRIPTIONS[name]
+  if (description !== undefined) operation.description = description
+  for (const parameter of operation.parameters ?? []) {
+    const said = parameter.description ?? parameter.schema?.description ?? PARAMETERS[parameter.name]
+    if (said !== undefined) parameter.description = said
+  }
+  for (const [status, answer] of Object.entries(operation.responses)) {
+    const isProblem = answer.content?.[PROBLEM_TYPE] !== undefined
+    if (isProblem && codesAt(name, Number(status)).length === 0) {
+      delete operation.responses[status]
+      continue
+    }
+    if (isProblem) Object.assign(answer, problemAnswer(name, Number(status)))
+    else if (answer.description === 'Default Response') answer.description = DONE[status] ?? 'It is not so.'
+    for (const media of Object.values(isProblem ? {} : (answer.content ?? {}))) exemplify(media, `${name} ${status}`)
+    answer.headers = { ...ON_ALL, ...MORE_HEADERS[status], ...answer.headers }
+  }
+}
+
+/** `examples` of a schema are the media's own; a table has those of routes that say none. */
+function exemplify(media: Media, where: string): void {
+  if (media.example !== undefined || media.examples !== undefined) return
+  const { schema } = media
+  const [first] = (schema?.['examples'] as unknown[] | undefined) ?? []
+  const example = first ?? ANSWERS[where]
+  if (example !== undefined) media.example = example
+}
