@@ -4,7 +4,8 @@ import { Unanswered, type Answered } from '../client/index.ts'
 import { objectOf } from './answers.ts'
 import { batchesOf, type Batch } from './gathered.ts'
 import { linesOf } from './lines.ts'
-import { cell, table } from './screen.ts'
+import { patienceOf, waitOf } from './patience.ts'
+import { table } from './screen.ts'
 import { Mistaken, Refused, type Call, type Said, type Verb } from './verb.ts'
 
 interface Verdict {
@@ -23,12 +24,11 @@ interface Rejection {
 /** Rejections that are told one by one; all are counted. */
 const MOST_TOLD = 1_000
 const MOST_SHOWN = 20
-const SLOWEST_RETRY_MS = 10_000
 
 /** Sends until each event has its verdict, and tells which were rejected. */
 async function send(call: Call): Promise<Said> {
   const file = call.argument(0)
-  const patienceMs = secondsOf(call.option('patience') ?? '60') * 1000
+  const patienceMs = patienceOf(call)
   const told: Rejection[] = []
   let [accepted, rejected] = [0, 0]
   for await (const batch of batchesOf(linesOf(await call.open(file), file), call.option('dataset'))) {
@@ -77,7 +77,7 @@ async function deliver(
     const verdicts = heard instanceof Unanswered ? undefined : verdictsOf(heard)
     if (verdicts?.every(({ status }) => status !== 'failed')) return verdicts
     if (!(heard instanceof Unanswered) && !isLater(heard)) throw refusal(call, heard, accepted)
-    const waitMs = Math.min(retryAfterMs(heard) ?? 250 * 2 ** tries, SLOWEST_RETRY_MS)
+    const waitMs = waitOf(heard, tries)
     if (performance.now() + waitMs > givesUpAt) {
       const first = places[0] ?? 0
       call.note(
@@ -99,17 +99,6 @@ const isLater = ({ status }: Answered): boolean => status === 429 || status === 
 function refusal(call: Call, answered: Answered, accepted: number): Refused {
   if (accepted > 0) call.note(`${accepted.toLocaleString('en')} events were accepted before.`)
   return new Refused(answered)
-}
-
-function retryAfterMs(heard: Answered | Unanswered): number | undefined {
-  const seconds = heard instanceof Unanswered ? Number.NaN : Number(heard.headers['retry-after'])
-  return Number.isFinite(seconds) ? seconds * 1000 : undefined
-}
-
-function secondsOf(text: string): number {
-  const seconds = Number(text)
-  if (!(seconds >= 0 && seconds <= 86_400)) throw new Mistaken(`${cell(text)} are no seconds: give 0 to 86400.`)
-  return seconds
 }
 
 export const EVENT_VERBS: readonly Verb[] = [

@@ -1,8 +1,10 @@
 import { AUDIT_VERBS } from './audit.ts'
+import { BATCH_VERBS } from './batches.ts'
 import { DATASET_VERBS } from './datasets.ts'
 import { ENTITY_VERBS } from './entities.ts'
 import { EVENT_VERBS } from './events.ts'
 import { IMPACT_VERBS } from './impact.ts'
+import { IMPORT_VERBS } from './import.ts'
 import { INFER_VERBS } from './infer.ts'
 import { KEY_VERBS } from './keys.ts'
 import { LETTER_VERBS } from './letters.ts'
@@ -19,6 +21,8 @@ export const VERBS: readonly Verb[] = [
   ...IMPACT_VERBS,
   ...DATASET_VERBS,
   ...EVENT_VERBS,
+  ...IMPORT_VERBS,
+  ...BATCH_VERBS,
   ...RECEIPT_VERBS,
   ...LETTER_VERBS,
   ...AUDIT_VERBS,
@@ -35,5 +39,6 @@ export const GROUPS: Readonly<Record<string, string>> = {
   descriptor: 'what is said about a schema',
   dataset: 'where events are kept',
   events: 'events on their way in',
+  batch: 'files on their way in',
   'dead-letters': 'accepted events that could not become rows',
 }
