@@ -7,10 +7,14 @@ interface LetterEvent {
   readonly value: Buffer
 }
 
-/** Of the tenant's newest letters, those of the dataset that carry an event. What is larger is not judged. */
+/**
+ * Of the dataset's newest letters those that carry an event and were not sent again: what became of that is another event's
+ * story. What is larger than a mebibyte is not judged.
+ */
 const NEWEST = `SELECT number::text AS number, event_id AS "eventId", value FROM (
-    SELECT number, dataset_id, event_id, value FROM dead_letters WHERE number < $2 ORDER BY number DESC LIMIT 20000) AS newest
-  WHERE dataset_id = $1 AND octet_length(value) <= 1048576 ORDER BY number DESC LIMIT $3`
+    SELECT number, event_id, value, replayed_at FROM dead_letters
+    WHERE dataset_id = $1 AND number < $2 ORDER BY number DESC LIMIT 20000) AS newest
+  WHERE replayed_at IS NULL AND octet_length(value) <= 1048576 ORDER BY number DESC LIMIT $3`
 const LARGEST_NUMBER = '9223372036854775807'
 /** So many of a mebibyte are 32 MiB in memory. */
 const AT_ONCE = 32

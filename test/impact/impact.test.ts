@@ -126,6 +126,14 @@ test('rows and dead letters that would pass and fail are counted, the columns th
       ['dead_letter', '/data/n', 'type'],
     ],
   )
+  await carriage.pg
+    .sql('admin')
+    .query('UPDATE dead_letters SET replayed_at = now() WHERE tenant_id = $1 AND error NOT LIKE $2', [
+      place.tenantId,
+      '%no number%',
+    ])
+  const again = await assess(place, next.id)
+  assert.deepEqual(again?.dead_letters.sampled, 1, 'a letter that was sent again is no sample')
   const worse = await makeSchema(carriage, place.tenantId, { type: 'object', properties: { n: { type: 'string' } } })
   const breaking = await assess(place, worse.id, 5)
   assert.deepEqual(breaking?.breaking, [{ pointer: '/n', reason: 'the column holds int, which cannot become string' }])
