@@ -5,6 +5,7 @@ export {
   getLetter,
   listLetters,
   payloadOf,
+  withoutQuotes,
   type Letter,
   type LetterGroup,
   type LetterWithPayload,

@@ -192,6 +192,9 @@ test('with keys: read lists and shows, pii shows payloads, manage sends again, a
   const withheld = await as(reads, 'GET', `/v1/dead-letters/${id}`)
   assert.deepEqual([withheld.body['payload'], withheld.body['payload_withheld']], [null, true])
   assert.ok(!withheld.text.includes('Ada') && !withheld.text.includes(Buffer.from(value).toString('base64')))
+  for (const body of [withheld.body, (await as(reads, 'GET', '/v1/dead-letters')).body['items'][0]])
+    assert.match(body['error'], /^Not shown/, 'a reader quotes what it could not read')
+  assert.equal((await as(sees, 'GET', '/v1/dead-letters')).body['items'][0].error, 'It did not fit.')
   assert.deepEqual((await as(sees, 'GET', `/v1/dead-letters/${id}`)).body['payload'], { data: { name: 'Ada' } })
   for (const [who, method, path, status] of [
     [collects, 'GET', '/v1/dead-letters', 403],

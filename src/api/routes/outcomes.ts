@@ -10,6 +10,7 @@ import {
   receiptOf,
   replayLetter,
   replaySlice,
+  withoutQuotes,
   type LetterWithPayload,
   type Replayer,
   type Watermarks,
@@ -87,7 +88,8 @@ function addLetterRoutes(app: FastifyInstance, places: OutcomePlaces, path: stri
       const datasetId = await datasetOf(request)
       const which = { ...filter, datasetId, eventId: eventId === undefined ? undefined : canonicalUuid(eventId) }
       if (group !== undefined) return reply.send(await countLetters(store, tenantOf(request), which, group))
-      return reply.send(await listLetters(store, tenantOf(request), which, { limit, cursor }))
+      const page = await listLetters(store, tenantOf(request), which, { limit, cursor })
+      return reply.send(seesAll(request) ? page : { ...page, items: page.items.map(withoutQuotes) })
     },
   )
   app.get<{ Params: LetterParams }>(
@@ -97,15 +99,14 @@ function addLetterRoutes(app: FastifyInstance, places: OutcomePlaces, path: stri
         tags,
         summary: `Get a dead letter ${whose}, with its payload`,
         description:
-          'The event as it was sent, the reason, its place on the bus and the trace of its request. A key needs the scope `pii` to see the payload: what is no event cannot be masked field by field.',
+          'The event as it was sent, the reason, its place on the bus and the trace of its request. A key needs the scope `pii` to see the payload, and sentences that may quote it: what is no event cannot be masked field by field.',
         response: { 200: LetterDocument, ...problems(400, 401, 403, 404, 503) },
       },
     },
     async (request, reply) => {
       const { id = '' } = request.params
       const letter = await getLetter(store, tenantOf(request), id, await datasetOf(request))
-      const mayRead = request.key === undefined || request.key.scopes.has('pii')
-      return sendText(reply, 200, letterText(found(letter, 'dead letter', id), mayRead))
+      return sendText(reply, 200, letterText(found(letter, 'dead letter', id), seesAll(request)))
     },
   )
   app.post<{ Params: LetterParams; Body: Static<typeof ReplayLetter> }>(
@@ -178,13 +179,19 @@ function addReceiptRoute(app: FastifyInstance, places: OutcomePlaces): void {
       const known = found(await getDataset(store, tenantOf(request), dataset), 'dataset', dataset)
       if (!isUuid(eventId))
         throw new Problem('invalid_parameter', 'An event id is a UUID in the form 8-4-4-4-12 hexadecimal digits.')
-      return reply.send(await receiptOf({ store, watermarks }, tenantOf(request), known, canonicalUuid(eventId)))
+      const receipt = await receiptOf({ store, watermarks }, tenantOf(request), known, canonicalUuid(eventId))
+      if (seesAll(request) || receipt.status === 'committed' || receipt.dead_letter === null) return reply.send(receipt)
+      return reply.send({ ...receipt, dead_letter: withoutQuotes(receipt.dead_letter) })
     },
   )
 }
 
+/** Without keys everybody does. */
+const seesAll = ({ key }: FastifyRequest): boolean => key === undefined || key.scopes.has('pii')
+
 /** By hand, so that the payload's numbers come back digit for digit. */
-function letterText({ value, headers, ...letter }: LetterWithPayload, mayRead: boolean): string {
+function letterText({ value, headers, ...whole }: LetterWithPayload, mayRead: boolean): string {
+  const letter = mayRead ? whole : withoutQuotes(whole)
   const { json, base64 } = mayRead ? payloadOf({ value }) : { json: null, base64: null }
   const more = { headers, payload_base64: base64, payload_withheld: !mayRead }
   return `${JSON.stringify({ ...letter, ...more }).slice(0, -1)},"payload":${json ?? 'null'}}`
