@@ -117,6 +117,7 @@ test("what runs below a tenant's route knows tenant, request and trace", async (
     assert.deepEqual(seen, {
       tenantId: tenant,
       tenantSlug: 'acme',
+      actor: 'open',
       requestId: answer.headers.get('x-request-id'),
       trace: parseTraceparent(answer.headers.get('traceparent') ?? undefined),
     })

@@ -169,6 +169,7 @@ export const ANSWERS: Readonly<Record<string, unknown>> = {
   'POST /v1/keys 201': madeKey,
   'GET /v1/keys 200': page(key),
   'GET /v1/keys/{id} 200': key,
+  'PATCH /v1/keys/{id} 200': { ...key, limits: { events_per_second: 100 } },
   'DELETE /v1/keys/{id} 200': { ...key, status: 'revoked' },
   'POST /v1/keys/{id}/rotate 201': { ...madeKey, rotated_from: ID.event },
 }

@@ -88,10 +88,25 @@ const USER: Json = {
   },
 }
 
+const LIMIT: Json = {
+  limit: {
+    type: 'object',
+    description: 'Which limit, and whose.',
+    required: ['of', 'name', 'allowed'],
+    properties: {
+      of: { type: 'string', enum: ['tenant', 'key'] },
+      name: { type: 'string', enum: ['events_per_second', 'bytes_per_second', 'events_per_day', 'bytes_per_day'] },
+      allowed: { type: 'integer' },
+    },
+  },
+}
+
 /** What a problem says besides what all say. */
 const MORE: Readonly<Partial<Record<ProblemCode, Json>>> = {
   all_rejected: VERDICTS,
   publish_failed: VERDICTS,
+  rate_limited: LIMIT,
+  quota_exceeded: LIMIT,
   in_use: {
     used_by: { type: 'array', items: USER },
     used_by_total: { type: 'integer', description: 'How many there are; at most 20 are named.' },
