@@ -8,6 +8,7 @@ import { SCHEMA } from './events.ts'
 import { fillLedger } from './ledger.ts'
 import { cpuPerEvent, load, runOn } from './measure.ts'
 import { cpuMsOf, peakMiBOf, pin, pssMiBOf, rssMiBOf } from './proc.ts'
+import { fillRegistry, measurePublish } from './registry.ts'
 import { type Figure, mib, ms, rate, table, us } from './report.ts'
 import { measureTelemetry } from './telemetry.ts'
 
@@ -19,7 +20,7 @@ import { measureTelemetry } from './telemetry.ts'
  */
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'ceilings,collect,batch,drain,ledger,freshness,idle,telemetry' },
+    only: { type: 'string', default: 'ceilings,collect,batch,registry,drain,ledger,freshness,idle,telemetry' },
     seconds: { type: 'string', default: '8' },
     events: { type: 'string', default: '1000000' },
     ids: { type: 'string', default: '50000000' },
@@ -84,7 +85,7 @@ async function measureCeilings(): Promise<void> {
   }
 }
 
-async function measureCollect(system: System, place: Place, perRequest: 1 | 500): Promise<void> {
+async function measureCollect(system: System, place: Place, perRequest: 1 | 500, beside = ''): Promise<void> {
   pinAll(system, 'api')
   const pids = pidsOf(system)
   const connections = perRequest === 1 ? 32 : 8
@@ -109,7 +110,7 @@ async function measureCollect(system: System, place: Place, perRequest: 1 | 500)
   if (worker !== undefined) process.kill(worker, 'SIGCONT')
   const ceiling = ceilings[perRequest === 1 ? 'fastify-single' : 'fastify-batch']
   figures.push({
-    what: perRequest === 1 ? 'collect, one event a request' : 'collect, NDJSON of 500',
+    what: `${perRequest === 1 ? 'collect, one event a request' : 'collect, NDJSON of 500'}${beside}`,
     measured: `${rate(result.perSecond)}, api ${us(cpuUs['api'])}, bus ${us(cpuUs['bus'])}, p50 ${ms(result.p50Ms)}, p99 ${ms(result.p99Ms)}`,
     target: perRequest === 1 ? '>= 20,000/s, <= 42 µs, p99 <= 15 ms' : '>= 100,000/s, <= 9 µs',
     ceiling:
@@ -265,6 +266,15 @@ if (wanted.has('collect') || wanted.has('batch') || wanted.has('drain') || wante
     const size = `${Math.round(bytes / ids)} bytes an id`
     await measureDrain(system, place, `, with ${ids.toLocaleString('en')} ids in the ledger (${size})`)
   }
+}
+if (wanted.has('registry')) {
+  await using system = await bootPulse({ PULSE_BUS_MAX_BYTES: String(40 * 2 ** 30) })
+  const place = await makePlace(system.baseUrl, SCHEMA, { dataset: 'bench' })
+  figures.push(await measurePublish(system, place))
+  const schemas = 10_000
+  await measureCollect(system, place, 500, ', beside 60 schemas')
+  await fillRegistry(system, place, schemas)
+  await measureCollect(system, place, 500, `, beside ${schemas.toLocaleString('en')} more`)
 }
 if (wanted.has('freshness')) await measureFreshness()
 if (wanted.has('idle')) await measureIdle()
