@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { assignIds, fieldsById, formerNames, type DraftField, type Field } from '../../src/lake/index.ts'
+import fc from 'fast-check'
+import {
+  assignIds,
+  fieldsById,
+  formerNames,
+  promotes,
+  type DraftField,
+  type DraftType,
+  type Field,
+} from '../../src/lake/index.ts'
 import { contentsOf, evolveColumns, type Evolution, type Rename } from '../../src/pdm/index.ts'
 
 const column = (name: string, type: DraftField['type'], more: Partial<DraftField> = {}): DraftField => ({
@@ -281,4 +290,72 @@ test('inside of a struct no name means two members, ever', () => {
   ])
   assert.match(reused.evolution.breaking[0]?.reason ?? '', /was, another member's here \(now "y"\)/)
   assert.equal(reused.evolution.breaking[0]?.pointer, '/s/x')
+})
+
+/** Columns of any shape from few names and types, so that versions meet often, and break each other often, too. */
+const anyColumns = fc.letrec<{ columns: DraftField[]; type: DraftType }>((tie) => ({
+  type: fc.oneof(
+    { maxDepth: 3, depthSize: 'small' },
+    fc.constantFrom<DraftType>('int', 'long', 'float', 'double', 'string', 'json', 'decimal(9, 2)', 'decimal(12, 2)'),
+    tie('columns').map((struct): DraftType => ({ struct })),
+    fc.record({ list: tie('type'), elementRequired: fc.boolean() }),
+    fc.record({ map: tie('type'), valueRequired: fc.boolean() }),
+  ),
+  columns: fc.uniqueArray(
+    fc.record({ name: fc.constantFrom('a', 'b', 'c', 'B', 'd'), required: fc.boolean(), type: tie('type') }),
+    { minLength: 1, maxLength: 4, selector: ({ name }) => name.toLowerCase() },
+  ),
+})).columns
+const anyRenames = fc.array(
+  fc.record({
+    from: fc.constantFrom('/a', '/b', '/c', '/d', '/a/b', '/c/*/a', '/timestamp'),
+    to: fc.constantFrom('/a', '/b', '/c', '/d', '/a/c', '/c/*/b'),
+  }),
+  { maxLength: 2 },
+)
+
+test('whatever versions follow each other, every id means one thing for ever, and every map leads to columns that are there', () => {
+  const versions = fc.array(fc.record({ columns: anyColumns, renames: anyRenames }), { minLength: 2, maxLength: 6 })
+  let taken = 0
+  fc.assert(
+    fc.property(versions, (given) => {
+      const first = assignIds([TIME, ...(given[0]?.columns ?? [])])
+      const schemas = [first.schema]
+      const json = contentsOf(first.fields).json
+      let table = { fields: first.schema.fields, lastColumnId: first.lastColumnId }
+      let filled = contentsOf(first.fields).filled
+      const maps = [first.fields]
+      for (const { columns, renames } of given.slice(1)) {
+        const existing = { ...table, json, filled, formerNames: formerNames({ schemas }) }
+        const evolution = evolveColumns(existing, [TIME, ...columns], renames)
+        // What would break is not bound.
+        if (evolution.breaking.length > 0) continue
+        taken += 1
+        const [before, after] = [fieldsById(table), fieldsById(evolution)]
+        for (const [id, { type }] of before) {
+          const now = after.get(id)?.type
+          assert.ok(now !== undefined, 'no column leaves')
+          if (typeof type === 'string') assert.ok(typeof now === 'string' && promotes(type, now))
+          else assert.equal(typeof now === 'string' ? now : now.type, type.type)
+        }
+        for (const id of after.keys()) assert.ok(before.has(id) || id > table.lastColumnId, 'no id is used again')
+        assert.equal(evolution.lastColumnId, Math.max(table.lastColumnId, ...after.keys()))
+        maps.push(evolution.sources)
+        for (const map of maps)
+          for (const id of contentsOf(map).filled) assert.ok(after.has(id), 'every version can still be written')
+        for (const id of contentsOf(evolution.sources).json) assert.equal(after.get(id)?.type, 'string')
+        assert.deepEqual(evolution.fields.find(({ name }) => name === 'timestamp')?.required, true)
+        assert.equal(
+          evolveColumns({ ...evolution, json, filled, formerNames: new Map() }, [TIME, ...columns]).same,
+          true,
+        )
+        schemas.push({ type: 'struct', 'schema-id': schemas.length, fields: evolution.fields })
+        filled = contentsOf(evolution.sources).filled
+        for (const id of contentsOf(evolution.sources).json) json.add(id)
+        table = evolution
+      }
+    }),
+    { numRuns: Number(process.env['TEST_RUNS'] ?? 500) },
+  )
+  assert.ok(taken > 50, `only ${taken} versions could be bound`)
 })
