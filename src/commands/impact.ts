@@ -1,5 +1,6 @@
 import { asLine, inPath, objectOf } from './answers.ts'
 import { schemaId } from './entities.ts'
+import { wholeOf } from './numbers.ts'
 import { cell, table } from './screen.ts'
 import { Mistaken, type Verb } from './verb.ts'
 
@@ -53,8 +54,7 @@ export const IMPACT_VERBS: readonly Verb[] = [
     async act(call) {
       const dataset = call.option('dataset')
       if (dataset === undefined) throw new Mistaken('Name the dataset: --dataset <slug or id>.')
-      const last = call.option('last')
-      const body = { dataset, ...(last !== undefined && { last: Number(last) }) }
+      const body = { dataset, last: wholeOf(call, 'last') }
       const id = inPath(await schemaId(call, call.argument(0)))
       const answered = await call.ask('POST', `/v1/schemas/${id}/impact`, { body, timeoutMs: 60_000 })
       return { json: asLine(answered.text), text: impactText(objectOf(answered)) }

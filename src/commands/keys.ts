@@ -1,4 +1,5 @@
 import { inPath, PAGE, saidOne, saidPage } from './answers.ts'
+import { wholeOf } from './numbers.ts'
 import type { Verb } from './verb.ts'
 
 const NAMED = [{ name: '<id>', says: 'the id in the middle of the key' }] as const
@@ -54,8 +55,7 @@ export const KEY_VERBS: readonly Verb[] = [
     forTenant: true,
     example: 'key rotate 0193d5a8-7c00-7000-8000-000000000000 --overlap 3600 --tenant acme',
     async act(call) {
-      const overlap = call.option('overlap')
-      const body = overlap === undefined ? {} : { overlap_seconds: Number(overlap) }
+      const body = { overlap_seconds: wholeOf(call, 'overlap') }
       return saidOne(await call.ask('POST', `/v1/keys/${inPath(call.argument(0))}/rotate`, { body }), ONCE)
     },
   },

@@ -8,6 +8,7 @@ import { IMPORT_VERBS } from './import.ts'
 import { INFER_VERBS } from './infer.ts'
 import { KEY_VERBS } from './keys.ts'
 import { LETTER_VERBS } from './letters.ts'
+import { LIMIT_VERBS } from './limits.ts'
 import { RECEIPT_VERBS } from './receipts.ts'
 import { TENANT_VERBS } from './tenants.ts'
 import type { Verb } from './verb.ts'
@@ -16,6 +17,7 @@ import type { Verb } from './verb.ts'
 export const VERBS: readonly Verb[] = [
   ...TENANT_VERBS,
   ...KEY_VERBS,
+  ...LIMIT_VERBS,
   ...ENTITY_VERBS,
   ...INFER_VERBS,
   ...IMPACT_VERBS,

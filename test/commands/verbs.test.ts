@@ -210,6 +210,35 @@ describe('the verbs against an API', () => {
     assert.match((await pulse('key', 'revoke', id)).out, /^status +revoked$/m)
   })
 
+  test('what a tenant and a key may send is set whole, and taken away', async () => {
+    const limited = await pulse(
+      'tenant',
+      'limit',
+      'acme',
+      '--events-per-second',
+      '2000',
+      '--bytes-per-day',
+      '5000000000',
+    )
+    assert.equal(limited.code, 0, limited.err)
+    assert.match(limited.out, /\nlimits:\n\{\n {2}"events_per_second": 2000,\n {2}"bytes_per_day": 5000000000\n\}\n/)
+    const other = await pulse('tenant', 'limit', 'acme', '--bytes-per-second', '1000000', '--json')
+    assert.deepEqual(other.json().limits, { bytes_per_second: 1_000_000 })
+    assert.equal((await pulse('tenant', 'limit', 'acme', '--none', '--json')).json().limits, undefined)
+    const key = (await pulse('key', 'create', 'limited', '--scope', 'collect', '--json')).json().id as string
+    const slow = await pulse('key', 'limit', key, '--events-per-day', '10', '--json')
+    assert.deepEqual(slow.json().limits, { events_per_day: 10 }, slow.err)
+    for (const words of [['acme'], ['acme', '--none', '--events-per-day', '1']])
+      assert.match((await pulse('tenant', 'limit', ...words)).err, /all limits that shall hold from now on, or --none/)
+    for (const many of ['many', '-1', '1.5', '', '1e3']) {
+      const odd = await pulse('tenant', 'limit', 'acme', `--events-per-day=${many}`)
+      assert.equal(odd.code, 2, `${many} would take the limit away`)
+    }
+    const zero = await pulse('tenant', 'limit', 'acme', '--events-per-day', '0')
+    assert.equal(zero.code, 1)
+    assert.match(zero.err, /^ {2}\/limits/m)
+  })
+
   test('who changed what is listed, of the tenant and of everything', async () => {
     const made = await pulse('key', 'create', 'audited', '--scope', 'read', '--json')
     await pulse('key', 'revoke', made.json().id as string)
