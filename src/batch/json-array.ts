@@ -10,6 +10,8 @@ export const splitArray: Splitter = (window, from, last, most): Found => {
   let at = skipSpace(window, array === undefined ? afterMark(window) : 0, window.length)
   const answer = (fault?: Problem): Found => ({ rows, used, place: placeOf(from, line, rows.length, array), fault })
 
+  // A byte order mark may still come in parts.
+  if (array === undefined && !last && window.length < 3) return answer()
   if (array === undefined && at < window.length) {
     if (window[at] === 0x7b) {
       const end = endOf(window, at, last)

@@ -68,7 +68,6 @@ const TIMES = ['created_at', 'updated_at', 'finished_at'].map((name) => `${rfc33
 const COLUMNS = `id AS batch_id, dataset, format, accepted::float8 AS accepted, rejected::float8 AS rejected,
   upload_offset::float8 AS upload_offset, '/v1/batches/' || id || '/results' AS results_url, problem, ${TIMES},
   CASE WHEN status = 'running' AND (run IS NULL OR updated_at < now() - ${SILENCE}) THEN 'interrupted' ELSE status END AS status`
-const named = { name: 'batch' } as const
 
 /**
  * Takes a batch up: begins it, or goes on where it stands. Whoever fed it until now hears at its next save that it is not its any
@@ -113,7 +112,7 @@ export const begin = (store: Store, tenantId: string, upload: Upload): Promise<R
       const { accepted, rejected, offset, place } = found
       return { tenantId, batchId, token, from: { accepted, rejected, offset, place } }
     },
-    named,
+    { name: 'batch' },
   )
 
 interface Kept extends Standing {
@@ -183,7 +182,7 @@ export const save = (
           ],
         )
     },
-    named,
+    { name: 'batch' },
   )
 
 /** Undefined where the tenant has no such batch. */
@@ -191,7 +190,7 @@ export const getBatch = (store: Store, tenantId: string, id: string): Promise<Ba
   store.asTenant(
     tenantId,
     async (sql) => (await sql.query<Batch>(`SELECT ${COLUMNS} FROM batches WHERE id = $1`, [id]))[0],
-    named,
+    { name: 'batch' },
   )
 
 /** Newest first; a tenant has at most 200. */
@@ -199,7 +198,7 @@ export const listBatches = (store: Store, tenantId: string): Promise<Batch[]> =>
   store.asTenant(
     tenantId,
     (sql) => sql.query<Batch>(`SELECT ${COLUMNS} FROM batches ORDER BY created_at DESC, id DESC LIMIT ${MOST_BATCHES}`),
-    named,
+    { name: 'batch' },
   )
 
 /** The rows that were not taken, by line, as NDJSON. */
@@ -213,5 +212,5 @@ export const resultsOf = (store: Store, tenantId: string, id: string): Promise<s
       )
       return rows.map(({ verdict }) => `${verdict}\n`).join('')
     },
-    named,
+    { name: 'batch' },
   )
