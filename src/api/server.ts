@@ -122,7 +122,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
   answerOddRequests(app, places.limits.maxBodyBytes)
   addRequestContext(app, () => isDraining)
   app.addHook('onRequest', requireHost)
-  boundBodies(app, places.limits.bodyTimeoutMs + HEADERS_TIMEOUT_MS)
+  boundBodies(app, places.limits.bodyTimeoutMs)
   app.addHook('onRequest', (request, reply, done) => {
     if (!isDraining) return done()
     if (PROBES.has(request.route)) return done()

@@ -12,6 +12,8 @@ interface Delivering {
   readonly signal: AbortSignal
   /** How long the bus, or Postgres, may be away until the batch stops where it is. */
   readonly patienceMs: number
+  /** Takes what is sent from the sender's allowance; rows wait for it, and the batch stops where a day's is used up. */
+  readonly charge?: ((events: number, bytes: number) => void | Promise<void>) | undefined
   readonly now?: () => number
 }
 
@@ -22,15 +24,18 @@ const LONGEST_WAIT_MS = 2_000
 const isPassing = (error: unknown): boolean =>
   error instanceof Problem && (error.code === 'overloaded' || error.code === 'dependency_away')
 
+const isRateLimited = (error: unknown): error is Problem => error instanceof Problem && error.code === 'rate_limited'
+
 /**
  * Sends rows the way that all events go, and again those that the bus did not acknowledge, until each is accepted or rejected.
  * Verdicts in order. Throws what the last try met once `patienceMs` are over, and what `signal` aborts with.
  */
 export async function deliver(events: readonly RowEvent[], to: Delivering): Promise<readonly Verdict[]> {
-  const { collect, tenantId, tenantSlug, traceId, signal, patienceMs, now = () => performance.now() } = to
+  const { collect, tenantId, tenantSlug, traceId, signal, patienceMs, charge, now = () => performance.now() } = to
   const verdicts: Verdict[] = []
   let open = events.map((event, at) => ({ event, at }))
-  const untilMs = now() + patienceMs
+  let untilMs = now() + patienceMs
+  let isCharged = false
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
     signal.throwIfAborted()
     let met: unknown
@@ -43,13 +48,22 @@ export async function deliver(events: readonly RowEvent[], to: Delivering): Prom
         body: Buffer.from(open.map(({ event }) => event.text).join(''), 'latin1'),
         // One trace has one batch, not thousands of spans.
         trace: mintTraceparent(false, traceId),
+        charge: isCharged ? undefined : charge,
       })
+      isCharged = true
       for (const [index, { at }] of open.entries()) verdicts[at] = told[index] as Verdict
       open = open.filter(({ at }) => verdicts[at]?.status === 'failed')
       const first = open[0]
       if (first === undefined) return verdicts
       met = busAway(verdicts[first.at]?.errors?.[0]?.message)
     } catch (error) {
+      if (isRateLimited(error)) {
+        // Its turn comes: this is no fault that patience is for.
+        const turnMs = (error.retryAfterSeconds ?? 1) * 1_000
+        await delay(turnMs, undefined, { signal }).catch(() => signal.throwIfAborted())
+        untilMs += turnMs
+        continue
+      }
       if (!isPassing(error)) throw error
       met = error
     }

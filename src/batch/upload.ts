@@ -45,6 +45,8 @@ export interface Arriving {
   readonly traceId: string
   /** Asked again and again while the upload lasts: rejects where the key was revoked or the tenant suspended meanwhile. */
   readonly isAllowed: () => Promise<void>
+  /** Takes rows from the sender's allowance. Throws or rejects with `rate_limited`, for which rows wait, and `quota_exceeded`. */
+  readonly charge?: (events: number, bytes: number) => void | Promise<void>
 }
 
 interface UploadPlaces {
@@ -98,7 +100,7 @@ export function openUploads(places: UploadPlaces): Uploads {
     // The mapping of a Parquet file is done where its columns are read.
     const mapping =
       upload.reading.format === 'parquet' ? { ...upload.reading.mapping, ...UNMAPPED } : upload.reading.mapping
-    const keeper = openKeeper({ store, isAllowed: arriving.isAllowed, now }, run)
+    using keeper = openKeeper({ store, isAllowed: arriving.isAllowed, now }, run)
     const { signal } = stop
     const to = {
       collect: places.collect,
@@ -107,6 +109,7 @@ export function openUploads(places: UploadPlaces): Uploads {
       traceId,
       signal,
       patienceMs: places.patienceMs ?? PATIENCE_MS,
+      charge: arriving.charge,
     }
     const dataset = { id: binding.datasetId, slug: binding.datasetSlug }
     try {
@@ -115,7 +118,7 @@ export function openUploads(places: UploadPlaces): Uploads {
         from: run.from,
         make: ({ place }) => eventMaker({ dataset, mapping, kinds, names: place.names }),
         deliver: (events) => deliver(events, to),
-        settled: keeper.settled,
+        settled: (standing, rejections) => keeper.settled(standing, rejections),
         most,
       })
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { getBatch, listBatches, resultsOf, type Uploads } from '../../batch/index.ts'
 import { canonicalUuid, isUuid } from '../../event/index.ts'
+import type { Limiter } from '../../limits/index.ts'
 import { Problem } from '../../problems/index.ts'
 import type { Bindings, KnownTenant } from '../../registry/index.ts'
 import type { Store } from '../../store/index.ts'
@@ -8,6 +9,7 @@ import type { Sampler } from '../../telemetry/index.ts'
 import { runWith } from '../../tenancy/index.ts'
 import { found } from '../answers.ts'
 import type { Identity } from '../identity.ts'
+import { limitsOn } from '../limited.ts'
 import { placeInTrace } from '../place-in-trace.ts'
 import { BatchDocument, BatchPage, ResultsBody, UploadBody, UploadHeaders, UploadQuery } from '../schemas/batches.ts'
 import { problems } from '../schemas/wire.ts'
@@ -18,6 +20,7 @@ export const UPLOAD_ROUTE = '/v1/datasets/:dataset/batch'
 interface UploadRoutePlaces {
   readonly uploads: Uploads
   readonly sampler: Sampler
+  readonly limiter: Limiter
   readonly identity: Pick<Identity, 'tenantOf'>
   readonly bindings: Pick<Bindings, 'peekTenant' | 'tenant'>
 }
@@ -27,7 +30,7 @@ type UploadParams = { readonly dataset: string }
 
 /** Files on their way in. */
 export function addUploadRoute(app: FastifyInstance, places: UploadRoutePlaces): void {
-  const { uploads, sampler, bindings, identity } = places
+  const { uploads, sampler, bindings, limiter, identity } = places
 
   /** Who may send events now. */
   async function sender(request: FastifyRequest): Promise<KnownTenant> {
@@ -41,6 +44,10 @@ export function addUploadRoute(app: FastifyInstance, places: UploadRoutePlaces):
     placeInTrace(request, reply, sampler)
     const { headers } = request
     const context = { tenantId, tenantSlug, requestId: request.id, trace: request.trace }
+    const { socket } = request.raw
+    const silenceMs = socket.timeout ?? 0
+    // How long it may be silent is judged where the file is read: while rows wait for the bus nobody reads.
+    socket.setTimeout(0)
     const batch = await runWith(context, () =>
       uploads.take({
         tenantId,
@@ -54,8 +61,12 @@ export function addUploadRoute(app: FastifyInstance, places: UploadRoutePlaces):
         body: request.raw,
         traceId: request.trace.traceId,
         isAllowed: async () => void (await sender(request)),
+        charge(events, bytes) {
+          const senders = request.tenant === undefined ? undefined : limitsOn(request.tenant, request.key)
+          return senders === undefined ? undefined : limiter.charge(senders, events, bytes)
+        },
       }),
-    )
+    ).finally(() => socket.setTimeout(silenceMs))
     return reply.code(202).header('location', `/v1/batches/${batch.batch_id}`).send(batch)
   }
 
@@ -71,7 +82,7 @@ export function addUploadRoute(app: FastifyInstance, places: UploadRoutePlaces):
         querystring: UploadQuery,
         headers: UploadHeaders,
         body: UploadBody,
-        response: { 202: BatchDocument, ...problems(400, 401, 403, 404, 408, 409, 413, 415, 503) },
+        response: { 202: BatchDocument, ...problems(400, 401, 403, 404, 408, 409, 413, 415, 429, 503) },
       },
       validatorCompiler: () => () => true,
       onRequest: take,
