@@ -113,20 +113,18 @@ test('who serves requests can neither write the audit, change it, take from it, 
 test('a change costs its row and not much more', async (t) => {
   const { admin, store, tenant } = await openGround(t)
   const id = await tenant()
-  const meanMs = async (): Promise<number> => {
-    const times: number[] = []
-    for (let n = 0; n < 60; n += 1) {
-      const from = performance.now()
-      await store.asSystem((sql) => sql.query(`SELECT tenant_patch($1, $2, NULL, NULL)`, [id, `n${from}`]))
-      times.push(performance.now() - from)
+  /** The quickest: what others do on the machine makes a change slower, and never quicker. */
+  const best = { ENABLE: Infinity, DISABLE: Infinity }
+  for (let round = 0; round < 5; round += 1) {
+    for (const how of ['ENABLE', 'DISABLE'] as const) {
+      await admin.query(`ALTER TABLE tenants ${how} TRIGGER audit`)
+      for (let n = 0; n < 15; n += 1) {
+        const from = performance.now()
+        await store.asSystem((sql) => sql.query(`SELECT tenant_patch($1, $2, NULL, NULL)`, [id, `n${from}`]))
+        best[how] = Math.min(best[how], performance.now() - from)
+      }
     }
-    return times.toSorted((a, b) => a - b)[30] ?? 0
   }
-  await meanMs()
-  const audited = await meanMs()
-  await admin.query('ALTER TABLE tenants DISABLE TRIGGER audit')
-  const alone = await meanMs()
-  t.diagnostic(`the middle of 60 changes: ${audited.toFixed(2)} ms, without the audit ${alone.toFixed(2)} ms`)
-  // Some 3 ms where eight others keep two cores busy.
-  assert.ok(audited - alone < 15, `${audited} ms, without ${alone} ms`)
+  t.diagnostic(`the quickest change: ${best.ENABLE.toFixed(2)} ms, without the audit ${best.DISABLE.toFixed(2)} ms`)
+  assert.ok(best.ENABLE - best.DISABLE < 10, `${best.ENABLE} ms, without ${best.DISABLE} ms`)
 })

@@ -18,6 +18,7 @@ const WITHOUT_POLICY: Readonly<Record<string, string>> = {
   settled_marks: 'ids, offsets and times; what was settled long enough ago may leave the bus',
   ledger_epochs: "numbers of the ledger's partitions and when they were opened",
   upkeep_turns: 'when each task of upkeep was last begun',
+  limit_buckets: 'how much of a limit is used; row level security lets nobody look, and one function asks',
   settings_recorded: 'what the processes of each plane run with; pulse_app may not touch it',
 }
 
@@ -33,6 +34,8 @@ const DEFINERS: Readonly<Record<string, string>> = {
   key_lookup:
     'whose a key is, before a tenant can be bound: by its id alone, and the answer is useless without the key',
   keys_changed: 'ids of keys that were made or revoked lately, and no more than the ids',
+  limits_of: 'what a tenant or a key may send, by its id alone: it travels with what is known of either',
+  limit_lease: 'leases a part of what limits leave to a process, and takes note of what was used',
   keys_used: 'notes when a key was used',
   ledger_open: "makes the ledger's next partition; pulse_app may not call it",
   ledger_rotate: 'opens the next partition of the ledger and drops the oldest',
