@@ -91,7 +91,14 @@ export function evolveColumns(
   const dropped: TypedColumn[] = []
   const relaxed: ChangedColumn[] = []
   const breaking: BreakingChange[] = []
-  const renameTo = new Map(renames.map((rename) => [rename.to, rename]))
+  const renameTo = new Map<string, Rename>()
+  for (const rename of renames) {
+    const other = renameTo.get(rename.to)
+    if (other !== undefined && other.from !== rename.from) {
+      breaking.push({ pointer: rename.to, reason: `two renames lead here, from ${other.from} and from ${rename.from}` })
+    }
+    if (rename.from !== rename.to) renameTo.set(rename.to, rename)
+  }
 
   /** A column for what the table has none for, optional at its top. */
   function add(draft: DraftField, pointer: string): { field: Field; source: SourceField } {
@@ -153,6 +160,10 @@ export function evolveColumns(
       if (name === undefined || !byName.has(name)) {
         const reason = `the rename names ${rename.from}, and the table has no such column beside it`
         breaking.push({ pointer: rename.to, reason })
+        continue
+      }
+      if (leaving.has(name)) {
+        breaking.push({ pointer: rename.to, reason: `${rename.from} is renamed to another place, too` })
         continue
       }
       leaving.add(name)

@@ -273,6 +273,24 @@ test('a rename that cannot be is refused with the reason', () => {
   assert.match(why([{ from: '/none', to: '/b' }]), /no such column/)
   assert.match(why([{ from: '/a', to: '/none' }]), /does not have/)
   assert.match(why([{ from: '/s/a', to: '/b' }]), /no such column/)
+  const both = [column('b', 'int'), column('d', 'int')]
+  assert.match(
+    why(
+      [
+        { from: '/a', to: '/b' },
+        { from: '/a', to: '/d' },
+      ],
+      both,
+    ),
+    /^\/a is renamed to another place, too$/,
+  )
+  assert.match(
+    why([
+      { from: '/a', to: '/b' },
+      { from: '/c', to: '/b' },
+    ]),
+    /two renames lead here, from \/a and from \/c/,
+  )
   assert.match(why([{ from: '/a', to: '/c' }], [column('c', 'int')]), /has a column of this name/)
   assert.match(why([{ from: '/timestamp', to: '/b' }], [column('b', 'timestamptz')]), /partitioned/)
   assert.match(
@@ -341,6 +359,7 @@ test('whatever versions follow each other, every id means one thing for ever, an
         for (const id of after.keys()) assert.ok(before.has(id) || id > table.lastColumnId, 'no id is used again')
         assert.equal(evolution.lastColumnId, Math.max(table.lastColumnId, ...after.keys()))
         maps.push(evolution.sources)
+        assert.equal(evolution.sources.length, columns.length + 1, 'no property is without a column')
         for (const map of maps)
           for (const id of contentsOf(map).filled) assert.ok(after.has(id), 'every version can still be written')
         for (const id of contentsOf(evolution.sources).json) assert.equal(after.get(id)?.type, 'string')
