@@ -5,6 +5,7 @@ import { uuidv7 } from '../../src/event/index.ts'
 import { writeRecord } from '../../src/ingest/ledger.ts'
 import { commitFlush } from '../../src/ingest/settle.ts'
 import { receiptOf, type Receipt, type Watermarks } from '../../src/outcomes/index.ts'
+import type { Store } from '../../src/store/index.ts'
 import { flushOf, openGround } from '../kit/ground.ts'
 import { putLetters } from '../kit/letters.ts'
 import type { Owner } from '../kit/postgres.ts'
@@ -46,6 +47,7 @@ async function prepare(owner: Owner) {
     ground,
     tenantId,
     dataset,
+    worker,
     asked,
     receipt,
     commit,
@@ -142,4 +144,18 @@ test('a receipt is found by index, whatever the ledger and the letters hold', as
     [],
   )
   assert.equal(scans.find(({ name }) => name === 'processed_event_ids_1')?.probes, 2)
+})
+
+test('a worker of before, that says neither snapshot nor records, commits as ever; its receipts have neither', async (t) => {
+  const { ground, dataset, receipt, worker } = await prepare(t)
+  const id = uuidv7()
+  const flush = await flushOf(ground, dataset, worker, { ids: [id] })
+  const before: Store = {
+    ...ground.store,
+    callAsTenant: (tenantId, text, values = [], options) =>
+      ground.store.callAsTenant(tenantId, text.replace(', $9', ''), values.slice(0, 8), options),
+  }
+  assert.equal((await commitFlush(before, flush)).kind, 'committed')
+  const told = (await receipt(id)) as Receipt & { status: 'committed' }
+  assert.deepEqual([told.status, told.snapshot_id, told.source], ['committed', null, null])
 })
