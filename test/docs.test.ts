@@ -5,6 +5,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { SETTINGS } from '../src/config/settings.ts'
+import { program } from '../src/main.ts'
 import { PROBLEMS } from '../src/problems/index.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -61,21 +62,27 @@ test('every npm command that the papers name exists', async () => {
   for (const script of ['start', 'demo', 'test', 'test:real', 'check', 'bench']) assert.ok(script in scripts, script)
 })
 
-test('every `pulse` command that the papers name exists', async () => {
-  const help = execFileSync(process.execPath, [join(root, 'bin/pulse.mjs'), '--help'], { encoding: 'utf8' })
-  const commands = new Set(
-    [...help.matchAll(/^ {2}([a-z]+)(?: \[options\])?(?: <[a-z]+>)* {2,}/gm)].map(([, command]) => command),
-  )
-  const missing: string[] = []
+test('every `pulse` command that the papers name exists, with the options that stand on its line', async () => {
+  const pulse = await program()
+  const wrong: string[] = []
   let checked = 0
   for (const page of pages) {
-    for (const [, command = ''] of (await textOf(page)).matchAll(/(?:`(?:npx )?pulse|npm run pulse) ([a-z]+)/g)) {
+    const said = (await textOf(page)).matchAll(/(?:`(?:npx )?pulse|npm run pulse(?: --)?|^pulse) ([a-z][^\n`]*)/gm)
+    for (const [, line = ''] of said) {
+      const words = line.split(' ')
+      const first = pulse.commands.find((one) => one.name() === words[0])
+      const named =
+        first === undefined || first.commands.length === 0 || !/^[a-z-]+$/.test(words[1] ?? '') ? [] : first.commands
+      const command = named.length === 0 ? first : named.find((one) => one.name() === words[1])
+      const options = new Set(command?.options.map(({ long }) => long))
+      const odd = words.filter((word) => /^--[a-z]/.test(word) && !options.has(word.split('=')[0]))
       checked += 1
-      if (!commands.has(command)) missing.push(`${page}: pulse ${command}`)
+      if (command === undefined || (command.commands.length === 0 && odd.length > 0))
+        wrong.push(`${page}: pulse ${line}`)
     }
   }
-  assert.deepEqual(missing, [])
-  assert.ok(commands.size >= 6 && checked > 10, `${checked} looked up in ${[...commands].join(', ')}`)
+  assert.deepEqual(wrong, [])
+  assert.ok(checked > 60, `${checked} were looked up`)
 })
 
 /** An example in a comment, and what the embedded PostgreSQL's keeper is told by the process that starts it. */

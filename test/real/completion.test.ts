@@ -38,7 +38,7 @@ test('fish offers commands, verbs, options, their values and files', async (t) =
   const words = offered.slice(1).map((found) => found.map((line) => line.split('\t')[0]))
   assert.deepEqual(words, [
     ['dataset', 'datatype'],
-    ['create', 'list', 'revoke', 'rotate'],
+    ['create', 'limit', 'list', 'revoke', 'rotate'],
     ['--scope'],
     ['collect', 'manage', 'pii', 'read'],
     ['published'],
