@@ -99,6 +99,17 @@ export function endToEndContract(
       const rows = new Map((await lake('*')).rows.map((row) => [String(row['_event_id']), row]))
       for (const { id, data } of events)
         assert.equal(fieldsDiffer(exact(data), columns, rows.get(id) ?? {}), undefined, JSON.stringify(data))
+      const receipt = async (id: string): Promise<Record<string, unknown>> => {
+        const path = `/v1/events/${id}?dataset=${place.dataset}`
+        return (await call(system.baseUrl, 'GET', path, { tenantId: place.tenantId })).body
+      }
+      for (const { id } of events) {
+        const { status, source } = await receipt(id)
+        assert.deepEqual([status, source], ['committed', rows.get(id)?.['_source']])
+      }
+      const asked = new Date().toISOString()
+      const passed = async (): Promise<boolean> => String((await receipt(randomUUID()))['watermark']) > asked
+      await until('the watermark to pass, with nothing pending', passed, 30_000)
       const preview = await call(system.baseUrl, 'GET', `/v1/datasets/${place.dataset}/preview?limit=50`, {
         tenantId: place.tenantId,
       })
