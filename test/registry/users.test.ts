@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { withApi, type Answer } from '../kit/api-server.ts'
 
@@ -188,4 +189,24 @@ test("Pulse's own classes are archived by nobody, not with force either", async 
   const page = await ask('GET', `/v1/classes?uri=${encodeURIComponent(CLASS)}`)
   const answer = await archive('classes', page.body['items'][0] as Record<string, unknown>, '?force=true')
   assert.deepEqual([answer.status, answer.body['code']], [403, 'read_only'])
+})
+
+test('what was registered before its references were kept is read out of its text', async () => {
+  const admin = api.postgres.sql('admin')
+  const kept = () =>
+    admin.query<{ uri: string; uses: string[] }>(
+      `SELECT uri, uses FROM pdm_entities WHERE kind <> 'descriptor' ORDER BY uri`,
+    )
+  const leaf = await make('datatypes', { definition: object() })
+  const definition = object({ a: { $ref: `${String(leaf['uri'])}` }, b: { items: { $ref: '#/$defs/c' } } })
+  await make('schemas', { class_uri: CLASS, definition: { ...definition, $defs: { c: { $ref: leaf['uri'] } } } })
+  await admin.query('ALTER TABLE pdm_entities NO FORCE ROW LEVEL SECURITY')
+  const before = await kept()
+  assert.ok(before.some(({ uses }) => uses.length > 1))
+  const migration = readFileSync(new URL('../../src/store/migrations/0014-registry.sql', import.meta.url), 'utf8')
+  const fill = /UPDATE public\.pdm_entities e SET uses[\s\S]*?;/.exec(migration)?.[0] ?? ''
+  await admin.query(`UPDATE pdm_entities SET uses = '{}'`)
+  await admin.query(fill)
+  assert.deepEqual(await kept(), before)
+  await admin.query('ALTER TABLE pdm_entities FORCE ROW LEVEL SECURITY')
 })
