@@ -109,7 +109,7 @@ const MORE: Readonly<Partial<Record<ProblemCode, Json>>> = {
   quota_exceeded: LIMIT,
   in_use: {
     used_by: { type: 'array', items: USER },
-    used_by_total: { type: 'integer', description: 'How many there are; at most 20 are named.' },
+    used_by_total: { type: 'integer', description: 'How many there are; the first fifty are named.' },
   },
   precondition_failed: {
     etag: { type: 'string', description: 'Of what is there now.' },
