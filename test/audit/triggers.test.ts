@@ -25,26 +25,27 @@ test('a row is put into the transaction of the change, by whoever makes it: with
     /rolled back/,
   )
   await admin.query('DELETE FROM tenants WHERE id = $1', [id])
-  const rows = await admin.query<Record<string, unknown>>(KEPT)
-  const [made, first, second, gone, ...more] = rows
+  type State = { name: string; slug: string } | null
+  type Kept = { action: string; actor: string; before: State; after: State; trace_id: string | null }
+  const [made, first, second, gone, ...more] = await admin.query<Kept>(KEPT)
   assert.deepEqual(more, [])
-  assert.equal(made?.['action'], 'tenant.create')
-  assert.match(String(made?.['actor']), /^database:/)
-  assert.deepEqual([made?.['before'], (made?.['after'] as { name: string }).name], [null, 'T'])
+  assert.equal(made?.action, 'tenant.create')
+  assert.match(String(made?.actor), /^database:/)
+  assert.deepEqual([made?.before, made?.after?.name], [null, 'T'])
   assert.deepEqual(first, {
     actor: 'key:k',
     action: 'tenant.update',
     entity: 'tenant',
     entity_id: id,
-    name: (made?.['after'] as { slug: string }).slug,
+    name: made?.after?.slug,
     before: { name: 'T' },
     after: { name: 'first' },
     trace_id: traceId,
     tenant_id: id,
   })
-  assert.deepEqual([second?.['actor'], second?.['trace_id']], ['database:pulse_app', null])
-  assert.deepEqual([gone?.['action'], gone?.['after']], ['tenant.delete', null])
-  assert.equal((gone?.['before'] as { name: string }).name, 'second')
+  assert.deepEqual([second?.actor, second?.trace_id], ['database:pulse_app', null])
+  assert.deepEqual([gone?.action, gone?.after], ['tenant.delete', null])
+  assert.equal(gone?.before?.name, 'second')
 })
 
 test('the tables that are audited are those that people change, and none that an event passes through', async (t) => {

@@ -42,7 +42,9 @@ const CHANGE = {
   action: Type.String({ description: `<entity>.<verb>: ${VERBS}.` }),
   entity: Type.Enum([...ENTITIES]),
   entity_id: nullable(Id),
-  name: Type.String({ description: 'Its slug, URI or name at that time; of limits whose they are (tenant, key), of settings the plane.' }),
+  name: Type.String({
+    description: 'Its slug, URI or name at that time; of limits whose they are (tenant, key), of settings the plane.',
+  }),
   before: State('Of an update the members that differ, of a delete all, of what is new null.'),
   after: State('Of an update the members that differ, of what is new all that have a value, of a delete null.'),
   trace_id: nullable(Type.String({ description: 'Of the request that made the change.' })),
