@@ -114,7 +114,13 @@ export function openCollect({
     const mediaType = mediaTypeOf(request.contentType)
     const unpacked = unpack(request.body, request.contentEncoding, limits.maxBodyBytes)
     const body = unpacked instanceof Promise ? await unpacked : unpacked
-    const events = splitEvents(body, mediaType, limits.maxEvents)
+    let events: Events
+    try {
+      events = splitEvents(body, mediaType, limits.maxEvents)
+    } catch (error) {
+      await request.charge?.(0, body.length)
+      throw error
+    }
     if (request.charge !== undefined) await request.charge(events.extents.length, body.length)
     const journey: Journey = {
       request,

@@ -25,6 +25,8 @@ export interface Limiter extends AsyncDisposable {
   describe(senders: readonly Sender[]): { readonly policy: string; readonly limit: string }
 }
 
+/** Whoever names none means requests; `events` is ours. */
+const UNITS = { events: ';qu="events"', bytes: ';qu="content-bytes"' }
 /** Who has sent nothing for so long gives back what is left. */
 const IDLE_MS = 10_000
 const LOOK_MS = 2_000
@@ -102,9 +104,7 @@ export function openLimiter(store: Store, now: () => number): Limiter {
           const { rule, allowed } = meter
           const name = `"${sender.kind}_${rule.name}"`
           const { left, inSeconds } = leftOf(meter, nowMs)
-          policies.push(
-            `${name};q=${allowed};w=${rule.windowSeconds}${rule.counts === 'bytes' ? ';qu="content-bytes"' : ''}`,
-          )
+          policies.push(`${name};q=${allowed};w=${rule.windowSeconds}${UNITS[rule.counts]}`)
           limits.push(`${name};r=${left};t=${inSeconds}`)
         }
       return { policy: policies.join(', '), limit: limits.join(', ') }

@@ -10,7 +10,7 @@ import { until } from '../kit/until.ts'
 const fails = (): Promise<never> => Promise.reject(new TypeError('cannot read properties of undefined'))
 const broken = (): unknown => new Proxy({}, { get: (_, name) => (name === 'then' ? undefined : fails) })
 let collecting: () => Promise<unknown> = fails
-const TENANT = { id: '01900000-0000-7000-8000-000000000001', slug: 'acme', status: 'active' } as const
+const TENANT = { id: '01900000-0000-7000-8000-000000000001', slug: 'acme', status: 'active', limits: null } as const
 const UP = { answered: true, detail: '', tookMs: 1, agoMs: 0 }
 const places = {
   store: broken(),

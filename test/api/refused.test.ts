@@ -8,7 +8,7 @@ import { askerOf } from '../kit/api-server.ts'
 import { until } from '../kit/until.ts'
 
 /** The server alone, on places that do what a test says. */
-const TENANT = { id: '01900000-0000-7000-8000-000000000001', slug: 'acme', status: 'active' } as const
+const TENANT = { id: '01900000-0000-7000-8000-000000000001', slug: 'acme', status: 'active', limits: null } as const
 const SUSPENDED = { ...TENANT, id: '01900000-0000-7000-8000-000000000002', slug: 'beta', status: 'suspended' } as const
 const tenantOf = (id: string) => [TENANT, SUSPENDED].find((tenant) => tenant.id === id)
 let act: () => Promise<unknown> = async () => ({})
@@ -26,7 +26,7 @@ const { app, drain } = await openServer({
 await app.listen({ host: '127.0.0.1', port: 0 })
 after(() => app.close())
 const address = app.server.address()
-const ask = askerOf(`http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`)
+const ask = askerOf(`http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`, false)
 
 const said: string[] = []
 const refusals: Announcements['collect.refused'][] = []
@@ -75,6 +75,8 @@ test('every problem that a collect request may end with as a whole has its one r
     overloaded: 'shedding',
     dependency_away: 'unavailable',
     draining: 'unavailable',
+    rate_limited: 'rate_limited',
+    quota_exceeded: 'quota',
     internal: '',
   }
   const codes = (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => !code.startsWith('tenant_'))

@@ -69,7 +69,7 @@ test('three processes together let through what is allowed, within a tenth, and 
   await using one = openLimiter(store, now)
   await using two = openLimiter(store, now)
   await using three = openLimiter(store, now)
-  const seconds = 4
+  const seconds = 3
   const passed = await Promise.all([one, two, three].map((limiter) => flood(limiter, sender, seconds * 1_000)))
   const sum = passed.reduce((a, b) => a + b, 0)
   t.diagnostic(`${sum} of ${2_000 * seconds} in ${seconds} s (${passed.join(', ')}), ${asked()} questions`)
@@ -163,11 +163,11 @@ test("a key that floods spends neither another key's limit nor, once it is refus
   })
   await using limiter = openLimiter(ground.store, now)
   const [hostile, honest] = await Promise.all([
-    flood(limiter, [tenant, key('1')], 3_000),
-    flood(limiter, [tenant, key('2')], 3_000),
+    flood(limiter, [tenant, key('1')], 2_000),
+    flood(limiter, [tenant, key('2')], 2_000),
   ])
-  t.diagnostic(`hostile ${hostile}, honest ${honest} of 1,500`)
-  for (const passed of [hostile, honest]) assert.ok(passed > 1_200 && passed < 1_900, `${passed}`)
+  t.diagnostic(`hostile ${hostile}, honest ${honest} of 1,000`)
+  for (const passed of [hostile, honest]) assert.ok(passed > 800 && passed < 1_350, `${passed}`)
 })
 
 test('while Postgres is away each process goes on at the rate alone; when it is back they hold it together', async (t) => {
@@ -202,7 +202,7 @@ test('another limit counts for the next request', async (t) => {
   await assert.rejects(async () => limiter.enter(sender), refusedBy('rate_limited', 'tenant', 'events_per_second'))
   const more = [tenantOf(id, { events_per_second: 1_000 })]
   await limiter.enter(more)
-  assert.deepEqual(limiter.describe(more).policy, '"tenant_events_per_second";q=1000;w=1')
+  assert.deepEqual(limiter.describe(more).policy, '"tenant_events_per_second";q=1000;w=1;qu="events"')
   assert.match(limiter.describe(more).limit, /^"tenant_events_per_second";r=\d+;t=1$/)
 })
 

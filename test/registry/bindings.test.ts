@@ -97,7 +97,7 @@ test('an unfinished tenant is not there', async () => {
   const bindings = openBindings(store, { maxAgeMs: 2000 })
   assert.equal(await bindings.tenant(id), undefined)
   await admin(`UPDATE tenants SET status = 'active' WHERE id = $1`, [id])
-  assert.deepEqual(await bindings.tenant(id), { id, slug: 'unfinished', status: 'active' })
+  assert.deepEqual(await bindings.tenant(id), { id, slug: 'unfinished', status: 'active', limits: null })
 })
 
 test('nothing older than the age is used: peek answers nothing, asking reads anew', async () => {

@@ -25,6 +25,7 @@ CREATE TABLE public.limit_buckets (
 ) WITH (fillfactor = 50);
 ALTER TABLE public.limit_buckets ENABLE ROW LEVEL SECURITY; -- and no policy: the function below alone looks at it
 GRANT SELECT, INSERT, UPDATE ON public.limit_buckets TO pulse_definer;
+COMMENT ON TABLE public.limit_buckets IS 'System table: ids and how much of each limit is used; pulse_app may not touch it';
 
 -- As JSON, null where there are none: what travels with a tenant or a key.
 CREATE FUNCTION public.limits_of(which uuid) RETURNS json
