@@ -11,7 +11,16 @@ test('every table that no policy of a tenant guards says in its comment that it 
   )
   assert.deepEqual(
     found.map((table) => table.name),
-    ['ledger_epochs', 'settled_marks', 'settled_offsets', 'source_partitions', 'upkeep_turns', 'worker_members'],
+    [
+      'ledger_epochs',
+      'limit_buckets',
+      'settings_recorded',
+      'settled_marks',
+      'settled_offsets',
+      'source_partitions',
+      'upkeep_turns',
+      'worker_members',
+    ],
   )
   for (const { name, comment } of found) assert.match(comment ?? '', /^System table: .{10,}/, name)
 })

@@ -132,6 +132,7 @@ CREATE TABLE public.settings_recorded (
   recorded_at timestamptz(6) NOT NULL DEFAULT clock_timestamp()
 );
 GRANT SELECT, INSERT, UPDATE ON public.settings_recorded TO pulse_definer;
+COMMENT ON TABLE public.settings_recorded IS 'System table: what the processes of each plane run with, without secrets; pulse_app may not touch it';
 
 -- Notes what a process of a plane runs with, and in the audit what differs from the last that was noted. Answers whether anything did.
 CREATE FUNCTION public.settings_record(of_plane text, now_settings jsonb) RETURNS boolean
