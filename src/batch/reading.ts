@@ -12,7 +12,7 @@ export interface ReadingGiven extends MappingGiven {
 }
 
 /** How a file is read. */
-export interface Reading {
+interface Reading {
   readonly format: Format
   readonly mapping: Mapping
   readonly split: Splitter

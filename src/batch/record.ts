@@ -30,7 +30,7 @@ export interface Rejection {
 }
 
 /** What makes an upload the one that was begun: with another of these it is another batch. */
-export interface Upload {
+interface Upload {
   readonly id: string | undefined
   readonly datasetId: string
   readonly dataset: string

@@ -21,7 +21,7 @@ import { readRows, type Chunk } from './rows.ts'
 import { openSlots } from './slots.ts'
 import { openSpool } from './spool.ts'
 
-export interface BatchLimits {
+interface BatchLimits {
   /** Of a file's unpacked content. */
   readonly maxFileBytes: number
   readonly maxEventBytes: number
@@ -31,7 +31,7 @@ export interface BatchLimits {
 }
 
 /** An upload as it arrives. */
-export interface Arriving {
+interface Arriving {
   readonly tenantId: string
   readonly tenantSlug: string
   /** Slug or id. */

@@ -2,7 +2,7 @@ import { request, type ClientRequest } from 'node:http'
 
 /** An upload in parts, over one connection that can be cut. */
 interface Uploading {
-  /** Resolves when the socket has taken it. */
+  /** Resolves when the socket has taken it, rejects where the connection is gone. */
   write(part: string | Uint8Array): Promise<void>
   end(): void
   /** Cuts the connection, as a network does. */
@@ -33,7 +33,17 @@ export function beginUpload(
   answer.catch(() => undefined) // whoever cuts the connection does not wait for it
   return {
     write: (part) =>
-      new Promise((resolve, reject) => sending.write(part, (error) => (error == null ? resolve() : reject(error)))),
+      new Promise((resolve, reject) => {
+        // What a killed server did not take is never told of by the write itself.
+        const gone = (): void => reject(new Error('The connection is gone.'))
+        if (sending.destroyed) return gone()
+        sending.once('close', gone)
+        sending.write(part, (error) => {
+          sending.off('close', gone)
+          if (error == null) resolve()
+          else reject(error)
+        })
+      }),
     end: () => void sending.end(),
     cut: () => void sending.destroy(),
     answer,
