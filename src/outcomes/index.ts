@@ -1,4 +1,3 @@
-export type { LetterFilter } from './letter-filter.ts'
 export {
   LETTER_GROUPS,
   countLetters,
@@ -6,8 +5,6 @@ export {
   listLetters,
   payloadOf,
   withoutQuotes,
-  type Letter,
-  type LetterGroup,
   type LetterWithPayload,
 } from './letters.ts'
 export { receiptOf, type Receipt } from './receipt.ts'

@@ -5,7 +5,7 @@ import { rfc3339, type Sql, type Store } from '../store/index.ts'
 import { conditionsOf, type LetterFilter } from './letter-filter.ts'
 
 /** What is kept of an accepted event that could not become a row, without its payload. Times are RFC 3339. */
-export interface Letter {
+interface Letter {
   /** The number that it was given when it was written: later letters have higher ones. */
   readonly id: string
   readonly at: string
@@ -59,7 +59,7 @@ const letterOf = <R extends Row>({ traceparent, ...row }: R): Omit<R, 'tracepare
   trace_id: parseTraceparent(traceparent)?.traceId ?? null,
 })
 
-export interface LetterPage {
+interface LetterPage {
   readonly items: readonly Letter[]
   readonly next_cursor: string | null
 }
@@ -87,10 +87,10 @@ export async function getLetter(
   id: string,
   datasetId?: string,
 ): Promise<LetterWithPayload | undefined> {
-  return isLetterId(id) ? await store.asTenant(tenantId, (sql) => loadLetter(sql, id, datasetId), NAMED) : undefined
+  return isLetterId(id)
+    ? await store.asTenant(tenantId, (sql) => loadLetter(sql, id, datasetId), { name: 'dead_letters' })
+    : undefined
 }
-
-const NAMED = { name: 'dead_letters' } as const
 
 export async function loadLetter(sql: Sql, id: string, datasetId?: string): Promise<LetterWithPayload | undefined> {
   const { where, values } = conditionsOf({ datasetId }, [['l.number = $', id]])
@@ -135,9 +135,9 @@ export function payloadOf({ value }: Pick<LetterWithPayload, 'value'>): {
 }
 
 export const LETTER_GROUPS = ['reason', 'pointer'] as const
-export type LetterGroup = (typeof LETTER_GROUPS)[number]
+type LetterGroup = (typeof LETTER_GROUPS)[number]
 
-export interface LetterCounts {
+interface LetterCounts {
   readonly items: ReadonlyArray<{
     readonly reason: DeadLetterReason
     /** Where they are told apart by it. */
@@ -176,7 +176,7 @@ export async function countLetters(
          FROM counted GROUP BY ${by} ORDER BY count(*) DESC, ${by} LIMIT ${MOST_GROUPS}`,
         values,
       ),
-    NAMED,
+    { name: 'dead_letters' },
   )
   const found = rows[0]?.found ?? 0
   return {

@@ -46,8 +46,6 @@ interface Places {
   readonly watermarks: Watermarks
 }
 
-const NAMED = { name: 'ledger' } as const
-
 /**
  * What became of an event that the dataset's API accepted: one read of the ledger and of the dead letters, by index. Where neither
  * has it the bus is asked how far it goes, and Postgres once more: an event that is in neither then, and was acknowledged before
@@ -60,7 +58,7 @@ export async function receiptOf(
   eventId: string,
 ): Promise<Receipt> {
   const about = { event_id: eventId, dataset: dataset.slug }
-  const first = await store.asTenant(tenantId, (sql) => outcomeOf(sql, dataset.id, eventId), NAMED)
+  const first = await store.asTenant(tenantId, (sql) => outcomeOf(sql, dataset.id, eventId), { name: 'ledger' })
   const settled = settledReceipt(tenantId, about, first)
   if (settled !== undefined) return settled
   // The bus first, then the offsets, then the event: what the bus has now, and is not there after that, is under way.
@@ -68,7 +66,7 @@ export async function receiptOf(
   const [offsets, outcome, since] = await store.asTenant(
     tenantId,
     (sql) => Promise.all([settledOffsets(sql, ends), outcomeOf(sql, dataset.id, eventId), rememberedSince(sql)]),
-    NAMED,
+    { name: 'ledger' },
   )
   return (
     settledReceipt(tenantId, about, outcome) ?? {

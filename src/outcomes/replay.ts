@@ -6,7 +6,7 @@ import type { LetterFilter } from './letter-filter.ts'
 import { FROM, MEMBERS, isLetterId, loadLetter, type LetterWithPayload } from './letters.ts'
 import { readSlice, sliceCursor, type Slice } from './slice.ts'
 
-export interface ReplayPlaces {
+interface ReplayPlaces {
   readonly store: Store
   readonly collect: Collect
 }
@@ -16,7 +16,7 @@ export type Replayer = Pick<Parameters<Collect>[0], 'tenantId' | 'tenantSlug' | 
 type Answer = Awaited<ReturnType<Collect>>
 
 /** What became of one letter that was sent again. */
-export interface Replayed {
+interface Replayed {
   readonly id: string
   readonly event_id: string
   readonly dataset: string | null
@@ -24,8 +24,6 @@ export interface Replayed {
   readonly status: 'replayed' | 'already_replayed' | 'would_pass'
   readonly replayed_at: string | null
 }
-
-const NAMED = { name: 'dead_letters' } as const
 
 /**
  * Sends one letter's event again, with other `data` (JSON text) where it is given: through collect, under the event's own id, so that
@@ -40,7 +38,9 @@ export async function replayLetter(
 ): Promise<{ readonly replayed: Replayed; readonly answer: Answer | undefined } | undefined> {
   if (!isLetterId(which.id)) return undefined
   const { tenantId } = replayer
-  const letter = await store.asTenant(tenantId, (sql) => loadLetter(sql, which.id, which.datasetId), NAMED)
+  const letter = await store.asTenant(tenantId, (sql) => loadLetter(sql, which.id, which.datasetId), {
+    name: 'dead_letters',
+  })
   if (letter === undefined) return undefined
   const { id, dataset, replayed_at: before } = letter
   const about = { id, event_id: idOf(letter), dataset }
@@ -63,7 +63,7 @@ const LINES = { contentType: 'application/x-ndjson', contentEncoding: undefined 
  */
 async function mark(store: Store, tenantId: string, ids: readonly string[]): Promise<string | null> {
   try {
-    return await store.asTenant(tenantId, (sql) => markAll(sql, ids), NAMED)
+    return await store.asTenant(tenantId, (sql) => markAll(sql, ids), { name: 'dead_letters' })
   } catch (error) {
     if (!HELD.has((error as { code?: string }).code ?? '')) throw error
     throw new Problem(
@@ -97,7 +97,7 @@ async function markAll(sql: Sql, ids: readonly string[]): Promise<string | null>
 }
 
 /** What became of one slice. Counts are of letters. */
-export interface ReplayedSlice {
+interface ReplayedSlice {
   readonly dry_run: boolean
   readonly examined: number
   /** Sent again; in a dry run, those that would be. */
@@ -140,7 +140,7 @@ export async function replaySlice(
       const found = await readSlice(sql, { ...filter, replayed: false }, { limit, cursor })
       return { ...found, letters: await lettersOf(sql, found) }
     },
-    NAMED,
+    { name: 'dead_letters' },
   )
   const { letters, last, upTo, more } = slice
   const next_cursor = more && last !== undefined ? sliceCursor(last, upTo) : null

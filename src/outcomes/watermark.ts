@@ -10,7 +10,7 @@ interface SettledOffset {
 }
 
 /** Where a tenant's partitions ended at an instant. */
-export interface Ends {
+interface Ends {
   readonly tenantId: string
   readonly atMs: number
   /** Undefined where the bus did not say it of all of them. */
