@@ -15,7 +15,7 @@ import { below } from './pointer.ts'
 /** Which datatype, by URI, a subschema was put in place from. */
 export type Borrowed = WeakMap<object, string>
 
-export type Resolve = (uri: string) => Definition | undefined
+type Resolve = (uri: string) => Definition | undefined
 
 /** A definition that `$ref`s are looked up in, and how sentences call it. */
 interface Home {
