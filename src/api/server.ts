@@ -12,6 +12,7 @@ import type { Preview } from '../preview/index.ts'
 import { announce, type Sampler, type Telemetry } from '../telemetry/index.ts'
 import { answerBrokenConnection } from './broken-connection.ts'
 import { wholeDocument } from './document/whole.ts'
+import { INTRODUCTION } from './document/words.ts'
 import { answerOddRequests, requireHost } from './odd-requests.ts'
 import { acting, askForKey, openIdentity } from './identity.ts'
 import { countInflight, type Inflight } from './inflight.ts'
@@ -144,7 +145,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
       info: {
         title: 'Pulse',
         version: '0.1.0',
-        description: 'A multi-tenant event platform: collect events, keep them exactly once in Apache Iceberg.',
+        description: INTRODUCTION,
       },
       servers: [{ url: '/', description: 'The server that this page comes from.' }],
       components: {

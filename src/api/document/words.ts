@@ -83,5 +83,19 @@ export const TAGS: readonly { readonly name: string; readonly description: strin
   { name: 'datatypes', description: 'Definitions that others refer to.' },
   { name: 'descriptors', description: 'What is said about places of a schema.' },
   { name: 'datasets', description: 'Where events of a schema are kept: Iceberg tables, their rows and their facts.' },
+  { name: 'batches', description: 'Files of rows: uploaded, followed while they run, with a verdict a line.' },
+  { name: 'dead letters', description: 'Events that could not become rows: seen, corrected and sent again.' },
+  { name: 'audit', description: 'Who changed what, and when.' },
   { name: 'health', description: 'For probes and scrapers.' },
 ]
+
+/** What a reader is told before the first operation. */
+export const INTRODUCTION = `A multi-tenant event platform: collect events, keep them exactly once in Apache Iceberg.
+
+**To begin:** make a tenant (\`POST /v1/tenants\`), a schema of the class of events (\`POST /v1/schemas\`, or let \`POST /v1/schemas/infer\` propose one), publish it (\`PATCH\` its status), bind a dataset to it (\`POST /v1/datasets\`), send events (\`POST /v1/collect\`) and look at the rows (\`GET /v1/datasets/{dataset}/preview\`).
+
+**Who asks:** \`X-Tenant-ID\` names the tenant; where Pulse runs with keys, \`Authorization: Bearer pulse_…\` does.
+
+**Errors** are problem documents (RFC 9457): decide by \`code\`, do what \`detail\` says, find the place in \`errors\`. 429 and 503 say in \`Retry-After\` when to try again.
+
+**Lists** answer \`{items, next_cursor}\`, newest first; \`?cursor=\` goes on. **Times** are RFC 3339 in UTC. **Changes** take \`If-Match\` with the \`ETag\` of what you saw.`
