@@ -24,11 +24,11 @@ export const DATASET_VERBS: readonly Verb[] = [
   {
     words: ['dataset', 'list'],
     says: 'list the datasets, newest first',
-    options: PAGE,
+    options: [{ flags: '--schema <uri>', says: 'only those bound to it' }, ...PAGE],
     forTenant: true,
     example: 'dataset list --tenant acme',
     async act(call) {
-      const query = { limit: call.option('limit'), cursor: call.option('cursor') }
+      const query = { schema_uri: call.option('schema'), limit: call.option('limit'), cursor: call.option('cursor') }
       const members = ['slug', 'name', 'rows', 'files', 'bytes', 'committed_at', 'schema_uri']
       return saidPage(await call.ask('GET', '/v1/datasets', { query }), members, 'The tenant has no datasets yet.')
     },

@@ -62,6 +62,8 @@ describe('the verbs against an API', () => {
     const made = await pulse('dataset', 'create', 'views', '--schema', uri, '--name', 'Views', '--json')
     assert.deepEqual([made.json().slug, made.json().name, made.json().schema_uri], ['views', 'Views', uri])
     assert.match((await pulse('dataset', 'list')).out, /^views +Views +0 +0 +0 /m)
+    assert.match((await pulse('dataset', 'list', '--schema', uri)).out, /^views +Views /m)
+    assert.match((await pulse('dataset', 'list', '--schema', 'urn:none')).out, /^The tenant has no datasets/)
     assert.match((await pulse('dataset', 'show', 'views')).out, /^rows +0$/m)
     assert.equal((await pulse('preview', 'views')).out, 'The table has no rows yet.\n')
     const used = await pulse('schema', 'archive', uri)
