@@ -1,3 +1,3 @@
 export { keepLimits, type WantedLimits } from './keep.ts'
 export { openLimiter, type Limiter, type Sender } from './limiter.ts'
-export { MOST_ALLOWED, RULES, type LimitName, type Limits } from './rules.ts'
+export { MOST_ALLOWED, type Limits } from './rules.ts'

@@ -7,7 +7,7 @@ export interface Bucket {
   readonly meter: Meter
 }
 
-export interface Leases extends AsyncDisposable {
+interface Leases extends AsyncDisposable {
   /**
    * Asks for a lease, together with all who ask at the same time, once for all who ask for the same. At the latest after `WAIT_MS`
    * the meter knows more than before. Never rejects.
