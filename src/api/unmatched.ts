@@ -7,17 +7,25 @@ import { Problem } from '../problems/index.ts'
  * Call before routes are added: it listens to them.
  */
 export function addUnmatched(app: FastifyInstance): void {
-  const routes = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>()
+  const routes = new Map<
+    string,
+    { readonly pattern: RegExp; readonly parameters: number; readonly methods: Set<string> }
+  >()
   app.addHook('onRoute', ({ url, method }) => {
-    const known = routes.get(url) ?? { pattern: patternOf(url), methods: new Set<string>() }
+    const known = routes.get(url) ?? {
+      pattern: patternOf(url),
+      parameters: url.split('/').filter((part) => part.startsWith(':')).length,
+      methods: new Set<string>(),
+    }
     for (const one of Array.isArray(method) ? method : [method]) known.methods.add(one)
     routes.set(url, known)
   })
   const refusal = (request: FastifyRequest, reply: FastifyReply): Problem => {
     const path = request.url.split('?', 1)[0] as string
-    const allowed = new Set<string>()
-    for (const route of routes.values())
-      if (route.pattern.test(path)) for (const method of route.methods) allowed.add(method)
+    const found = [...routes.values()].filter(({ pattern }) => pattern.test(path))
+    // `/v1/schemas/infer` is not a schema whose id is "infer".
+    const fewest = Math.min(...found.map(({ parameters }) => parameters))
+    const allowed = new Set(found.filter((one) => one.parameters === fewest).flatMap(({ methods }) => [...methods]))
     if (allowed.size === 0) return new Problem('not_found', 'There is nothing at this path: /docs lists what there is.')
     const allow = [...allowed].sort().join(', ')
     void reply.header('allow', allow)
