@@ -115,3 +115,8 @@ test('what cannot be read says which sample or line, and what to do', async () =
   const broken = await infer(Buffer.from('not gzip'), 'application/json', { 'content-encoding': 'gzip' })
   assert.equal(broken.body['code'], 'malformed')
 })
+
+test('the path is its own, not a schema of that id: Allow names what applies to it', async () => {
+  const answer = await api.ask('OPTIONS', '/v1/schemas/infer', { tenant })
+  assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'POST'])
+})
