@@ -5,6 +5,7 @@ import { makePlace, type Place } from '../test/kit/api.ts'
 import { bootPulse, type System } from '../test/kit/system.ts'
 import { until } from '../test/kit/until.ts'
 import { SCHEMA } from './events.ts'
+import { measureFiles } from './files.ts'
 import { fillLedger } from './ledger.ts'
 import { cpuPerEvent, load, runOn } from './measure.ts'
 import { cpuMsOf, peakMiBOf, pin, pssMiBOf, rssMiBOf } from './proc.ts'
@@ -20,7 +21,7 @@ import { measureTelemetry } from './telemetry.ts'
  */
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'ceilings,collect,batch,registry,drain,ledger,freshness,idle,telemetry' },
+    only: { type: 'string', default: 'ceilings,collect,batch,files,registry,drain,ledger,freshness,idle,telemetry' },
     seconds: { type: 'string', default: '8' },
     events: { type: 'string', default: '1000000' },
     ids: { type: 'string', default: '50000000' },
@@ -266,6 +267,12 @@ if (wanted.has('collect') || wanted.has('batch') || wanted.has('drain') || wante
     const size = `${Math.round(bytes / ids)} bytes an id`
     await measureDrain(system, place, `, with ${ids.toLocaleString('en')} ids in the ledger (${size})`)
   }
+}
+if (wanted.has('files')) {
+  await using system = await bootPulse({ PULSE_BUS_MAX_BYTES: String(40 * 2 ** 30) })
+  const place = await makePlace(system.baseUrl, SCHEMA, { dataset: 'bench' })
+  pinAll(system, 'api')
+  figures.push(...(await measureFiles(system, place, pidsOf(system), seconds, Math.min(events, 200_000))))
 }
 if (wanted.has('registry')) {
   await using system = await bootPulse({ PULSE_BUS_MAX_BYTES: String(40 * 2 ** 30) })

@@ -77,21 +77,20 @@ function recordAt(window: Buffer, at: number, last: boolean, delimiter: number):
   const { length } = window
   for (;;) {
     if (window[at] === QUOTE) {
-      let text = ''
-      let from = (at += 1)
+      const from = (at += 1)
+      let isDoubled = false
+      let quote: number
       for (;;) {
-        const quote = window.indexOf(QUOTE, at)
-        if (quote < 0) {
-          return undefined
-        }
-        // Whether a second quote follows is not known yet.
-        if (quote + 1 === length && !last) return undefined
-        text += window.toString('latin1', from, quote)
+        quote = window.indexOf(QUOTE, at)
+        // Whether a second quote follows the last byte is not known yet.
+        if (quote < 0 || (quote + 1 === length && !last)) return undefined
         at = quote + 1
         if (window[at] !== QUOTE) break
-        text += '"'
-        from = at += 1
+        isDoubled = true
+        at += 1
       }
+      const inner = window.toString('latin1', from, quote)
+      const text = isDoubled ? inner.replaceAll('""', '"') : inner
       if (text.includes('\n')) breaks += text.split('\n').length - 1
       cells.push(text)
       if (at < length && window[at] !== delimiter && window[at] !== LF && window[at] !== CR) {
