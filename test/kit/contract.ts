@@ -10,7 +10,7 @@ interface Operation {
     Record<string, { readonly content?: Readonly<Record<string, { readonly schema?: Json }>> }>
   >
 }
-export interface OpenApi {
+interface OpenApi {
   readonly openapi: string
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
   readonly components: Json
