@@ -29,6 +29,7 @@ const composed = compose({
       free: { type: 'object' },
     },
     if: { properties: { age: { const: 1 } } },
+    // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
     then: { properties: { guardian: { type: 'string' } } },
   },
   fieldGroups: [],
