@@ -65,15 +65,23 @@ test('ten thousand requests by the OpenAPI document: none answered with 500, all
   const report: Report = { requests: 0, statuses: new Map(), succeeded: new Set(), operations: new Set() }
   // Apart, because a tenant that is being suspended at random would have everything else answered with 403.
   const parts = [
-    ['--exclude-path-regex', '^/v1/tenants', '--max-examples', '160'],
-    ['--include-path-regex', '^/v1/tenants', '--max-examples', '160'],
+    ['--exclude-path-regex', '^/v1/(tenants|operator)', '--max-examples', '160'],
+    ['--include-path-regex', '^/v1/(tenants|operator)', '--max-examples', '160'],
   ]
-  const more = ['--exclude-path-regex', '^/v1/tenants', '--phases', 'coverage,fuzzing', '--max-examples', '30']
+  const more = [
+    '--exclude-path-regex',
+    '^/v1/(tenants|operator)',
+    '--phases',
+    'coverage,fuzzing',
+    '--max-examples',
+    '30',
+  ]
   for (let part = 0; part < parts.length || report.requests < REQUESTS; part += 1) {
     const into = join(folder, `${part}.ndjson`)
     // The part that is about tenants has met this one, too.
     await call(baseUrl, 'PATCH', `/v1/tenants/${tenantId}`, { body: { status: 'active' } })
-    await ask({ python, system, tenantId, schema, seed: seed + part, into, filter: parts[part] ?? more })
+    const as = `X-Tenant-ID: ${tenantId}`
+    await ask({ python, system, as, schema, seed: seed + part, into, filter: parts[part] ?? more })
     await addUp(into, report)
   }
   const statuses = [...report.statuses].toSorted(([a], [b]) => a - b)
@@ -95,10 +103,67 @@ test('ten thousand requests by the OpenAPI document: none answered with 500, all
   await until('what was accepted to be settled', () => isSettled(system), 60_000, 250)
 })
 
+test('with keys the same holds: a tenant’s key on all of its routes, the operator’s on its own', async (t) => {
+  const seed = anySeed() % 1_000_000
+  t.diagnostic(`seed ${seed}`)
+  const python = await foreignPython(join(here, 'requirements.txt'))
+  const folder = mkdtempSync(join(tmpdir(), 'pulse-schemathesis-keys-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  await using system = await bootPulse({ PULSE_AUTH: 'keys' })
+  const operator = (await readFile(join(system.dataDir, 'keys', 'operator'), 'utf8')).trim()
+  const post = async (key: string, path: string, body: unknown, more: Record<string, string> = {}) => {
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...more }
+    const answer = await fetch(`${system.baseUrl}${path}`, {
+      method: more['method'] ?? 'POST',
+      headers,
+      body: JSON.stringify(body),
+    })
+    const made = (await answer.json()) as Record<string, string>
+    assert.ok(answer.ok, `${path}: ${JSON.stringify(made)}`)
+    return made
+  }
+  const tenant = await post(operator, '/v1/tenants', { slug: 'asked', name: 'Asked' })
+  const scopes = ['collect', 'read', 'pii', 'manage']
+  const made = await post(operator, '/v1/keys', { name: 'asks', scopes }, { 'x-tenant-id': String(tenant['id']) })
+  const key = String(made['key'])
+  const uri = 'https://test.example/schemas/asked'
+  const schema = await post(key, '/v1/schemas', { uri, title: 'Asked', class_uri: CLASS, definition: PAGE_VIEWS })
+  await post(key, `/v1/schemas/${schema['id']}`, { status: 'published' }, { method: 'PATCH' })
+  await post(key, '/v1/datasets', { slug: 'page-views', name: 'Asked', schema_uri: uri })
+
+  const report: Report = { requests: 0, statuses: new Map(), succeeded: new Set(), operations: new Set() }
+  const known = { id: String(schema['id']), uri }
+  const few = ['--max-examples', process.env['TEST_EXAMPLES'] ?? '2']
+  const parts = [
+    [key, ['--exclude-path-regex', '^/v1/(tenants|operator)', ...few]],
+    [operator, ['--include-path-regex', '^/v1/(tenants|operator)', ...few]],
+  ] as const
+  for (const [part, [shown, filter]] of parts.entries()) {
+    const into = join(folder, `${part}.ndjson`)
+    await ask({ python, system, as: `Authorization: Bearer ${shown}`, schema: known, seed: seed + part, into, filter })
+    await addUp(into, report)
+  }
+  const statuses = [...report.statuses].toSorted(([a], [b]) => a - b)
+  t.diagnostic(`${report.requests} requests, by status: ${JSON.stringify(Object.fromEntries(statuses))}`)
+  const never = [...report.operations].filter((operation) => !report.succeeded.has(operation))
+  t.diagnostic(`never answered with success: ${never.join(', ') || 'none'}`)
+  assert.equal(report.statuses.get(500) ?? 0, 0)
+  for (const part of ['keys', 'audit', 'schemas/infer', 'schemas/{id}/impact', 'dead-letters', 'events', 'batches'])
+    assert.ok(
+      [...report.operations].some((operation) => operation.includes(`/v1/${part}`)),
+      part,
+    )
+  assert.ok(report.requests > 1_000, `${report.requests} requests`)
+  assert.doesNotMatch(system.output() + (await logOf(system)), /"event":"process\.defect"/)
+})
+
+const CLASS = 'https://ns.azothedge.com/pdm/class/interaction-event'
+
 interface Asking {
   readonly python: string
   readonly system: System
-  readonly tenantId: string
+  /** Who asks: a header, and what it says. */
+  readonly as: string
   readonly schema: SchemaRow
   readonly seed: number
   readonly into: string
@@ -106,11 +171,11 @@ interface Asking {
 }
 
 /** One run of Schemathesis; rejects with what it printed where any answer was outside the contract. */
-function ask({ python, system, tenantId, schema, seed, into, filter }: Asking): Promise<void> {
+function ask({ python, system, as, schema, seed, into, filter }: Asking): Promise<void> {
   const args = [
     // By its module: the programs of an environment that was moved into place name where it was made.
     ...['-c', 'from schemathesis.cli import schemathesis; schemathesis()'],
-    ...['run', `${system.baseUrl}/openapi.json`, '--header', `X-Tenant-ID: ${tenantId}`, '--seed', String(seed)],
+    ...['run', `${system.baseUrl}/openapi.json`, '--header', as, '--seed', String(seed)],
     ...['--exclude-checks', Object.keys(NOT_ASKED).join(','), '--workers', '1', '--no-shrink', '--continue-on-failure'],
     ...['--request-timeout', '30', '--suppress-health-check', 'all', '--warnings', 'off'],
     ...['--report', 'ndjson', '--report-ndjson-path', into, ...filter],

@@ -14,8 +14,16 @@ def ndjson(ctx, value):
         return value
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, dict):
+        # No text at all is what was asked for; one object would be a line that is fine.
+        return b""
     lines = value if isinstance(value, list) else [value]
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+@schemathesis.serializer("text/csv", "application/vnd.apache.parquet")
+def text(ctx, value):
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else b""
 
 
 def is_slug(value):
@@ -56,3 +64,6 @@ def before_call(ctx, case, kwargs):
     parameters = case.path_parameters or {}
     if parameters.get("id") == os.environ["KNOWN_SCHEMA_ID"] and case.method.upper() != "GET":
         parameters["id"] = "01900000-0000-7000-8000-000000000000"
+    # Half of the datasets that a path names are the one that exists.
+    if is_slug(parameters.get("dataset")) and len(parameters["dataset"]) % 2 == 0:
+        parameters["dataset"] = "page-views"
