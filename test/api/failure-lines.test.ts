@@ -17,6 +17,7 @@ const places = {
   admin: broken(),
   objects: broken(),
   preview: broken(),
+  uploads: broken(),
   bindings: { peekTenant: () => TENANT, tenant: async () => TENANT, forget: () => undefined },
   collect: () => collecting(),
   readiness: { facts: () => ({ postgres: { ...UP, answered: false }, kafka: UP, minio: UP }) },
