@@ -56,7 +56,8 @@ export const csvSplitter = (delimiter: number): Splitter => {
       ...(names === undefined ? {} : { names }),
       ...(passing ? { passing } : {}),
     }
-    return { rows, used: at, place }
+    // A byte order mark alone is not used up: only the first one is none of the content.
+    return { rows, used: line === 0 ? 0 : at, place }
   }
 }
 

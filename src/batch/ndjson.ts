@@ -29,5 +29,6 @@ export const splitLines: Splitter = (window, from, last, most): Found => {
   }
   const { passing: _, ...rest } = from
   const place = { ...rest, line, rows: from.rows + rows.length, ...(passing ? { passing } : {}) }
-  return { rows, used: Math.min(at, window.length), place }
+  // A byte order mark alone is not used up: only the first one is none of the content.
+  return { rows, used: line === 0 ? 0 : Math.min(at, window.length), place }
 }
