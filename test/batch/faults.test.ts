@@ -34,6 +34,7 @@ const HEADERS = { 'content-type': 'application/x-ndjson', 'x-tenant-id': place.t
 
 const sent = (): { event_id: string; data: { n: number } }[] =>
   (api.bus.records.get(TOPIC) ?? []).map(({ value }) => JSON.parse(value.toString()))
+// oxlint-disable-next-line typescript/no-explicit-any -- answers are whatever JSON they are
 const batchOf = async (id: string): Promise<Record<string, any>> =>
   (await api.ask('GET', `/v1/batches/${id}`, { tenant: place.tenant })).body
 

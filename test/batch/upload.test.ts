@@ -33,12 +33,14 @@ const upload = (
 const NDJSON = 'application/x-ndjson'
 
 /** What the upload put on the bus, as events. */
+// oxlint-disable-next-line typescript/no-explicit-any -- answers are whatever JSON they are
 async function sentBy(act: () => Promise<Answer>): Promise<{ answer: Answer; events: Record<string, any>[] }> {
   const before = api.bus.records.get(TOPIC)?.length ?? 0
   const answer = await act()
   const records = (api.bus.records.get(TOPIC) ?? []).slice(before)
   return { answer, events: records.map(({ value }) => JSON.parse(value.toString())) }
 }
+// oxlint-disable-next-line typescript/no-explicit-any -- answers are whatever JSON they are
 const rejections = async ({ body }: Answer): Promise<Record<string, any>[]> =>
   (await api.ask('GET', String(body['results_url']), { tenant: place.tenant })).text
     .split('\n')

@@ -8,6 +8,7 @@ interface Uploading {
   /** Cuts the connection, as a network does. */
   cut(): void
   /** Rejects where the connection ends before an answer. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- answers are whatever JSON they are
   readonly answer: Promise<{ readonly status: number; readonly body: Record<string, any> }>
 }
 
@@ -40,7 +41,7 @@ export function beginUpload(
         sending.once('close', gone)
         sending.write(part, (error) => {
           sending.off('close', gone)
-          if (error == null) resolve()
+          if (error === null || error === undefined) resolve()
           else reject(error)
         })
       }),
