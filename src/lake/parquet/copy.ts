@@ -24,15 +24,30 @@ export function linesCopySql(schema: Schema, sql: ColumnsSql, input: string, lon
   return `COPY (${to.byDay ? withDay(schema, sql, `(${rows})`) : rows}) TO ${target(schema, sql, to)}`
 }
 
-/** The COPY that parts a finished file by day. */
-export function partCopySql(schema: Schema, sql: ColumnsSql, input: string, path: string): string {
-  const rows = withDay(schema, sql, `read_parquet(${quoteText(input)}, hive_partitioning=false)`)
-  return `COPY (${rows}) TO ${target(schema, sql, { path, byDay: true })}`
+/** The days of a finished file, in order, as `2026-11-25`. */
+export function daysSql(sql: ColumnsSql, input: string): string {
+  return `SELECT DISTINCT CAST(${dayOf(sql)} AS VARCHAR) AS day FROM ${finished(input)} ORDER BY ${dayOf(sql)}`
 }
 
+/** The COPY that parts a finished file by day: the days from `first` to `last`. */
+export function partCopySql(
+  schema: Schema,
+  sql: ColumnsSql,
+  input: string,
+  path: string,
+  [first, last]: readonly [first: string, last: string],
+): string {
+  const rows = withDay(schema, sql, finished(input))
+  const between = `${dayOf(sql)} BETWEEN DATE ${quoteText(first)} AND DATE ${quoteText(last)}`
+  return `COPY (${rows} WHERE ${between}) TO ${target(schema, sql, { path, byDay: true })}`
+}
+
+const finished = (input: string): string => `read_parquet(${quoteText(input)}, hive_partitioning=false)`
 /** The session is in UTC, so the cast takes the UTC day. */
+const dayOf = (sql: ColumnsSql): string => `CAST((${sql.day} AT TIME ZONE 'UTC') AS DATE)`
+
 function withDay(schema: Schema, sql: ColumnsSql, from: string): string {
-  return `SELECT *, CAST((${sql.day} AT TIME ZONE 'UTC') AS DATE) AS ${quoteName(dayAlias(schema))} FROM ${from}`
+  return `SELECT *, ${dayOf(sql)} AS ${quoteName(dayAlias(schema))} FROM ${from}`
 }
 
 function target(schema: Schema, sql: ColumnsSql, to: CopyTarget): string {

@@ -66,6 +66,32 @@ test('many days with few files open give one file each', async (t) => {
   assert.ok(files.every((file) => file.rows === 3))
 })
 
+test('hundreds of days of many columns are parted in the memory that there is, also where a few were expected', async (t) => {
+  const names = Array.from({ length: 30 }, (_, index) => `text_${index}`)
+  const bench = await openBench(
+    t,
+    names.map((name) => column(name, 'string')),
+  )
+  const tempDir = join(bench.root, 'temporary')
+  const writer = await openDataFileWriter({ store: bench.store, tempDir, memoryLimit: '512MB' })
+  t.after(() => writer[Symbol.asyncDispose]())
+  const of = (count: number, tag: string) =>
+    job(
+      bench,
+      Array.from({ length: count }, (_, id) =>
+        line(id, Object.fromEntries(names.map((name) => [name, `${name} of ${id}`])), dayName(10_000 + id)),
+      ),
+      tag,
+    )
+  assert.equal((await writer.write(of(2, 'few'))).length, 2)
+  const files = await writer.write(of(500, 'many'))
+  assert.deepEqual(
+    files.map(({ day, rows }) => [day, rows]),
+    Array.from({ length: 500 }, (_, index) => [10_000 + index, 1]),
+  )
+  assert.equal((await writer.write(of(2, 'few again'))).length, 2)
+})
+
 test('days are taken in UTC, at the microsecond, before 1970 and after 2100 too', async (t) => {
   const bench = await openBench(t)
   const writer = await openWriter(t, bench)
