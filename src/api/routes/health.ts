@@ -2,11 +2,26 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Dependency, DependencyFacts } from '../../places/index.ts'
 import { scrub, type Telemetry } from '../../telemetry/index.ts'
+import { problems } from '../schemas/wire.ts'
 import { isHealthy, readiness, type ApiFacts } from '../verdicts.ts'
 
 const tags = ['health']
 const Checks = Type.Object({ postgres: Type.Boolean(), kafka: Type.Boolean(), minio: Type.Boolean() })
-const Ready = (status: string) => Type.Object({ status: Type.Literal(status), checks: Checks })
+const Detail = Type.Object({
+  asked: Type.Boolean({ description: 'Whether it was asked since the start.' }),
+  age_ms: Type.Number({ description: 'How long ago it last answered, or failed to.' }),
+  latency_ms: Type.Number({ description: 'How long that took.' }),
+  error: Type.Union([Type.String(), Type.Null()], { description: 'Why it failed, without secrets.' }),
+})
+/** The last three only if asked for, with `verbose`. */
+const Ready = (status: string) =>
+  Type.Object({
+    status: Type.Literal(status),
+    checks: Checks,
+    draining: Type.Optional(Type.Boolean({ description: 'Whether the process is stopping.' })),
+    event_loop_age_ms: Type.Optional(Type.Integer({ description: 'How long ago the event loop last turned.' })),
+    details: Type.Optional(Type.Object({ postgres: Detail, kafka: Detail, minio: Detail })),
+  })
 const Status = (status: string) => Type.Object({ status: Type.Literal(status) })
 const Verbose = Type.Object({
   verbose: Type.Optional(
@@ -44,7 +59,7 @@ export function addHealthRoutes(
         tags,
         summary: 'Postgres, Kafka and the lake are reachable',
         querystring: Verbose,
-        response: { 200: Ready('ready'), 503: Ready('not_ready') },
+        response: { 200: Ready('ready'), 503: Ready('not_ready'), ...problems(400) },
       },
     },
     (request, reply) => {
