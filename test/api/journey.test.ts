@@ -19,6 +19,8 @@ test('a tenant, a schema, a dataset and an event: from nothing to acknowledged b
     'class_uri',
     'field_group_uris',
     'composed',
+    'columns',
+    'warnings',
     'created_at',
     'updated_at',
   ])
@@ -189,7 +191,7 @@ test("another tenant's datasets, schemas and previews are not found", async () =
 
 test('DELETE archives, with or without a type for the body that is not sent, and again', async () => {
   const { tenant, schema } = await makeJourney(api)
-  const path = `/v1/schemas/${String(schema['id'])}`
+  const path = `/v1/schemas/${String(schema['id'])}?force=true`
   for (const headers of [{}, { 'content-type': 'application/json' }, {}]) {
     const answer = await ask('DELETE', path, { tenant, headers })
     assert.deepEqual(
