@@ -33,7 +33,8 @@ test('every story is told and has a row, and no row is of another story', () => 
     rows.filter(({ story }) => !STORIES.includes(story)),
     [],
   )
-  const lines = page.split('\n').filter((line) => line.startsWith('| ')).length
+  const table = page.split('## What Pulse does not do')[0] ?? ''
+  const lines = table.split('\n').filter((line) => line.startsWith('| ')).length
   assert.equal(rows.length, lines - 2, 'a line of the table that cannot be read')
 })
 
@@ -57,6 +58,12 @@ const namesOf = (text: string): string[] =>
 const isNamed = (name: string, title: string): boolean =>
   title.startsWith('… ') ? name.includes('${') && name.endsWith(title.slice(2)) : name === title
 
-test('the campaigns have a section', () => {
-  assert.match(page, /^## Campaigns$/m)
+test('the campaigns say their seeds, and counted a thousand faults without loss or double', () => {
+  const section = page.split('## Campaigns')[1] ?? ''
+  assert.match(section, /seeds \d+ and \d+, \d+ runs/)
+  const [, faults = '0'] = /\*\*([\d,]+) faults: 0 lost, 0 doubled\*\*/.exec(section) ?? []
+  const told = Number(faults.replaceAll(',', ''))
+  assert.ok(told >= 1_000, `${told} faults`)
+  const counted = [...section.matchAll(/^\| .+ \| (\d+) \|$/gm)].reduce((sum, [, count]) => sum + Number(count), 0)
+  assert.equal(counted, told)
 })
