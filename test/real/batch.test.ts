@@ -42,6 +42,14 @@ const FILES = [
     count: "SELECT count(*)::INT AS n FROM read_csv('FILE')",
     kills: 0,
   },
+  {
+    file: 'flights-3m.parquet',
+    type: 'application/vnd.apache.parquet',
+    query: '?map=timestamp=date',
+    properties: { delay: { type: 'integer' }, distance: { type: 'integer' }, origin: text, destination: text },
+    count: "SELECT count(*)::INT AS n FROM read_parquet('FILE')",
+    kills: 1,
+  },
 ]
 
 async function rowsOf(file: string, sql: string): Promise<number> {
