@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { rssMiBOf } from '../bench/proc.ts'
 import { readExposition } from '../test/kit/exposition.ts'
@@ -44,7 +44,7 @@ export function openRecorder(system: System, books: Books): Recorder {
         if (pid === undefined) continue
         const name = `${member} ${pid}`
         if (member !== 'postgres') note(`${name} memory`, 'memory', atMs, positive(rssMiBOf(pid)))
-        note(`${name} descriptors`, 'descriptors', atMs, descriptorsOf(pid))
+        note(`${name} descriptors`, 'descriptors', atMs, descriptorsOf(pid, Number(new URL(system.baseUrl).port)))
         if (member === 'api' || member === 'worker') note(`${name} heap`, 'heap', atMs, await heapOf(system, member))
       }
       note('all logs', 'logs', atMs, bytesBelow(join(system.dataDir, 'logs')) / 2 ** 20)
@@ -73,11 +73,41 @@ export function openRecorder(system: System, books: Books): Recorder {
 const positive = (value: number): number | undefined => (value > 0 ? value : undefined)
 const numberOf = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text))
 
-function descriptorsOf(pid: number): number | undefined {
+/**
+ * What a process has open, without the connections that clients keep to the API's port: how many those are is the clients' choice,
+ * and after an outage it is more. One that its client has closed and the API has not is counted.
+ */
+function descriptorsOf(pid: number, port: number): number | undefined {
   try {
-    return readdirSync(`/proc/${pid}/fd`).length
+    const clients = clientSockets(pid, port)
+    const folder = `/proc/${pid}/fd`
+    return readdirSync(folder).filter((fd) => !clients.has(linkOf(join(folder, fd)))).length
   } catch {
     return undefined // it ended
+  }
+}
+
+const ESTABLISHED = '01'
+
+/** The connections that somebody has to a port, as `socket:[inode]`; proc_pid_net(5): local address, remote address, state, …, inode. */
+function clientSockets(pid: number, port: number): ReadonlySet<string> {
+  const found = new Set<string>()
+  const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  for (const table of ['tcp', 'tcp6']) {
+    for (const line of readFileSync(`/proc/${pid}/net/${table}`, 'utf8').split('\n').slice(1)) {
+      const [, local = '', , state, , , , , , inode] = line.trim().split(/\s+/)
+      if (local.endsWith(end) && state === ESTABLISHED) found.add(`socket:[${inode}]`)
+    }
+  }
+  return found
+}
+
+/** Empty where it was closed meanwhile. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
   }
 }
 
