@@ -25,6 +25,8 @@ export const csvSplitter = (delimiter: number): Splitter => {
     const rows: Row[] = []
     let { line, names } = from
     let passing = from.passing === true
+    // Decoded once: a cell is a slice of it (measured: a third of the time of a call into Node for each).
+    const text = window.toString('latin1')
     let at = line === 0 ? afterMark(window) : 0
     while (at < window.length) {
       if (passing) {
@@ -34,7 +36,7 @@ export const csvSplitter = (delimiter: number): Splitter => {
         at = newline + 1
         continue
       }
-      const record = recordAt(window, at, last, delimiter) ?? endless(window, at, last, most)
+      const record = recordAt(text, at, last, delimiter) ?? endless(window, at, last, most)
       if (record === undefined) break
       line += 1
       const isEmpty = record.cells.length === 1 && record.cells[0] === '' && record.end - at <= 2
@@ -71,50 +73,64 @@ function endless(window: Buffer, at: number, last: boolean, most: number): Recor
 }
 
 /** The record that begins at `at`; undefined where its end may still come, or never comes. */
-function recordAt(window: Buffer, at: number, last: boolean, delimiter: number): Record | undefined {
+function recordAt(text: string, start: number, last: boolean, delimiter: number): Record | undefined {
   const cells: string[] = []
+  const { length } = text
+  let at = start
   let breaks = 0
   let fault: string | undefined
-  const { length } = window
   for (;;) {
-    if (window[at] === QUOTE) {
+    if (text.charCodeAt(at) === QUOTE) {
       const from = (at += 1)
       let isDoubled = false
-      let quote: number
       for (;;) {
-        quote = window.indexOf(QUOTE, at)
+        let code = NaN
+        while (at < length && (code = text.charCodeAt(at)) !== QUOTE) {
+          if (code === LF) breaks += 1
+          at += 1
+        }
         // Whether a second quote follows the last byte is not known yet.
-        if (quote < 0 || (quote + 1 === length && !last)) return undefined
-        at = quote + 1
-        if (window[at] !== QUOTE) break
+        if (at >= length || (at + 1 === length && !last)) return undefined
+        at += 1
+        if (text.charCodeAt(at) !== QUOTE) break
         isDoubled = true
         at += 1
       }
-      const inner = window.toString('latin1', from, quote)
-      const text = isDoubled ? inner.replaceAll('""', '"') : inner
-      if (text.includes('\n')) breaks += text.split('\n').length - 1
-      cells.push(text)
-      if (at < length && window[at] !== delimiter && window[at] !== LF && window[at] !== CR) {
+      const inner = text.slice(from, at - 1)
+      cells.push(isDoubled ? inner.replaceAll('""', '"') : inner)
+      const next = text.charCodeAt(at)
+      if (at < length && next !== delimiter && next !== LF && next !== CR) {
         fault = `Cell ${cells.length} goes on after its closing quote.`
-        while (at < length && window[at] !== delimiter && window[at] !== LF) at += 1
+        at = passCell(text, at, delimiter)
       }
     } else {
       const from = at
-      let byte: number
-      while (at < length && (byte = window[at] as number) !== delimiter && byte !== LF) at += 1
+      at = passCell(text, at, delimiter)
       if (at === length && !last) return undefined
-      const to = window[at - 1] === CR && at > from && (at === length || window[at] === LF) ? at - 1 : at
-      cells.push(window.toString('latin1', from, to))
+      const isReturned = at > from && text.charCodeAt(at - 1) === CR && (at === length || text.charCodeAt(at) === LF)
+      cells.push(text.slice(from, isReturned ? at - 1 : at))
     }
-    if (window[at] === CR && (window[at + 1] === LF || at + 1 === length)) at += 1
+    if (text.charCodeAt(at) === CR && (text.charCodeAt(at + 1) === LF || at + 1 === length)) at += 1
     if (at >= length) return last ? { cells, end: length, breaks, fault } : undefined
-    if (window[at] === LF) return { cells, end: at + 1, breaks, fault }
-    if (window[at] === delimiter) at += 1
+    if (text.charCodeAt(at) === LF) return { cells, end: at + 1, breaks, fault }
+    if (text.charCodeAt(at) === delimiter) at += 1
     else {
       fault ??= `Cell ${cells.length} goes on after its closing quote.`
-      while (at < length && window[at] !== delimiter && window[at] !== LF) at += 1
+      at = passCell(text, at, delimiter)
     }
   }
+}
+
+/** Where the bare text that begins at `at` ends: at a delimiter, a line's end, or the window's. */
+function passCell(text: string, at: number, delimiter: number): number {
+  const { length } = text
+  let end = at
+  while (end < length) {
+    const code = text.charCodeAt(end)
+    if (code === delimiter || code === LF) break
+    end += 1
+  }
+  return end
 }
 
 function contentOf({ cells, fault }: Record, names: readonly string[], bytes: number, most: number): Row['content'] {

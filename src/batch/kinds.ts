@@ -40,7 +40,8 @@ export function literalOf(cell: string, kinds: ReadonlySet<ValueKind> = TEXT): s
   if (cell === '') return undefined
   if (kinds.has('number') && NUMBER.test(cell)) return cell
   if (kinds.has('boolean') && BOOLEAN.test(cell)) return cell.toLowerCase()
-  if (kinds.has('json') && (cell[0] === '[' || cell[0] === '{') && isJson(cell)) return cell
+  // Where nothing else would do it is a list or an object, or refused: read once, where all events are.
+  if (kinds.has('json') && (kinds.size === 1 ? isClosed(cell) : isOpened(cell) && isJson(cell))) return cell
   return JSON.stringify(kinds.has('instant') ? instantOf(cell) : cell)
 }
 
@@ -66,4 +67,27 @@ function isJson(text: string): boolean {
   } catch {
     return false
   }
+}
+
+const isOpened = (text: string): boolean => text[0] === '[' || text[0] === '{'
+
+/**
+ * Whether what the first bracket opens is closed by the last character and by none before it: such a text can be put into another
+ * one and ends there, whatever it is.
+ */
+function isClosed(text: string): boolean {
+  if (!isOpened(text)) return false
+  const last = text.length - 1
+  let depth = 0
+  let isQuoted = false
+  for (let at = 0; at <= last; at += 1) {
+    const code = text.charCodeAt(at)
+    if (isQuoted) {
+      if (code === 0x5c) at += 1
+      else if (code === 0x22) isQuoted = false
+    } else if (code === 0x22) isQuoted = true
+    else if (code === 0x7b || code === 0x5b) depth += 1
+    else if ((code === 0x7d || code === 0x5d) && (depth -= 1) === 0) return at === last
+  }
+  return false
 }
