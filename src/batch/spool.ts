@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Problem } from '../problems/index.ts'
+import { isRunning } from '../store/index.ts'
 
 /** A folder with one file in it, which goes when it is disposed of. */
 interface Spooled extends AsyncDisposable {
@@ -46,15 +47,5 @@ async function clean(dir: string): Promise<void> {
   for (const name of names) {
     const pid = Number(/^pulse-batch-(\d+)-/.exec(name)?.[1])
     if (pid > 0 && !isRunning(pid)) await rm(join(dir, name), { recursive: true, force: true })
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // Not ours to signal, but there.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

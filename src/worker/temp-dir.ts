@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isRunning } from '../store/index.ts'
 
 /**
  * A folder of this process's own below `dir`, for lines and unfinished files. Removes those that
@@ -14,14 +15,4 @@ export async function ownTempDir(dir: string): Promise<string> {
   const own = join(dir, `worker-${process.pid}`)
   await mkdir(own, { recursive: true })
   return own
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // Not ours to signal, but there.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }

@@ -37,3 +37,14 @@ function fromPs(pid: number): ProcessIdentity | undefined {
   if (parts === null || parts[2]?.startsWith('Z') === true) return undefined
   return { pid, began: parts[1] ?? '', command: parts[3] ?? '' }
 }
+
+/** Whether somebody has this process id now, a zombie that waits to be collected too. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // Not ours to signal, but there.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
