@@ -1,4 +1,4 @@
-import type { Collect, Verdict } from '../collect/index.ts'
+import type { Collect } from '../collect/index.ts'
 import { Problem, type Fault } from '../problems/index.ts'
 import { rfc3339, type Sql, type Store } from '../store/index.ts'
 import { idOf, lineOf } from './again.ts'
@@ -148,7 +148,7 @@ export async function replaySlice(
   if (letters.length === 0) return { slice: { ...about, replayed: 0, rejected: 0, refused: [] }, answer: undefined }
   const lines = letters.flatMap((letter) => [lineOf(letter), NEWLINE])
   const answer = await collect({ ...replayer, ...LINES, body: Buffer.concat(lines), dryRun })
-  const verdicts = verdictsOf(answer)
+  const { verdicts } = answer
   const accepted = letters.filter((_, at) => verdicts[at]?.status === 'accepted').map(({ id }) => id)
   if (!dryRun && accepted.length > 0) await mark(store, tenantId, accepted)
   if (answer.failed > 0) throw notTaken(answer, letters.length)
@@ -171,15 +171,6 @@ async function lettersOf(sql: Sql, { numbers }: Slice): Promise<LetterWithPayloa
     `SELECT ${MEMBERS}, l.value ${FROM} WHERE l.number = ANY ($1::bigint[]) ORDER BY l.number`,
     [numbers],
   )
-}
-
-/** One verdict per letter, in order: collect answers text where all is well, and a problem's members where it is not. */
-function verdictsOf(answer: Answer): readonly Verdict[] {
-  const said =
-    answer.kind === 'accepted'
-      ? (JSON.parse(answer.body) as { results: readonly Verdict[] }).results
-      : answer.problem.members?.['results']
-  return said as readonly Verdict[]
 }
 
 function notTaken(answer: Answer, of: number): Problem {
