@@ -3,6 +3,8 @@ import type { Store } from '../store/index.ts'
 /** What a unit of Postgres' binary arrays starts with: one dimension, no nulls, type uuid (oid 2950). */
 const HEADER_BYTES = 20
 const ELEMENT_BYTES = 20
+/** An array of nothing has no length and no first index. */
+const EMPTY_BYTES = 12
 const UUID_OID = 2950
 
 /**
@@ -10,12 +12,7 @@ const UUID_OID = 2950
  * text, and nothing to parse at the server. Throws on anything that is not a canonical UUID.
  */
 export function packIds(ids: Iterable<string>, count: number): Buffer {
-  const packed = Buffer.allocUnsafe(HEADER_BYTES + count * ELEMENT_BYTES)
-  packed.writeInt32BE(count === 0 ? 0 : 1, 0)
-  packed.writeInt32BE(0, 4)
-  packed.writeInt32BE(UUID_OID, 8)
-  packed.writeInt32BE(count, 12)
-  packed.writeInt32BE(1, 16)
+  const packed = arrayOf(UUID_OID, count, ELEMENT_BYTES)
   let at = HEADER_BYTES
   for (const id of ids) {
     packed.writeInt32BE(16, at)
@@ -23,7 +20,18 @@ export function packIds(ids: Iterable<string>, count: number): Buffer {
     at += ELEMENT_BYTES
   }
   if (at !== packed.length) throw new TypeError(`There are ${(at - HEADER_BYTES) / ELEMENT_BYTES} ids, not ${count}.`)
-  return count === 0 ? packed.subarray(0, 12) : packed
+  return count === 0 ? packed.subarray(0, EMPTY_BYTES) : packed
+}
+
+/** Room for an array of `count` elements with its header (array_recv): dimensions, nulls, type, length, first index. */
+function arrayOf(oid: number, count: number, elementBytes: number): Buffer {
+  const packed = Buffer.allocUnsafe(HEADER_BYTES + count * elementBytes)
+  packed.writeInt32BE(count === 0 ? 0 : 1, 0)
+  packed.writeInt32BE(0, 4)
+  packed.writeInt32BE(oid, 8)
+  packed.writeInt32BE(count, 12)
+  packed.writeInt32BE(1, 16)
+  return packed
 }
 
 const BIGINT_OID = 20
@@ -38,12 +46,7 @@ export function packRecords(parts: readonly Buffer[], count: number): Buffer | n
   if (parts.length === 0) return null
   const bytes = parts.reduce((sum, part) => sum + part.length, 0)
   if (bytes !== count * RECORD_BYTES) throw new TypeError(`There are ${bytes / RECORD_BYTES} records for ${count} ids.`)
-  const packed = Buffer.allocUnsafe(HEADER_BYTES + count * BIGINT_ELEMENT_BYTES)
-  packed.writeInt32BE(1, 0)
-  packed.writeInt32BE(0, 4)
-  packed.writeInt32BE(BIGINT_OID, 8)
-  packed.writeInt32BE(count, 12)
-  packed.writeInt32BE(1, 16)
+  const packed = arrayOf(BIGINT_OID, count, BIGINT_ELEMENT_BYTES)
   let at = HEADER_BYTES
   for (const part of parts) {
     for (let from = 0; from < part.length; from += RECORD_BYTES) {
@@ -53,7 +56,7 @@ export function packRecords(parts: readonly Buffer[], count: number): Buffer | n
       at += BIGINT_ELEMENT_BYTES
     }
   }
-  return packed
+  return count === 0 ? packed.subarray(0, EMPTY_BYTES) : packed
 }
 
 /**
