@@ -3,6 +3,7 @@ import { Problem, type Fault } from '../problems/index.ts'
 import { branchProperties } from './close.ts'
 import type { Composed } from './compose.ts'
 import { isObject, propertiesOf, typesOf, type Definition, type Schema } from './keywords.ts'
+import { nameOf } from './pointer.ts'
 
 /** What can be said about a place in a schema's events. The list is closed. */
 export const DESCRIPTOR_KINDS = ['identity', 'relationship', 'label', 'friendly_name', 'rename'] as const
@@ -94,10 +95,7 @@ export function descriptorInvalid(faults: readonly Fault[]): Problem {
 export function stepsOf(pointer: string): string[] | undefined {
   if (pointer === '') return []
   if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) return undefined
-  return pointer
-    .slice(1)
-    .split('/')
-    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+  return pointer.slice(1).split('/').map(nameOf)
 }
 
 /** Every item of a list, or every value of a map. */

@@ -9,7 +9,8 @@ import {
   type SourceField,
   type Type,
 } from '../lake/index.ts'
-import { below } from './pointer.ts'
+import { EACH } from './descriptors.ts'
+import { below, nameOf } from './pointer.ts'
 
 /** A member that has another name in the new version: places in an event's data, `*` for an array's items or a map's values. */
 export interface Rename {
@@ -242,8 +243,8 @@ export function evolveColumns(
       if (typeof old === 'string' || old.type !== 'list') return refuse('a list')
       const inside = draft.elementRequired ?? false
       const element = old['element-id']
-      const made = typed(draft.list, old.element, element, below(was, ITEMS), below(at, ITEMS))
-      if (old['element-required'] && !inside) relaxed.push({ pointer: below(at, ITEMS), field_id: element })
+      const made = typed(draft.list, old.element, element, below(was, EACH), below(at, EACH))
+      if (old['element-required'] && !inside) relaxed.push({ pointer: below(at, EACH), field_id: element })
       return {
         type: { ...old, element: made.type, 'element-required': old['element-required'] && inside },
         source: { children: [{ fieldId: element, key: 'element', ...made.source }] },
@@ -252,8 +253,8 @@ export function evolveColumns(
     if (typeof old === 'string' || old.type !== 'map') return refuse('a map')
     const inside = draft.valueRequired ?? false
     const value = old['value-id']
-    const made = typed(draft.map, old.value, value, below(was, ITEMS), below(at, ITEMS))
-    if (old['value-required'] && !inside) relaxed.push({ pointer: below(at, ITEMS), field_id: value })
+    const made = typed(draft.map, old.value, value, below(was, EACH), below(at, EACH))
+    if (old['value-required'] && !inside) relaxed.push({ pointer: below(at, EACH), field_id: value })
     return {
       type: { ...old, value: made.type, 'value-required': old['value-required'] && inside },
       source: { children: [{ fieldId: value, key: 'value', ...made.source }] },
@@ -274,14 +275,11 @@ export function evolveColumns(
   }
 }
 
-/** What stands for any item of an array, or any value of a map, in a pointer. */
-const ITEMS = '*'
-
 /** The name that a pointer ends with, where it lies right below `parent`. */
 function nameBelow(parent: string, pointer: string): string | undefined {
   const name = pointer.slice(parent.length + 1)
   if (!pointer.startsWith(`${parent}/`) || name.includes('/')) return undefined
-  return name.replaceAll('~1', '/').replaceAll('~0', '~')
+  return nameOf(name)
 }
 
 const kindOf = (draft: Exclude<DraftType, string>): string =>

@@ -10,7 +10,7 @@ import {
 } from './keywords.ts'
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
 import { mergeSchemas } from './merge.ts'
-import { below } from './pointer.ts'
+import { below, nameOf } from './pointer.ts'
 
 /** Which datatype, by URI, a subschema was put in place from. */
 export type Borrowed = WeakMap<object, string>
@@ -85,7 +85,7 @@ export function inline(
     if (fragment === '') return { schema: target.definition as Schema, pointer: '', home: target, key }
     const name = /^\/\$defs\/([^/]+)$/.exec(fragment)?.[1]
     const defs = target.definition['$defs']
-    const plain = name === undefined ? undefined : decodeURIComponent(name).replaceAll('~1', '/').replaceAll('~0', '~')
+    const plain = name === undefined ? undefined : nameOf(decodeURIComponent(name))
     if (plain === undefined || !isObject(defs) || !Object.hasOwn(defs, plain)) throw notFound(reference, pointer, home)
     return { schema: defs[plain] as Schema, pointer: fragment, home: target, key }
   }

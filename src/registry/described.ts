@@ -1,3 +1,4 @@
+import { pointerOf } from '../event/index.ts'
 import type { Field, SourceField, Type } from '../lake/index.ts'
 import { columnsOf, composedFrom, NO_NOTES, type Notes, type Origins } from '../pdm/index.ts'
 import { Problem, type Fault } from '../problems/index.ts'
@@ -111,8 +112,7 @@ function listColumns(fields: readonly Field[], sources: readonly SourceField[], 
   }
 
   function addField(field: Field, path: string, around: string | null, source: SourceField | undefined): void {
-    const key = (source?.key ?? field.name).replaceAll('~', '~0').replaceAll('/', '~1')
-    add(field, path, `${around ?? ''}/${key}`, source)
+    add(field, path, `${around ?? ''}${pointerOf([source?.key ?? field.name])}`, source)
   }
 
   const byId = new Map(sources.map((source) => [source.fieldId, source]))
