@@ -1,5 +1,6 @@
 import { PII, type Notes } from '../pdm/index.ts'
 import type { Sql } from '../store/index.ts'
+import { moved } from './renames.ts'
 
 /** A schema, what it supersedes, and so on, with what published descriptors say of each. */
 const SAID = `WITH RECURSIVE versions AS (
@@ -39,7 +40,7 @@ function notesFrom(rows: readonly SaidRow[]): Notes {
   }
   renames.reverse()
   for (const { kind, pointer, definition, back } of rows) {
-    const place = renames.reduce((at, one) => (one.back < back ? moved(at, one) : at), pointer)
+    const place = renames.reduce((at, one) => (one.back < back ? moved(at, [one]) : at), pointer)
     const said = JSON.parse(definition) as { labels?: unknown; name?: unknown }
     if (kind === 'label' && Array.isArray(said.labels)) {
       const known = labels.get(place) ?? []
@@ -49,9 +50,6 @@ function notesFrom(rows: readonly SaidRow[]): Notes {
   }
   return { labels, names }
 }
-
-const moved = (at: string, { from, to }: { readonly from: string; readonly to: string }): string =>
-  at === from || at.startsWith(`${from}/`) ? to + at.slice(from.length) : at
 
 /** The places that are labelled personal. */
 export const personalPlaces = ({ labels }: Notes): string[] =>

@@ -51,7 +51,7 @@ export function chained(steps: readonly (readonly Rename[])[]): Rename[] {
 }
 
 /** Where a place lies after renames: by the one that says most of it. */
-function moved(place: string, renames: readonly Rename[]): string {
+export function moved(place: string, renames: readonly Rename[]): string {
   const nearest = renames
     .filter(({ from }) => place === from || place.startsWith(`${from}/`))
     .toSorted((a, b) => b.from.length - a.from.length)[0]
