@@ -28,6 +28,25 @@ export function admit(tenant: KnownTenant | undefined): KnownTenant {
   return tenant
 }
 
+/** Those who know whom a request acts for. */
+export interface Door {
+  readonly bindings: Pick<Bindings, 'peekTenant' | 'tenant'>
+  readonly identity: Pick<Identity, 'tenantOf'>
+}
+
+/** The tenant that a request acts for. Rejects with what `tenantOf` and `admit` throw. */
+export async function letIn(
+  request: FastifyRequest,
+  { bindings, identity }: Door,
+  scope: Scope | readonly Scope[],
+  more?: { readonly operatorToo: true },
+): Promise<KnownTenant> {
+  const id = await identity.tenantOf(request, scope, more)
+  // Also one that is not let in is named by what is said of the request.
+  request.tenant = bindings.peekTenant(id) ?? (await bindings.tenant(id))
+  return admit(request.tenant)
+}
+
 /**
  * An onRequest hook: finds the tenant before a body is read. What follows runs in the tenant's context,
  * so that a log line from anywhere below names tenant, request and trace, and the places' spans are its children.
@@ -42,10 +61,7 @@ export function requireTenant(
   const find = async (request: FastifyRequest): Promise<KnownTenant> => {
     const byMethod: Scope = forKeys || request.method !== 'GET' ? 'manage' : 'read'
     const scope = request.routeOptions.config.scope ?? byMethod
-    const id = await identity.tenantOf(request, scope, forKeys ? { operatorToo: true } : undefined)
-    // Also one that is not let in is named by what is said of the request.
-    request.tenant = bindings.peekTenant(id) ?? (await bindings.tenant(id))
-    return admit(request.tenant)
+    return letIn(request, { bindings, identity }, scope, forKeys ? { operatorToo: true } : undefined)
   }
   return (request, reply, done) => {
     const go = (tenant: KnownTenant): void => {

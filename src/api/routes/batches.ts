@@ -3,26 +3,23 @@ import { getBatch, listBatches, resultsOf, type Uploads } from '../../batch/inde
 import { canonicalUuid, isUuid } from '../../event/index.ts'
 import type { Limiter } from '../../limits/index.ts'
 import { Problem } from '../../problems/index.ts'
-import type { Bindings, KnownTenant } from '../../registry/index.ts'
+import type { KnownTenant } from '../../registry/index.ts'
 import type { Store } from '../../store/index.ts'
 import type { Sampler } from '../../telemetry/index.ts'
 import { runWith } from '../../tenancy/index.ts'
 import { found } from '../answers.ts'
-import type { Identity } from '../identity.ts'
 import { limitsOn } from '../limited.ts'
 import { placeInTrace } from '../place-in-trace.ts'
 import { BatchDocument, BatchPage, ResultsBody, UploadBody, UploadHeaders, UploadQuery } from '../schemas/batches.ts'
 import { problems } from '../schemas/wire.ts'
-import { admit, tenantOf } from '../tenant-hook.ts'
+import { letIn, tenantOf, type Door } from '../tenant-hook.ts'
 
 export const UPLOAD_ROUTE = '/v1/datasets/:dataset/batch'
 
-interface UploadRoutePlaces {
+interface UploadRoutePlaces extends Door {
   readonly uploads: Uploads
   readonly sampler: Sampler
   readonly limiter: Limiter
-  readonly identity: Pick<Identity, 'tenantOf'>
-  readonly bindings: Pick<Bindings, 'peekTenant' | 'tenant'>
 }
 
 const tags = ['batches']
@@ -30,14 +27,9 @@ type UploadParams = { readonly dataset: string }
 
 /** Files on their way in. */
 export function addUploadRoute(app: FastifyInstance, places: UploadRoutePlaces): void {
-  const { uploads, sampler, bindings, limiter, identity } = places
-
+  const { uploads, sampler, limiter } = places
   /** Who may send events now. */
-  async function sender(request: FastifyRequest): Promise<KnownTenant> {
-    const id = await identity.tenantOf(request, 'collect')
-    request.tenant = bindings.peekTenant(id) ?? (await bindings.tenant(id))
-    return admit(request.tenant)
-  }
+  const sender = (request: FastifyRequest): Promise<KnownTenant> => letIn(request, places, 'collect')
 
   async function take(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { id: tenantId, slug: tenantSlug } = await sender(request)

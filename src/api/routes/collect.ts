@@ -1,22 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { readBody, type Collect } from '../../collect/index.ts'
-import type { Bindings } from '../../registry/index.ts'
 import { CollectDocument, CollectRequest } from '../schemas/collect.ts'
 import { problems } from '../schemas/wire.ts'
 import type { Limiter, Sender } from '../../limits/index.ts'
 import type { Sampler } from '../../telemetry/index.ts'
 import { keepFailed, placeInTrace } from '../place-in-trace.ts'
-import type { Identity } from '../identity.ts'
 import { limitsOn } from '../limited.ts'
-import { admit } from '../tenant-hook.ts'
+import { admit, type Door } from '../tenant-hook.ts'
 
 export const COLLECT_ROUTE = '/v1/collect'
 
-interface CollectRoutePlaces {
+interface CollectRoutePlaces extends Door {
   readonly collect: Collect
   readonly sampler: Sampler
-  readonly identity: Pick<Identity, 'tenantOf'>
-  readonly bindings: Pick<Bindings, 'peekTenant' | 'tenant'>
   readonly limiter: Limiter
   readonly limits: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number }
 }
