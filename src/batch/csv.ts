@@ -28,15 +28,15 @@ export const csvSplitter = (delimiter: number): Splitter => {
     // Decoded once: a cell is a slice of it (measured: a third of the time of a call into Node for each).
     const text = window.toString('latin1')
     let at = line === 0 ? afterMark(window) : 0
-    while (at < window.length) {
+    while (at < text.length) {
       if (passing) {
-        const newline = window.indexOf(LF, at)
+        const newline = text.indexOf('\n', at)
         if (newline < 0) break
         passing = false
         at = newline + 1
         continue
       }
-      const record = recordAt(text, at, last, delimiter) ?? endless(window, at, last, most)
+      const record = recordAt(text, at, last, delimiter) ?? endless(text, at, last, most)
       if (record === undefined) break
       line += 1
       const isEmpty = record.cells.length === 1 && record.cells[0] === '' && record.end - at <= 2
@@ -47,10 +47,10 @@ export const csvSplitter = (delimiter: number): Splitter => {
       line += record.breaks
       at = record.end
     }
-    if (!last && window.length - at > most + WIDEST) {
+    if (!last && text.length - at > most + WIDEST) {
       if (!passing) rows.push({ line: (line += 1), content: tooLarge(most) })
       passing = true
-      at = window.length
+      at = text.length
     }
     const place = {
       line,
@@ -64,11 +64,11 @@ export const csvSplitter = (delimiter: number): Splitter => {
 }
 
 /** A quote that nothing closes costs its own line: the next ones are read again. Undefined where its end may still come. */
-function endless(window: Buffer, at: number, last: boolean, most: number): Record | undefined {
-  if (!last && window.length - at <= most + WIDEST) return undefined
-  const newline = window.indexOf(LF, at)
+function endless(text: string, at: number, last: boolean, most: number): Record | undefined {
+  if (!last && text.length - at <= most + WIDEST) return undefined
+  const newline = text.indexOf('\n', at)
   if (newline < 0 && !last) return undefined
-  const end = newline < 0 ? window.length : newline + 1
+  const end = newline < 0 ? text.length : newline + 1
   return { cells: [], end, breaks: 0, fault: 'A quote is not closed.' }
 }
 
