@@ -1,19 +1,8 @@
 import assert from 'node:assert/strict'
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { expecting, openDoor } from '../../src/canary/door.ts'
 import { freePort } from '../../src/store/index.ts'
-
-async function serve(owner: TestContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  owner.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
+import { listening } from '../kit/listening.ts'
 
 test('no answer is a hindrance with a sentence: nobody there, too slow, cut off, too long', async (t) => {
   const nobody = openDoor(`http://127.0.0.1:${await freePort()}`)
@@ -21,14 +10,14 @@ test('no answer is a hindrance with a sentence: nobody there, too slow, cut off,
     code: 'unreachable',
     message: /cannot be reached \(connect ECONNREFUSED/,
   })
-  const slow = openDoor(await serve(t, () => {}), 50)
+  const slow = openDoor(await listening(t, () => {}), 50)
   await assert.rejects(slow.ask('GET', '/'), { code: 'timeout', message: /did not answer within 0\.05 s/ })
-  const stalls = openDoor(await serve(t, (_, response) => void response.writeHead(200).write('{')), 50)
+  const stalls = openDoor(await listening(t, (_, response) => void response.writeHead(200).write('{')), 50)
   await assert.rejects(stalls.ask('GET', '/'), { code: 'timeout' })
-  const cut = openDoor(await serve(t, (request) => request.socket.destroy()))
+  const cut = openDoor(await listening(t, (request) => request.socket.destroy()))
   await assert.rejects(cut.ask('GET', '/'), { code: 'unreachable' })
   const endless = openDoor(
-    await serve(t, (_, response) => {
+    await listening(t, (_, response) => {
       const more = (): void => {
         while (!response.destroyed && response.write(Buffer.alloc(1 << 20)));
       }
@@ -41,7 +30,7 @@ test('no answer is a hindrance with a sentence: nobody there, too slow, cut off,
 
 test('an answer that is no JSON object is empty, whatever its status', async (t) => {
   for (const body of ['', 'no', 'null', '7']) {
-    const door = openDoor(await serve(t, (_, response) => void response.writeHead(502).end(body)))
+    const door = openDoor(await listening(t, (_, response) => void response.writeHead(502).end(body)))
     assert.deepEqual(await door.ask('GET', '/'), { status: 502, body: {} })
   }
   assert.throws(() => expecting({ status: 502, body: {} }, 200), { code: 'status_502' })
@@ -49,7 +38,7 @@ test('an answer that is no JSON object is empty, whatever its status', async (t)
 
 test('paths stand below the base, and lines, tenant and trace are sent', async (t) => {
   let asked: unknown
-  const base = await serve(t, (request, response) => {
+  const base = await listening(t, (request, response) => {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
     request.on('end', () => {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listening } from '../kit/listening.ts'
 import type { Owner } from '../kit/postgres.ts'
 
 type Row = Readonly<Record<string, unknown>>
@@ -119,7 +118,7 @@ export async function openFakeApi(owner: Owner): Promise<FakeApi> {
     committed_at: new Date().toISOString(),
     rows: api.rows.toSorted((a, b) => (String(a['timestamp']) < String(b['timestamp']) ? 1 : -1)).slice(0, limit),
   })
-  const server = createServer((request, response) => {
+  const base = await listening(owner, (request, response) => {
     const url = new URL(request.url ?? '/', 'http://api')
     api.asked.push(`${request.method} ${url.pathname}`)
     const parts: Buffer[] = []
@@ -130,12 +129,7 @@ export async function openFakeApi(owner: Owner): Promise<FakeApi> {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  owner.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return Object.assign(api, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+  return Object.assign(api, { url: base })
 }
 
 export const TENANT = '01900000-0000-7000-8000-00000000cafe'

@@ -1,23 +1,13 @@
 import assert from 'node:assert/strict'
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { RequestListener } from 'node:http'
 import { Readable } from 'node:stream'
 import { test, type TestContext } from 'node:test'
 import { openHttp, type Http } from '../../src/client/index.ts'
 import { freePort } from '../../src/store/index.ts'
-
-async function serve(owner: TestContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  owner.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
+import { listening } from '../kit/listening.ts'
 
 const clientOf = async (owner: TestContext, listener: RequestListener, timeoutMs = 5_000): Promise<Http> =>
-  openHttp({ base: await serve(owner, listener), timeoutMs, mostBytes: 1 << 20 })
+  openHttp({ base: await listening(owner, listener), timeoutMs, mostBytes: 1 << 20 })
 
 test('what gets no answer is one error with a code and a sentence: nobody there, too slow, stalled, cut off, endless', async (t) => {
   const nobody = openHttp({ base: `http://127.0.0.1:${await freePort()}` })
@@ -44,7 +34,7 @@ test('what gets no answer is one error with a code and a sentence: nobody there,
 
 test('tenant, key, headers and body arrive below the base, and a key is asked at every call', async (t) => {
   const asked: unknown[] = []
-  const base = await serve(t, (request, response) => {
+  const base = await listening(t, (request, response) => {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
     request.on('end', () => {

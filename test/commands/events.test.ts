@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { freePort } from '../../src/store/index.ts'
 import { makeJourney, withApi } from '../kit/api-server.ts'
 import { spawned, typed } from '../kit/commands.ts'
 import { ownFolder } from '../kit/folder.ts'
+import { listening } from '../kit/listening.ts'
 
 interface Heard {
   readonly key: string
@@ -18,7 +18,7 @@ type Reply = { readonly status: number; readonly body?: unknown; readonly header
 /** An API that answers as it is told, and remembers what it heard. */
 async function fakeApi(owner: TestContext, replies: (heard: Heard, at: number) => Reply) {
   const heard: Heard[] = []
-  const server = createServer((request, response) => {
+  const url = await listening(owner, (request, response) => {
     void bodyOf(request).then((text) => {
       heard.push({ key: String(request.headers['idempotency-key']), lines: text.trimEnd().split('\n') })
       const reply = replies(heard.at(-1) as Heard, heard.length - 1)
@@ -26,12 +26,7 @@ async function fakeApi(owner: TestContext, replies: (heard: Heard, at: number) =
       else response.writeHead(reply.status, reply.headers).end(JSON.stringify(reply.body ?? {}))
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  owner.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, heard }
+  return { url, heard }
 }
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = []

@@ -1,5 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { examine } from '../../src/doctor/examine.ts'
 import type { PostgresFacts } from '../../src/doctor/facts.ts'
 import type { Machine } from '../../src/doctor/machine.ts'
@@ -7,6 +6,7 @@ import type { Places } from '../../src/doctor/places.ts'
 import type { Report } from '../../src/doctor/report.ts'
 import { freePort } from '../../src/store/index.ts'
 import { openFakeApi, TENANT, type FakeApi } from '../canary/fake-api.ts'
+import { listening } from '../kit/listening.ts'
 import type { Owner } from '../kit/postgres.ts'
 
 type Answer = readonly [status: number, body: unknown, headers?: Readonly<Record<string, string>>]
@@ -82,7 +82,7 @@ export async function openFakePulse(owner: Owner): Promise<FakePulse> {
   }
   let trace = ''
   let sentAtMs = 0
-  const front = await listen(owner, async (request, response) => {
+  const front = await listening(owner, async (request, response) => {
     const path = new URL(request.url ?? '/', 'http://api').pathname
     if (path === '/health') return fake.health === 'silent' ? undefined : reply(response, fake.health)
     if (path === '/ready') return reply(response, [fake.readyStatus, { status: 'ready', checks: fake.checks }])
@@ -101,7 +101,7 @@ export async function openFakePulse(owner: Owner): Promise<FakePulse> {
     const headers = fake.isTraced ? { 'server-timing': 'validate;dur=1.500, publish;dur=2.500' } : undefined
     return reply(response, [answer[0], answer[1], { traceparent: `00-${trace}-00f067aa0ba902b7-01`, ...headers }])
   })
-  const health = await listen(owner, (request, response) => {
+  const health = await listening(owner, (request, response) => {
     const [, page, rest = ''] = (request.url ?? '').split('/')
     const { worker } = fake
     if (worker.health === 'silent') return
@@ -177,15 +177,4 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 
 function reply(response: ServerResponse, [status, body, headers = {}]: Answer): void {
   response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body))
-}
-
-type Handle = (request: IncomingMessage, response: ServerResponse) => unknown
-async function listen(owner: Owner, handle: Handle): Promise<string> {
-  const server = createServer((request, response) => void handle(request, response))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  owner.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
