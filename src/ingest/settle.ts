@@ -8,7 +8,7 @@ import { packIds, packRecords } from './ledger.ts'
 /**
  * Exactly once, by construction (docs/concepts/exactly-once.md): what a flush wants to become true,
  * all of it or nothing, in one Postgres transaction. The transaction itself is the SQL function
- * `commit_flush` (migration 0007); this file only carries words to it and back.
+ * `commit_flush` (migration 0019); this file only carries words to it and back.
  */
 
 /** The dataset id under which records are settled that cannot be resolved to a dataset. */
