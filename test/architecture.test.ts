@@ -24,7 +24,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // `store`: keys are rows under the tenant's policy; `tenancy`: the canary's tenant has one from the first migration on.
   keys: ['config', 'event', 'limits', 'problems', 'store', 'tenancy'],
   pdm: ['event', 'problems', 'lake'],
-  infer: ['event', 'pdm', 'problems'],
+  // `batch`: a sample of CSV is read as the file is when it is sent.
+  infer: ['batch', 'event', 'pdm', 'problems'],
   upkeep: ['store', 'lake', 'bus', 'event', 'tenancy', 'telemetry'],
   registry: ['pdm', 'event', 'limits', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],
   // `registry`: lists are paged in one way.

@@ -3,7 +3,7 @@ import { canonicalUuid, isUuid, objectMembers, uuidText } from '../event/index.t
 import type { Kinds } from './kinds.ts'
 import { instantOf, literalOf } from './kinds.ts'
 import type { Mapping } from './mapping.ts'
-import type { Row, Unreadable } from './place.ts'
+import { isCells, type Row, type Unreadable } from './place.ts'
 
 /** A row as an event on its way: `text` is its envelope, one line, a binary string. */
 export interface RowEvent {
@@ -60,8 +60,6 @@ export function eventMaker({ dataset, mapping, kinds, names }: Making): (row: Ro
     return { line, eventId, text: `${head}${eventId}","data":${data}}\n` }
   }
 }
-
-const isCells = (content: readonly string[] | Unreadable): content is readonly string[] => Array.isArray(content)
 
 function idOf(datasetId: string, line: number, data: string): string {
   const digest = hash('sha256', `${datasetId}/${line}/${data}`, 'buffer').subarray(0, 16)

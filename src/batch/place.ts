@@ -29,6 +29,9 @@ export interface Unreadable {
   readonly message: string
 }
 
+/** Whether it is a CSV record. */
+export const isCells = (content: Row['content']): content is readonly string[] => Array.isArray(content)
+
 /** What was found in a window: the place after it, and how many bytes of it are used up. */
 export interface Found {
   readonly rows: readonly Row[]

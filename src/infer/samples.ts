@@ -36,7 +36,7 @@ const ENVELOPE = new Set(['dataset', 'event_id', 'data'])
  */
 export function readSamples(body: Buffer, form: SampleForm): readonly Sample[] {
   if (!isUtf8(body)) throw new Problem('malformed', 'The body is not valid UTF-8.')
-  if (form === 'csv') return some(readCsv(body.toString('utf8'), MOST_SAMPLES))
+  if (form === 'csv') return some(readCsv(body))
   const extents = form === 'json' ? elements(body) : lines(body)
   return withoutEnvelopes(some(extents).map(({ start, end }, at) => readOne(body, start, end, at)))
 }
