@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   upkeep: ['store', 'lake', 'bus', 'event', 'tenancy', 'telemetry'],
   registry: ['pdm', 'event', 'limits', 'problems', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'telemetry'],
   // `registry`: lists are paged in one way.
-  audit: ['problems', 'registry', 'store'],
+  audit: ['event', 'registry', 'store'],
   collect: ['event', 'pdm', 'problems', 'tenancy', 'bus', 'registry', 'telemetry'],
   // `collect`: a dead letter goes again the way that every event goes.
   outcomes: ['collect', 'event', 'problems', 'store', 'bus'],

@@ -91,5 +91,6 @@ function sentence(keyword: string, message: string, params: Record<string, unkno
   if (keyword === 'additionalProperties') return 'is not known here'
   if (keyword === 'const' || keyword === 'enum')
     return `must be ${JSON.stringify(params['allowedValue'] ?? params['allowedValues'])}`
+  if (params['format'] === 'date-time') return 'must be an instant with its zone (RFC 3339), as 2026-11-25T08:00:00Z'
   return message
 }

@@ -1,6 +1,6 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
-import { isUuid } from '../event/index.ts'
+import { instantOf, isUuid } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 import { faultsOf } from './problem-document.ts'
 
@@ -12,7 +12,7 @@ const body = new Ajv2020({ allErrors: true, strict: false, validateFormats: true
 const query = new Ajv2020({ allErrors: true, strict: false, coerceTypes: true, useDefaults: true })
 for (const ajv of [body, query]) {
   ajv.addFormat('uuid', isUuid)
-  ajv.addFormat('date-time', true)
+  ajv.addFormat('date-time', (text: string) => instantOf(text) !== undefined)
 }
 
 /** Validates with the schemas that `/openapi.json` shows: 422 `invalid` for a body, 400 `invalid_parameter` for a query. */

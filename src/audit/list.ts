@@ -1,4 +1,4 @@
-import { Problem } from '../problems/index.ts'
+import { instantOf } from '../event/index.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from '../registry/index.ts'
 import { rfc3339, type Store } from '../store/index.ts'
 
@@ -18,7 +18,7 @@ export interface AuditRow {
   readonly tenant_id: string | null
 }
 
-/** What is asked for; all of it together. Instants as RFC 3339: `from` is within, `to` is not. */
+/** What is asked for; all of it together. Instants as `instantOf` takes them: `from` is within, `to` is not. */
 interface AuditQuery extends PageQuery {
   readonly entity?: string | undefined
   readonly id?: string | undefined
@@ -41,7 +41,7 @@ const ALL = `SELECT ${COLUMNS} FROM audit_list($1, $2, $3, $4, $5, $6, $7, $8, $
 
 /**
  * What was changed, newest first: what belongs to the tenant, or without one everything, the installation's own included. Throws
- * `invalid_parameter` for a cursor that no list answered and a time that is none, `dependency_away`.
+ * `invalid_parameter` for a cursor that no list answered, `dependency_away`.
  */
 export async function listAudit(
   store: Store,
@@ -53,8 +53,8 @@ export async function listAudit(
     query.limit + 1,
     createdAt,
     id,
-    instant('from', query.from),
-    instant('to', query.to),
+    instant(query.from),
+    instant(query.to),
     query.entity ?? null,
     query.id ?? null,
     query.action ?? null,
@@ -72,21 +72,5 @@ export async function listAudit(
   return { items: items.map(({ row }) => row), next_cursor }
 }
 
-const FIRST_MS = Date.parse('0001-01-01T00:00:00Z')
-const LAST_MS = Date.parse('9999-12-31T00:00:00Z')
-
-/** Postgres knows neither every offset nor every leap second that a client may write. */
-function instant(name: 'from' | 'to', text: string | undefined): string | null {
-  if (text === undefined) return null
-  const ms = Date.parse(text)
-  if (ms >= FIRST_MS && ms <= LAST_MS) return precise(text, ms)
-  throw new Problem('invalid_parameter', `${name} is no time: write it as 2026-11-25T08:00:00Z.`, {
-    errors: [{ pointer: `/${name}`, keyword: 'time', message: 'must be an instant, RFC 3339' }],
-  })
-}
-
-/** With the microseconds that an answer of ours has and a Date has not. */
-function precise(text: string, ms: number): string {
-  const micros = /\.\d{3}(\d{1,3})\d*Z?/i.exec(text)?.[1] ?? ''
-  return new Date(ms).toISOString().replace('Z', `${micros}Z`)
-}
+/** Postgres knows not every offset that a client may write. */
+const instant = (text: string | undefined): string | null => (text === undefined ? null : (instantOf(text) ?? null))

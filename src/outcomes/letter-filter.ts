@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from '../event/index.ts'
+import { instantOf, type DeadLetterReason } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 
 /** Which letters are meant; what is left out keeps none away. */
@@ -25,14 +25,14 @@ export function conditionsOf(
   { datasetId, reason, from, to, pointer, eventId, replayed }: LetterFilter,
   more: readonly Condition[] = [],
 ): { readonly where: string; readonly values: string[] } {
-  const [since, until] = [dayOf('from', from), dayOf('to', to)]
+  const [since, until] = [instant('from', from), instant('to', to)]
   const conditions: Condition[] = [
     ['l.dataset_id = $', datasetId],
     ['l.reason = $', reason],
-    ['l.day >= $', since],
-    ['l.at >= $', from],
-    ['l.day <= $', until],
-    ['l.at < $', to],
+    ['l.day >= $', since?.slice(0, 10)],
+    ['l.at >= $', since],
+    ['l.day <= $', until?.slice(0, 10)],
+    ['l.at < $', until],
     ['l.event_uuid = $', eventId],
     ...more,
   ]
@@ -47,14 +47,11 @@ export function conditionsOf(
   return { where: parts.length === 0 ? 'true' : parts.join(' AND '), values }
 }
 
-/** What Postgres takes for an instant as well, and the years that letters can be of. */
-const RFC3339 = /^[12]\d{3}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
-
-/** The day in UTC that an instant lies in. */
-function dayOf(name: string, text: string | undefined): string | undefined {
+/** In UTC, so that it begins with the day that letters lie by. */
+function instant(name: string, text: string | undefined): string | undefined {
   if (text === undefined) return undefined
-  const ms = RFC3339.test(text) ? Date.parse(text.replace(' ', 'T')) : Number.NaN
-  if (!Number.isNaN(ms)) return new Date(ms).toISOString().slice(0, 10)
+  const known = instantOf(text)
+  if (known !== undefined) return known
   throw new Problem('invalid_parameter', `"${name}" is an instant, as 2026-11-25T08:00:00Z.`, {
     errors: [{ pointer: `/${name}`, keyword: 'format', message: 'must be an RFC 3339 instant' }],
   })

@@ -1,3 +1,4 @@
+import { instantOf } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 
 /**
@@ -26,7 +27,7 @@ export function positionOf(cursor: string | undefined): Position | { createdAt: 
   if (cursor === undefined) return { createdAt: null, id: null }
   const text = cursor.length <= 200 ? Buffer.from(cursor, 'base64url').toString('latin1') : ''
   const match = CURSOR.exec(text)
-  if (match === null || Number.isNaN(Date.parse(match[1] as string))) {
+  if (match === null || instantOf(match[1] as string) === undefined) {
     throw new Problem('invalid_parameter', 'The cursor is not one that a list answered: begin again without it.', {
       errors: [{ pointer: '/cursor', keyword: 'cursor', message: 'must be a next_cursor of this list' }],
     })

@@ -338,6 +338,11 @@ test('a tenant reads its own, filtered and in pages; another one’s, and the op
     assert.deepEqual(await verdict(key, '/v1/operator/audit'), [403, 'scope_missing'])
   for (const query of [
     'from=yesterday',
+    'from=1',
+    'from=2026-11-25',
+    'from=2026-11-25T08:00:00',
+    'to=2026-02-30T00:00:00Z',
+    `cursor=${Buffer.from('2026-02-30T00:00:00.000000Z/01936f1e-8a40-7c3d-9f00-000000000001').toString('base64url')}`,
     'to=%2B275760-09-13T00:00:00Z',
     'from=-000001-01-01T00:00:00Z',
     'entity=event',

@@ -180,6 +180,9 @@ test('keys can be made while the door is open, for the day on which it is not', 
     { name: '', scopes: ['read'] },
     { name: 'k', scopes: ['read'], expires_at: 'tomorrow' },
     { name: 'k', scopes: ['read'], expires_at: '+275760-09-13T00:00:00Z' },
+    { name: 'k', scopes: ['read'], expires_at: '1' },
+    { name: 'k', scopes: ['read'], expires_at: '2027-02-30T00:00:00Z' },
+    { name: 'k', scopes: ['read'], expires_at: '2027-01-01T00:00:00' },
   ]
   for (const one of bad)
     assert.equal((await api.ask('POST', '/v1/keys', { tenant, body: one })).status, 422, JSON.stringify(one))

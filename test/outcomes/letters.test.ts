@@ -87,6 +87,8 @@ test('they are chosen by reason, time, place, event, whether they were sent agai
   assert.deepEqual(idsOf(await get('/v1/dead-letters?reason=malformed')), [stray])
   for (const query of [
     'from=yesterday',
+    'from=2026-02-30T00:00:00Z',
+    'to=2026-11-25T08:00:00%2B24:00',
     'to=2026-13-01T00:00:00Z',
     'cursor=zzz',
     'reason=bad',

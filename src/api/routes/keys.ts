@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
-import { canonicalUuid, isUuid } from '../../event/index.ts'
+import { canonicalUuid, instantOf, isUuid } from '../../event/index.ts'
 import {
   createKey,
   getKey,
@@ -151,13 +151,5 @@ function refuseMore({ key }: FastifyRequest, scopes: readonly Scope[]): void {
     throw new Problem('scope_missing', `The key cannot give what it has not: ${beyond.join(', ')}.`)
 }
 
-/** An instant as Postgres takes it; one that is over makes no key. */
-function endOf(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  const ms = Date.parse(text)
-  const refuse = (message: string): Problem =>
-    new Problem('invalid', `expires_at ${message}.`, { errors: [{ pointer: '/expires_at', keyword: 'time', message }] })
-  if (Number.isNaN(ms) || ms > LATEST_MS) throw refuse('must be an instant before the year 10000')
-  return new Date(ms).toISOString()
-}
-const LATEST_MS = Date.UTC(9999, 11, 31)
+/** As Postgres takes it. */
+const endOf = (text: string | undefined): string | undefined => (text === undefined ? undefined : instantOf(text))

@@ -72,6 +72,6 @@ export const AuditQuery = closed({
   action: Word('<entity>.<verb>, such as schema.publish.'),
   actor: Word('As in the items, such as key:<id>.'),
   trace_id: Word('What one request changed.'),
-  from: Type.Optional(Type.String({ maxLength: 64, description: 'RFC 3339: from then on.' })),
-  to: Type.Optional(Type.String({ maxLength: 64, description: 'RFC 3339: before then.' })),
+  from: Type.Optional(Type.String({ format: 'date-time', maxLength: 64, description: 'RFC 3339: from then on.' })),
+  to: Type.Optional(Type.String({ format: 'date-time', maxLength: 64, description: 'RFC 3339: before then.' })),
 })

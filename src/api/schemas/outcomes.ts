@@ -6,8 +6,12 @@ import { Id, PAGE_QUERY, Time, closed, nullable } from './wire.ts'
 const Reason = Type.Enum([...DEAD_LETTER_REASONS], { description: 'Why it could not become a row: a closed set.' })
 const LetterId = Type.String({ description: 'Its number. Later letters have higher ones.', examples: ['42'] })
 const Pointer = Type.String({ maxLength: 500, description: 'A place in the event (RFC 6901), or any below it.' })
-const From = Type.String({ maxLength: 40, description: 'Kept at or after this instant (RFC 3339).' })
-const To = Type.String({ maxLength: 40, description: 'Kept before this instant (RFC 3339).' })
+const From = Type.String({
+  format: 'date-time',
+  maxLength: 64,
+  description: 'Kept at or after this instant (RFC 3339).',
+})
+const To = Type.String({ format: 'date-time', maxLength: 64, description: 'Kept before this instant (RFC 3339).' })
 const Fault = Type.Object({ pointer: Type.String(), keyword: Type.String(), message: Type.String() })
 const Source = Type.String({ description: 'topic/partition/offset of its record on the bus.' })
 
