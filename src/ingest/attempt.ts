@@ -1,8 +1,9 @@
 import { CommitUnknown } from '../store/index.ts'
 import { announce } from '../telemetry/index.ts'
-import { isAway } from './patience.ts'
+import type { FlushCommit } from './flush-commit.ts'
 import { patiently, type FlushParts } from './flush-parts.ts'
-import type { CommitOutcome, FlushCommit } from './settle.ts'
+import { isAway } from './patience.ts'
+import type { CommitOutcome } from './settle.ts'
 import type { Story } from './story.ts'
 import type { Written } from './write.ts'
 

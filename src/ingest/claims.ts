@@ -1,5 +1,5 @@
 import type { Sql, Store } from '../store/index.ts'
-import type { FencedPartition, SourcePartition } from './settle.ts'
+import type { FencedPartition, SourcePartition } from './flush-commit.ts'
 import { ownerOf } from './rendezvous.ts'
 
 /** A partition that this worker owns, and where to read on. */

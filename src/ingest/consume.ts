@@ -1,17 +1,20 @@
 import type { FetchedRecord } from '../bus/index.ts'
 import { isUuid, rfc3339Micros, systemClock } from '../event/index.ts'
-import { announce } from '../telemetry/index.ts'
-import { bufferLetter, bufferRow, laneOf, openFor, shed, type IngestBuffer, type Lane } from './buffer.ts'
+import { bufferLetter, bufferRow, openFor } from './buffer.ts'
 import { carry, isSampled } from './contexts.ts'
+import { countedOf, type Counted } from './counted.ts'
+import { letterOfRecord } from './dead-letters.ts'
 import { canonicalId } from './event-id.ts'
 import { extraOf } from './extra.ts'
-import { freshnessOfRun, receivedMs, RUN_SAMPLES } from './freshness.ts'
+import { NIL_DATASET } from './flush-commit.ts'
+import { shed } from './forget.ts'
+import { receivedMs, RUN_SAMPLES } from './freshness.ts'
 import { copyHeaders, isTime, openHeaderReader, readHeaders, type HeaderReader } from './headers.ts'
-import { judge, refuseUnread, type JudgeLimits, type Refusal } from './judge.ts'
+import { BAD_KEY, judge, refuseUnread, unresolved, type JudgeLimits, type Refusal } from './judge.ts'
+import { laneOf, type IngestBuffer, type Lane } from './lane.ts'
 import { lineBytes, lineMiddle } from './line.ts'
 import type { Resolution, Resolver } from './resolve.ts'
 import type { OddRecord, Segment } from './segment.ts'
-import { NIL_DATASET, type DeadLetter } from './settle.ts'
 import type { Source } from './sources.ts'
 import { enter } from './tally.ts'
 
@@ -35,20 +38,6 @@ export function openConsumer(of: Omit<Consumer, 'headers'>): Consumer {
 interface Missing {
   readonly datasetId: string
   readonly schemaId: string
-}
-
-/** Counts of one run for one dataset, announced once. */
-export interface Counted {
-  readonly datasetId: string
-  records: number
-  bytes: number
-  replayed: number
-  released: number
-  /** Received too far ahead of our clock, and by how much at most. */
-  future: number
-  aheadMs: number
-  /** Some of the records' times of receipt, as text. */
-  readonly samples: string[]
 }
 
 /** A record that was received later than this from now was received by a clock that is wrong, or read by one. */
@@ -145,24 +134,19 @@ export function consumeRun(
     }
 
     const id = canonicalId(record.key)
-    if (resolution === null || id === null || value === null) {
-      const refusal =
-        resolution === null ? unresolved(datasetId) : id === null ? BAD_KEY : (refuseUnread(value) as Refusal)
-      const segment = letter(buffer, into, source, resolution, record, headers, refusal, nowMs)
-      if (sampled) carry(segment, traceparent, offset, atMs)
-      continue
-    }
-    const found = resolution as Resolution
-    const idText = id.toString('latin1')
-    let refusal = refuseUnread(value)
-    if (refusal === null && !(consumer.busTrusted && found.named))
-      refusal = judge(value, idText, found.binding, consumer.judgeLimits)
+    const idText = id === null ? '' : id.toString('latin1')
+    const refusal = refusalOf(consumer, resolution, datasetId, idText, value)
     if (refusal !== null) {
-      const segment = letter(buffer, into, source, resolution, record, headers, refusal, nowMs)
+      const segment = openFor(buffer, into, source, resolution?.binding, offset, 0, nowMs)
+      const of = resolution === null ? null : into.datasetId
+      bufferLetter(buffer, into, segment, letterOfRecord(of, source, record, headers, refusal))
       if (sampled) carry(segment, traceparent, offset, atMs)
       continue
     }
-    const extra = found.binding.keepsExtra ? extraOf(value, found.binding) : null
+    // Not refused: so there are a dataset, an id and a value.
+    const found = resolution as Resolution
+    const event = value as Buffer
+    const extra = found.binding.keepsExtra ? extraOf(event, found.binding) : null
 
     let receivedAt = headers.receivedAt
     if (receivedAt !== middleOf) {
@@ -170,24 +154,18 @@ export function consumeRun(
       middle = lineMiddle(receivedAt, source.topic, source.partition)
       middleOf = receivedAt
     }
-    const length = lineBytes(middle, extra, value)
+    const length = lineBytes(middle, extra, event)
     const segment = openFor(buffer, into, source, found.binding, offset, length, nowMs)
-    if (
-      !headers.usual ||
-      !found.named ||
-      id !== record.key ||
-      value.includes(NEWLINE) ||
-      receivedAt !== headers.receivedAt
-    ) {
-      remember(segment, record)
-    }
-    row.id = id
+    const isUsual =
+      headers.usual && found.named && id === record.key && receivedAt === headers.receivedAt && !event.includes(NEWLINE)
+    if (!isUsual) remember(segment, record)
+    row.id = id as Buffer
     row.idText = idText
     row.middle = middle
     row.receivedAt = receivedAt
     row.traceparent = headers.traceparent
     row.extra = extra
-    bufferRow(buffer, into, segment, row, offset, value)
+    bufferRow(buffer, into, segment, row, offset, event)
     if (sampled) carry(segment, traceparent, offset, atMs)
   }
   const last = records.at(-1)
@@ -216,67 +194,22 @@ const row = {
   extra: null as Buffer | null,
 }
 
-const BAD_KEY: Refusal = {
-  reason: 'malformed',
-  pointer: '',
-  error: 'The record key is not a UUID; it must be the event id.',
-}
-
-function unresolved(datasetId: string): Refusal {
-  if (datasetId === '') {
-    return {
-      reason: 'malformed',
-      pointer: '',
-      error: 'The record has no pulse-dataset header, so that it belongs to no dataset.',
-    }
-  }
-  if (!isUuid(datasetId)) {
-    return { reason: 'malformed', pointer: '', error: 'The pulse-dataset header is not a dataset id (a UUID).' }
-  }
-  return { reason: 'unknown_dataset', pointer: '', error: `The tenant has no dataset ${datasetId}.` }
-}
-
-function letter(
-  buffer: IngestBuffer,
-  lane: Lane,
-  source: Source,
+/** Why the record cannot become a row, as far as its bytes say; null where nothing is wrong. `idText`: '' where its key is no id. */
+function refusalOf(
+  { busTrusted, judgeLimits }: Consumer,
   resolution: Resolution | null,
-  record: FetchedRecord,
-  headers: HeaderReader,
-  refusal: Refusal,
-  nowMs: number,
-): Segment {
-  const segment = openFor(buffer, lane, source, resolution?.binding, record.offset, 0, nowMs)
-  bufferLetter(buffer, lane, segment, deadLetter(lane, source, record, headers, refusal))
-  return segment
+  datasetId: string,
+  idText: string,
+  value: Buffer | null,
+): Refusal | null {
+  if (resolution === null) return unresolved(datasetId)
+  if (idText === '') return BAD_KEY
+  const unread = refuseUnread(value)
+  if (unread !== null || value === null || (busTrusted && resolution.named)) return unread
+  return judge(value, idText, resolution.binding, judgeLimits)
 }
 
-function deadLetter(
-  lane: Lane,
-  source: Source,
-  record: FetchedRecord,
-  headers: HeaderReader,
-  refusal: Refusal,
-): DeadLetter {
-  return {
-    datasetId: lane.datasetId === NIL_DATASET ? null : lane.datasetId,
-    topicId: source.topicId,
-    topic: source.topic,
-    partition: source.partition,
-    offset: record.offset,
-    eventId: canonicalId(record.key)?.toString('latin1') ?? null,
-    reason: refusal.reason,
-    pointer: refusal.pointer,
-    error: refusal.error,
-    // Copies: a view would keep the whole answer of the fetch in memory.
-    key: record.key === null ? null : Buffer.from(record.key),
-    value: record.value === null ? null : Buffer.from(record.value),
-    headers: copyHeaders(record),
-    traceparent: headers.traceparent,
-    receivedAt: isTime(headers.receivedAt) ? headers.receivedAt : null,
-  }
-}
-
+/** Keeps what the row's line does not tell of its record, should it become a dead letter when it is written. */
 function remember(segment: Segment, record: FetchedRecord): void {
   const odd: OddRecord = {
     key: record.key === null ? null : Buffer.from(record.key),
@@ -300,38 +233,4 @@ function nilLane(consumer: Consumer, source: Source): Lane {
     datasetSlug: '_unknown',
     datasetNumber: 0,
   })
-}
-
-function countedOf(counts: Map<string, Counted>, datasetId: string): Counted {
-  let counted = counts.get(datasetId)
-  if (counted === undefined) {
-    counted = { datasetId, records: 0, bytes: 0, replayed: 0, released: 0, future: 0, aheadMs: 0, samples: [] }
-    counts.set(datasetId, counted)
-  }
-  return counted
-}
-
-/**
- * Says once per dataset what was read since the last time, and empties the counts. Before every wait, so that at no
- * instant something is buffered that was not counted as consumed.
- */
-export function announceRun(buffer: IngestBuffer, source: Source, counts: Map<string, Counted>): void {
-  const lanes = buffer.tenants.get(source.tenantId)?.lanes
-  for (const count of counts.values()) {
-    const lane = lanes?.get(count.datasetId)
-    if (lane === undefined) continue
-    const named = { tenant: lane.tenantSlug, dataset: lane.datasetSlug }
-    const { records, bytes, replayed, released, future, aheadMs } = count
-    announce('worker.records.consumed', {
-      ...named,
-      records,
-      bytes,
-      freshness: freshnessOfRun(count.samples, records),
-    })
-    if (replayed > 0) announce('worker.records.replayed', { ...named, records: replayed })
-    if (released > 0) announce('worker.records.released', { ...named, records: released })
-    if (future > 0) announce('worker.records.future', { tenant: named.tenant, records: future, aheadMs })
-    announce('worker.buffer.changed', { ...named, rows: lane.records })
-  }
-  counts.clear()
 }

@@ -1,5 +1,54 @@
-import { isTime } from './headers.ts'
-import type { DeadLetter } from './settle.ts'
+import type { FetchedRecord } from '../bus/index.ts'
+import type { DeadLetterReason } from '../event/index.ts'
+import { canonicalId } from './event-id.ts'
+import { copyHeaders, isTime, type HeaderReader, type KeptHeaders } from './headers.ts'
+import type { Refusal } from './judge.ts'
+import type { Source } from './sources.ts'
+
+/** An event that cannot be a row, with what its record held. */
+export interface DeadLetter {
+  readonly datasetId: string | null
+  readonly topicId: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly eventId: string | null
+  readonly reason: DeadLetterReason
+  /** RFC 6901, '' where the whole record is meant. */
+  readonly pointer: string
+  readonly error: string
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: KeptHeaders
+  readonly traceparent: string
+  /** RFC 3339, or null where the record does not say. */
+  readonly receivedAt: string | null
+}
+
+/** The letter of a record that is refused as it is read; `datasetId` null where it belongs to no dataset of its tenant. */
+export function letterOfRecord(
+  datasetId: string | null,
+  source: Source,
+  record: FetchedRecord,
+  headers: Pick<HeaderReader, 'receivedAt' | 'traceparent'>,
+  refusal: Refusal,
+): DeadLetter {
+  return {
+    datasetId,
+    topicId: source.topicId,
+    topic: source.topic,
+    partition: source.partition,
+    offset: record.offset,
+    eventId: canonicalId(record.key)?.toString('latin1') ?? null,
+    ...refusal,
+    // Copies: a view would keep the whole answer of the fetch in memory.
+    key: record.key === null ? null : Buffer.from(record.key),
+    value: record.value === null ? null : Buffer.from(record.value),
+    headers: copyHeaders(record),
+    traceparent: headers.traceparent,
+    receivedAt: isTime(headers.receivedAt) ? headers.receivedAt : null,
+  }
+}
 
 /** Sentences are for people: what is longer helps nobody and would be kept thirty days. */
 const MAX_SENTENCE = 2000

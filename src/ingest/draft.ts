@@ -1,10 +1,11 @@
 import type { Binding } from '../registry/index.ts'
 import type { DeadLetterReason } from '../event/index.ts'
-import type { Take } from './buffer.ts'
+import type { DeadLetter } from './dead-letters.ts'
+import { NIL_DATASET, type SourceOffset } from './flush-commit.ts'
 import { usualHeaders } from './headers.ts'
+import type { Take } from './lane.ts'
 import { RECORD_BYTES, writeRecord } from './ledger.ts'
 import { lineStart, valueOf, type Segment } from './segment.ts'
-import { NIL_DATASET, type DeadLetter, type SourceOffset } from './settle.ts'
 import type { Source } from './sources.ts'
 
 /** What becomes of a row. A duplicate within the flush can still take its twin's place; a known id cannot. */

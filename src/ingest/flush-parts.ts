@@ -1,4 +1,4 @@
-import type { IngestBuffer, Lane } from './buffer.ts'
+import type { IngestBuffer, Lane } from './lane.ts'
 import { untilAnswered } from './patience.ts'
 import type { FlushLake, FlushRecord } from './places.ts'
 import type { Source } from './sources.ts'

@@ -1,11 +1,12 @@
 import { isLakeFault, type Table } from '../lake/index.ts'
 import { announce } from '../telemetry/index.ts'
 import { abandon, abandonRows, isLost, leftBehind, released, setAside } from './aside.ts'
-import { putBack, type Take } from './buffer.ts'
+import { putBack } from './buffer.ts'
 import { commit } from './commit.ts'
 import { tellDefect } from './defect.ts'
 import { dropKnown, idsOf, openDraft, rowsOf, type Draft } from './draft.ts'
 import { patiently, type FlushParts } from './flush-parts.ts'
+import type { Take } from './lane.ts'
 import { openStory, type Story } from './story.ts'
 import { DatasetLeft, openTable, openWritten, writeDataset, type WriteContext, type Written } from './write.ts'
 

@@ -1,9 +1,10 @@
 import { announce } from '../telemetry/index.ts'
 import { named } from './announce-flush.ts'
 import { roomFor } from './backpressure.ts'
-import { take, type Lane, type Take } from './buffer.ts'
-import { flush } from './flush.ts'
+import { take } from './buffer.ts'
 import type { FlushParts } from './flush-parts.ts'
+import { flush } from './flush.ts'
+import type { Lane, Take } from './lane.ts'
 import { planFlushes, type FlushTiming, type LaneState, type Trigger } from './plan.ts'
 import type { Source } from './sources.ts'
 

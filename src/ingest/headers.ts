@@ -1,6 +1,8 @@
 import { RECORD_HEADERS } from '../event/index.ts'
 import type { FetchedRecord } from '../bus/index.ts'
-import type { DeadLetter } from './settle.ts'
+
+/** Headers as a record has them; bytes that are no text are kept as bytes. */
+export type KeptHeaders = ReadonlyArray<readonly [string | Buffer, string | Buffer]>
 
 /**
  * A record's headers, read with a memory of the record before: neighbours mostly share them, and
@@ -119,7 +121,7 @@ function nameOf(name: Buffer): number {
 }
 
 /** All headers, as they came: copies, because a view would keep the whole answer of the fetch in memory. */
-export function copyHeaders(record: FetchedRecord): DeadLetter['headers'] {
+export function copyHeaders(record: FetchedRecord): KeptHeaders {
   return record.headers.map(([name, value]) => [Buffer.from(name), Buffer.from(value)] as const)
 }
 
@@ -129,7 +131,7 @@ export function usualHeaders(
   schemaId: string,
   receivedAt: string,
   traceparent: string,
-): DeadLetter['headers'] {
+): KeptHeaders {
   return [
     [RECORD_HEADERS.dataset, datasetId],
     [RECORD_HEADERS.schema, schemaId],

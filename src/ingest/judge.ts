@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from '../event/index.ts'
+import { isUuid, type DeadLetterReason } from '../event/index.ts'
 import { judge as judgeEvent } from '../pdm/index.ts'
 import type { Binding } from '../registry/index.ts'
 
@@ -8,6 +8,28 @@ export interface Refusal {
   /** RFC 6901; '' = the whole record. */
   readonly pointer: string
   readonly error: string
+}
+
+/** A record without an id can be no row. */
+export const BAD_KEY: Refusal = {
+  reason: 'malformed',
+  pointer: '',
+  error: 'The record key is not a UUID; it must be the event id.',
+}
+
+/** Why a record belongs to no dataset of its tenant, by the id that it names. */
+export function unresolved(datasetId: string): Refusal {
+  if (datasetId === '') {
+    return {
+      reason: 'malformed',
+      pointer: '',
+      error: 'The record has no pulse-dataset header, so that it belongs to no dataset.',
+    }
+  }
+  if (!isUuid(datasetId)) {
+    return { reason: 'malformed', pointer: '', error: 'The pulse-dataset header is not a dataset id (a UUID).' }
+  }
+  return { reason: 'unknown_dataset', pointer: '', error: `The tenant has no dataset ${datasetId}.` }
 }
 
 /** Beyond this DuckDB's reader does not take a line; far above what collect accepts. */

@@ -1,7 +1,7 @@
-import type { IngestBuffer } from './buffer.ts'
 import type { Membership } from './claims.ts'
 import { tellDefect } from './defect.ts'
 import type { Flushing } from './flushing.ts'
+import type { IngestBuffer } from './lane.ts'
 import { backoffMs, isAway, pause } from './patience.ts'
 import { forgetAll, gaveBack, readyToLeave, takeShare, tellMoves, type Sources } from './shares.ts'
 

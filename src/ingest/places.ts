@@ -11,8 +11,9 @@ import {
 import type { TopicInfo } from '../bus/index.ts'
 import type { Store } from '../store/index.ts'
 import { abandonIntent, addSources, openIntent } from '../upkeep/index.ts'
+import type { FlushCommit } from './flush-commit.ts'
 import { knownIds } from './ledger.ts'
-import { commitFlush, type CommitOutcome, type FlushCommit } from './settle.ts'
+import { commitFlush, type CommitOutcome } from './settle.ts'
 
 /** What a flush needs of the lake. */
 export interface FlushLake {

@@ -1,21 +1,22 @@
 import type { Binding } from '../registry/index.ts'
 import type { Carried } from './contexts.ts'
+import type { DeadLetter } from './dead-letters.ts'
+import type { KeptHeaders } from './headers.ts'
 import { LINE_TAIL_BYTES, lineBytes, writeLine } from './line.ts'
-import type { DeadLetter } from './settle.ts'
 import type { Source } from './sources.ts'
 
 /** What of a record cannot be rebuilt from its line: kept only for records that are unusual. */
 export interface OddRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
-  readonly headers: DeadLetter['headers']
+  readonly headers: KeptHeaders
 }
 
 /**
  * A run of one dataset's records from one partition, in offset order: rows as finished lines of one
  * schema version, and records that are already known to be dead letters. The unit in which records
  * are buffered, flushed, put back and dropped. Columns instead of objects: a row costs its line,
- * its id's text and four numbers (measured beside objects in docs/reference/measurements.md).
+ * its id's text and four numbers.
  */
 export interface Segment {
   readonly source: Source

@@ -1,7 +1,8 @@
 import { announce } from '../telemetry/index.ts'
 import { named } from './announce-flush.ts'
-import { dropQueue, forgetShed, type IngestBuffer, type Lane } from './buffer.ts'
 import type { OwnedPartition, Share } from './claims.ts'
+import { dropQueue, forgetShed } from './forget.ts'
+import type { IngestBuffer, Lane } from './lane.ts'
 import { openSource, sourceKey, type Source } from './sources.ts'
 
 /** The partitions that this worker reads, by topic id and partition. */

@@ -1,7 +1,7 @@
 import { mintTraceparent, systemClock, uuidv7 } from '../event/index.ts'
 import { runWith } from '../tenancy/index.ts'
 import type { Allowance, FlushStep, TracePoint } from '../telemetry/index.ts'
-import type { Take } from './buffer.ts'
+import type { Take } from './lane.ts'
 
 /** One flush as it is told afterwards: its place in its trace, when it began, and its steps. */
 export interface Story {

@@ -1,5 +1,5 @@
-import type { Lane } from './buffer.ts'
 import { oldestReceivedMs, receivedMs } from './freshness.ts'
+import type { Lane } from './lane.ts'
 import type { Segment } from './segment.ts'
 import type { Source } from './sources.ts'
 

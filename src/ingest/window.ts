@@ -1,9 +1,9 @@
-import type { IngestBuffer, Lane } from './buffer.ts'
+import { NIL_DATASET } from './flush-commit.ts'
 import { lagOf, type Lag } from './lag.ts'
+import type { IngestBuffer, Lane } from './lane.ts'
 import type { Fault } from './park.ts'
 import type { Source } from './sources.ts'
 import { heldBy, oldestHeldMs, unsettledFrom, watermarkOf } from './watermark.ts'
-import { NIL_DATASET } from './settle.ts'
 
 /** One dataset's part of the ingest. */
 interface Pair {

@@ -2,22 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Binding } from '../../src/registry/index.ts'
-import {
-  bufferLetter,
-  bufferRow,
-  dropQueue,
-  laneOf,
-  openBuffer,
-  openFor,
-  pendingOffsets,
-  putBack,
-  settle,
-  shedTail,
-  take,
-  type Take,
-} from '../../src/ingest/buffer.ts'
+import { bufferLetter, bufferRow, openFor, putBack, settle, take } from '../../src/ingest/buffer.ts'
+import type { DeadLetter } from '../../src/ingest/dead-letters.ts'
+import { dropQueue, pendingOffsets, shedTail } from '../../src/ingest/forget.ts'
+import { laneOf, openBuffer, type Take } from '../../src/ingest/lane.ts'
 import { lineBytes, lineMiddle } from '../../src/ingest/line.ts'
-import type { DeadLetter } from '../../src/ingest/settle.ts'
 import { restartOffset, type Source } from '../../src/ingest/sources.ts'
 import { imbalance, move } from '../../src/ingest/tally.ts'
 import { claimed } from '../kit/source.ts'

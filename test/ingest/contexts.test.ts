@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { mintTraceparent, parseTraceparent } from '../../src/event/index.ts'
 import { carry, contextsOf, isSampled, type Carried } from '../../src/ingest/contexts.ts'
+import type { DeadLetter } from '../../src/ingest/dead-letters.ts'
 import type { Draft } from '../../src/ingest/draft.ts'
 import { openSegment } from '../../src/ingest/segment.ts'
-import type { DeadLetter } from '../../src/ingest/settle.ts'
 import { claimed } from '../kit/source.ts'
 
 const source = claimed({ partition: 3 })

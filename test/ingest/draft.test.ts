@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Binding } from '../../src/registry/index.ts'
-import { bufferRow, laneOf, openBuffer, openFor, take } from '../../src/ingest/buffer.ts'
+import { bufferRow, openFor, take } from '../../src/ingest/buffer.ts'
 import {
   countOf,
   dropKnown,
@@ -18,6 +18,7 @@ import {
   settledBy,
   type Draft,
 } from '../../src/ingest/draft.ts'
+import { laneOf, openBuffer } from '../../src/ingest/lane.ts'
 import { lineBytes, lineMiddle } from '../../src/ingest/line.ts'
 import { claimed } from '../kit/source.ts'
 

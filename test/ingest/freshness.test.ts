@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { DeadLetter } from '../../src/ingest/dead-letters.ts'
 import type { Draft } from '../../src/ingest/draft.ts'
 import { freshnessOfRows, freshnessOfRun, oldestReceivedMs, receivedMs } from '../../src/ingest/freshness.ts'
 import { openSegment, type Segment } from '../../src/ingest/segment.ts'
-import type { DeadLetter } from '../../src/ingest/settle.ts'
 import { openSource } from '../../src/ingest/sources.ts'
 
 const at = { topicId: 'id', topic: 'topic', partition: 0, tenantId: 't', generation: 1, flushes: 0 }

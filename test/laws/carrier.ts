@@ -1,6 +1,7 @@
 import { uuidv7 } from '../../src/event/index.ts'
 import { openMembership, type Membership, type OwnedPartition } from '../../src/ingest/claims.ts'
-import { commitFlush, type CommitOutcome, type DatasetCommit, type FlushCommit } from '../../src/ingest/settle.ts'
+import type { DatasetCommit, FlushCommit } from '../../src/ingest/flush-commit.ts'
+import { commitFlush, type CommitOutcome } from '../../src/ingest/settle.ts'
 import type { Store } from '../../src/store/index.ts'
 import { openIntent } from '../../src/upkeep/index.ts'
 import { letterOf, type Ground, type GroundDataset } from '../kit/ground.ts'

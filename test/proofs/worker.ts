@@ -81,7 +81,7 @@ export const PROOFS: readonly Proof[] = [
   {
     ...law,
     mutation: {
-      file: 'src/ingest/consume.ts',
+      file: 'src/ingest/counted.ts',
       from: "if (replayed > 0) announce('worker.records.replayed', { ...named, records: replayed })",
       to: "if (replayed < 0) announce('worker.records.replayed', { ...named, records: replayed })",
     },
