@@ -1,6 +1,6 @@
 import { Problem } from '../problems/index.ts'
 import { close } from './close.ts'
-import { inline, type Borrowed } from './inline.ts'
+import { beginPlacing, inline } from './inline.ts'
 import { isObject, propertiesOf, subschemas, type Definition, type Schema, type SchemaObject } from './keywords.ts'
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
 import { mergeSchemas, type Origins as MergeOrigins } from './merge.ts'
@@ -38,12 +38,12 @@ export interface Composition {
  */
 export function compose(composition: Composition): Composed {
   const { resolve } = composition
-  const borrowed: Borrowed = new WeakMap()
+  const placing = beginPlacing()
   const part = (kind: 'class' | 'field_group', noun: string, { uri, definition }: Part) => ({
     kind,
     uri,
     label: `${noun} ${uri}`,
-    schema: inline(`${noun} ${uri}`, definition, resolve, borrowed),
+    schema: inline(`${noun} ${uri}`, definition, resolve, placing),
   })
   const own = compositionOf(composition.definition).rest
   const parts = [
@@ -53,7 +53,7 @@ export function compose(composition: Composition): Composed {
       kind: 'schema' as const,
       uri: null,
       label: 'the schema',
-      schema: inline('the schema', own, resolve, borrowed),
+      schema: inline('the schema', own, resolve, placing),
     },
   ]
   const origins: MergeOrigins = new Map()
@@ -69,8 +69,9 @@ export function compose(composition: Composition): Composed {
     },
   )
   if (!isObject(merged)) throw new Problem('definition_invalid', 'The parts together are not an object schema.')
-  const schema = close({ ...merged, ...openness(parts.map((one) => one.schema)) }) as SchemaObject
-  return { ...checked(schema), origins: originsOf(parts, borrowed) }
+  const whole = { ...merged, ...openness(parts.map((one) => one.schema)) }
+  checkCost(whole, '')
+  return { ...checked(close(whole) as SchemaObject), origins: originsOf(parts, placing.borrowed) }
 }
 
 /** Whether unnamed properties are allowed at the top: the schema's own word first, then the class's, then the field groups'. */
@@ -100,13 +101,12 @@ function checked(schema: SchemaObject): Composed {
       `Composed, the schema has ${properties} properties; it may have ${LIMITS.properties}.`,
     )
   }
-  checkCost(schema, '')
   return { schema, text }
 }
 
 /**
  * What judging one value may cost: an array of a hundred thousand items pays it for each, and everybody
- * waits for it.
+ * waits for it. Closing pays for the branches, too, and so comes after this.
  */
 function checkCost(schema: Schema, pointer: string): void {
   if (!isObject(schema)) return

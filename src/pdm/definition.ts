@@ -15,6 +15,7 @@ import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
 import { compilePattern } from './patterns/compile.ts'
 import { PatternRefused } from './patterns/parse.ts'
 import { below } from './pointer.ts'
+import { addUniqueItems } from './unique.ts'
 
 export type EntityKind = 'class' | 'field_group' | 'datatype' | 'schema' | 'descriptor'
 
@@ -89,6 +90,7 @@ function jsonDepth(value: unknown): number {
 }
 
 const meta = new Ajv2020({ strict: false, allErrors: true, validateFormats: false, messages: true, logger: false })
+addUniqueItems(meta)
 
 function metaFaults(definition: Definition): Fault[] {
   const { $class: _class, $fieldGroups: _groups, $schema: dialect, ...schema } = definition

@@ -15,6 +15,15 @@ import { below, nameOf } from './pointer.ts'
 /** Which datatype, by URI, a subschema was put in place from. */
 export type Borrowed = WeakMap<object, string>
 
+/** What putting the parts of one schema in place has come to: their sum is bounded, however many they are. */
+interface Placing {
+  readonly borrowed: Borrowed
+  nodes: number
+  listed: number
+}
+/** Nothing is in place yet. */
+export const beginPlacing = (): Placing => ({ borrowed: new WeakMap(), nodes: 0, listed: 0 })
+
 type Resolve = (uri: string) => Definition | undefined
 
 /** A definition that `$ref`s are looked up in, and how sentences call it. */
@@ -26,30 +35,25 @@ interface Home {
 /**
  * A part of a schema with every `$ref` put in place and brought into the form that the rest reads: no
  * `$defs`, no `allOf` of plain parts, `properties` always beside a `type`, a union with null written as a
- * type. `borrowed` is told of what came from a datatype. Throws `reference_not_found`, `definition_invalid` (a cycle) or `schema_too_large`.
+ * type. `placing` is told of what came from a datatype, and counts. Throws `reference_not_found`, `definition_invalid` (a cycle) or `schema_too_large`.
  */
 export function inline(
   label: string,
   definition: Definition,
   resolve: Resolve,
-  borrowed: Borrowed = new WeakMap(),
+  placing: Placing = beginPlacing(),
 ): SchemaObject {
-  let nodes = 0
-
   function place(schema: Schema, pointer: string, home: Home, trail: readonly string[], depth: number): Schema {
     if (!isObject(schema)) return schema
-    if (++nodes > LIMITS.nodes) {
-      throw new Problem(
-        'schema_too_large',
-        `With its references put in place, ${label} has more than ${LIMITS.nodes} parts.`,
-      )
-    }
-    if (depth > LIMITS.depth) {
-      throw new Problem(
-        'schema_too_large',
-        `With its references put in place, ${label} nests deeper than ${LIMITS.depth} subschemas (at ${pointer}).`,
-      )
-    }
+    placing.nodes++
+    placing.listed += listedIn(schema)
+    const branches = Array.isArray(schema['allOf']) ? schema['allOf'].length : 0
+    if (branches > LIMITS.allOf)
+      throw tooLarge(`has ${branches} branches in one allOf (at ${pointer}); it may have ${LIMITS.allOf}`)
+    if (placing.nodes > LIMITS.nodes) throw tooLarge(`makes more than ${LIMITS.nodes} subschemas of it all`)
+    if (placing.listed > LIMITS.listed)
+      throw tooLarge(`lists more than ${LIMITS.listed} names and values (required, enum) in all`)
+    if (depth > LIMITS.depth) throw tooLarge(`nests deeper than ${LIMITS.depth} subschemas (at ${pointer})`)
     const { $ref: reference, $defs: _defs, $id: _id, $schema: _dialect, ...rest } = schema
     const placed = mapSubschemas(rest, (sub, steps) => place(sub, below(pointer, ...steps), home, trail, depth + 1))
     if (typeof reference !== 'string') return normalise(placed, pointer, home.label)
@@ -60,9 +64,12 @@ export function inline(
       pointer,
       home.label,
     )
-    if (!reference.startsWith('#')) borrow(whole, target.home.label, borrowed)
+    if (!reference.startsWith('#')) borrow(whole, target.home.label, placing.borrowed)
     return whole
   }
+
+  const tooLarge = (what: string): Problem =>
+    new Problem('schema_too_large', `With its references put in place, ${label} ${what}.`)
 
   function follow(reference: string, pointer: string, home: Home, trail: readonly string[]) {
     const [uri, fragment = ''] = reference.split('#', 2) as [string, string?]
@@ -85,7 +92,7 @@ export function inline(
     if (fragment === '') return { schema: target.definition as Schema, pointer: '', home: target, key }
     const name = /^\/\$defs\/([^/]+)$/.exec(fragment)?.[1]
     const defs = target.definition['$defs']
-    const plain = name === undefined ? undefined : nameOf(decodeURIComponent(name))
+    const plain = name === undefined ? undefined : decoded(name)
     if (plain === undefined || !isObject(defs) || !Object.hasOwn(defs, plain)) throw notFound(reference, pointer, home)
     return { schema: defs[plain] as Schema, pointer: fragment, home: target, key }
   }
@@ -93,6 +100,21 @@ export function inline(
   const placed = place(definition, '', { label, definition }, [], 0)
   if (!isObject(placed)) throw new Problem('definition_invalid', `${label} is not an object schema.`)
   return placed
+}
+
+/** The name that a fragment's step stands for; undefined where its percent signs lead nowhere. */
+function decoded(step: string): string | undefined {
+  try {
+    return nameOf(decodeURIComponent(step))
+  } catch {
+    return undefined
+  }
+}
+
+function listedIn(schema: SchemaObject): number {
+  const { required, enum: values, dependentRequired } = schema
+  const lists = [required, values, ...(isObject(dependentRequired) ? Object.values(dependentRequired) : [])]
+  return lists.reduce<number>((sum, list) => sum + (Array.isArray(list) ? list.length : 0), 0)
 }
 
 /** What lies nearer to its own datatype keeps that. */

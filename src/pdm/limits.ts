@@ -10,8 +10,12 @@ export const DEFINITION_LIMITS = {
   jsonDepth: 100,
   /** Properties in all objects together. */
   properties: 2_000,
-  /** Subschemas after references were put in place. */
+  /** Subschemas of all parts together, after references were put in place. */
   nodes: 20_000,
+  /** Names and values that `required`, `dependentRequired` and `enum` list in all of these: they are compared with each other. */
+  listed: 100_000,
+  /** Branches of one `allOf`, which are put together one after the other. */
+  allOf: 64,
   /** Branches (`anyOf`, `then`, …) that may judge one value, nested ones included: what an item costs at most. */
   branches: 64,
   /** Names in one `patternProperties`: each name of an event is tested against each. */

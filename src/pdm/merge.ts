@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { Problem } from '../problems/index.ts'
 import { isAnnotation, isObject, type Schema, type SchemaObject } from './keywords.ts'
 import { below } from './pointer.ts'
+import { keyOf } from './unique.ts'
 
 /** Where each keyword of the merged schema came from: pointer -> the name of the part. */
 export type Origins = Map<string, string>
@@ -131,7 +132,8 @@ function mergeTypes(held: unknown, added: unknown, from: string, pointer: string
 }
 
 function mergeEnums(held: unknown[], added: unknown[], from: string, pointer: string, origins: Origins): unknown[] {
-  const both = held.filter((one) => added.some((other) => isDeepStrictEqual(one, other)))
+  const others = new Set(added.map(keyOf))
+  const both = held.filter((one) => others.has(keyOf(one)))
   if (both.length === 0) throw conflict(pointer, 'lists without a common value', from, origins)
   return both
 }

@@ -18,13 +18,16 @@ function areUnique(items: readonly unknown[]): boolean {
   if (items.length < 2) return true
   const seen = new Set<unknown>()
   for (const item of items) {
-    const key =
-      typeof item === 'object' && item !== null ? `o${canonical(item)}` : typeof item === 'string' ? `s${item}` : item
+    const key = keyOf(item)
     if (seen.has(key)) return false
     seen.add(key)
   }
   return true
 }
+
+/** The same for equal JSON values, and different for others: what a `Set` can hold. */
+export const keyOf = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null ? `o${canonical(value)}` : typeof value === 'string' ? `s${value}` : value
 
 /** JSON text with the members in order of their names: equal values, equal text. */
 const canonical = (value: unknown): string =>

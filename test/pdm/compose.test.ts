@@ -174,3 +174,62 @@ test('names that every JavaScript object has are names like any other', () => {
   assert.equal(validate({})?.[0]?.pointer, '/toString')
   assert.equal(validate(JSON.parse('{"toString":1,"__proto__":{}}'))?.[0]?.pointer, '/__proto__')
 })
+
+/** Of CPU, so that what else the machine does fails nothing: each of these took 4 to 10 s and now takes a tenth of one. */
+const cpuMs = (act: () => unknown): number => {
+  const from = process.cpuUsage()
+  act()
+  const { user, system } = process.cpuUsage(from)
+  return (user + system) / 1000
+}
+const MOMENT_MS = 2_000
+const many = <T>(count: number, one: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => one(at))
+
+test('what would take seconds to put together is refused at once: the whole process waits for it', () => {
+  const wide = Object.fromEntries(many(1_900, (at) => [`a${at}`, {}]))
+  const heavy = many(16_000, (at) => `a${at}`)
+  const group = (at: number) => ({ uri: `https://test.example/${at}`, definition: { anyOf: many(400, () => ({})) } })
+  const refused: readonly (readonly [Definition, Partial<Composition>, RegExp])[] = [
+    [{ allOf: many(11_000, (at) => ({ required: [`a${at}`] })) }, {}, /the schema has 11000 branches in one allOf/],
+    [object(wide, { anyOf: many(9_000, () => ({ anyOf: [{}] })) }), {}, /has 18000 branches \(anyOf, /],
+    [
+      object(Object.fromEntries(many(8, (at) => [`a${at}`, { $ref: '#/$defs/heavy' }])), {
+        $defs: { heavy: { type: 'object', required: heavy } },
+      }),
+      {},
+      /the schema lists more than 100000 names and values/,
+    ],
+    [
+      object({}),
+      { fieldGroups: many(60, group) },
+      /field group https:\/\/test.example\/49 makes more than 20000 subschemas/,
+    ],
+  ]
+  for (const [definition, more, message] of refused) {
+    const took = cpuMs(() => {
+      const problem = refusal(() => alone(definition, more))
+      assert.equal(problem.code, 'schema_too_large')
+      assert.match(problem.message, message)
+    })
+    assert.ok(took < MOMENT_MS, `${took} ms`)
+  }
+})
+
+test('two lists of tens of thousands of values are one list of those that both have, in a moment', () => {
+  const values = many(35_000, (at) => at)
+  const odd = {
+    uri: 'https://test.example/odd',
+    definition: object({ n: { enum: values.filter((at) => at % 2 === 1) } }),
+  }
+  const took = cpuMs(() => {
+    const { schema } = alone(object({ n: { enum: values } }), { fieldGroups: [odd] })
+    const { n } = schema['properties'] as { n: { enum: unknown[] } }
+    assert.equal(n.enum.length, 17_500)
+  })
+  assert.ok(took < MOMENT_MS, `${took} ms`)
+})
+
+test('a reference whose percent signs are no character is refused like any that leads nowhere', () => {
+  const problem = refusal(() => alone(object({ a: { $ref: '#/$defs/%zz' } }, { $defs: { '%zz': {} } })))
+  assert.equal(problem.code, 'reference_not_found')
+})
