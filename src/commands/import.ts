@@ -3,6 +3,7 @@ import { Transform, type Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Unanswered, type Answered } from '../client/index.ts'
 import { asLine, inPath, objectOf } from './answers.ts'
+import { DELIMITER, delimiterOf } from './delimiter.ts'
 import { fileOf, FORMATS, type UploadFile } from './files.ts'
 import { cell, table } from './screen.ts'
 import { patienceOf, waitOf } from './patience.ts'
@@ -64,7 +65,7 @@ function offsetOf(answered: Answered): number {
 
 function parametersOf(call: Call, name: string): string {
   const eventId = call.option('eventId')
-  const delimiter = call.option('delimiter') ?? (/\.tsv(\.\w+)?$/i.test(name) ? '\t' : undefined)
+  const delimiter = delimiterOf(call, name)
   const query = new URLSearchParams()
   for (const text of call.every('map')) query.append('map', text)
   for (const text of call.every('set')) query.append('set', text)
@@ -153,7 +154,7 @@ export const IMPORT_VERBS: readonly Verb[] = [
         flags: '--event-id <column>',
         says: "the column that holds the event's id; without it line and content make it",
       },
-      { flags: '--delimiter <character>', says: 'of a CSV file, where it is no comma' },
+      DELIMITER,
       {
         flags: '--format <format>',
         says: 'what the file is, where its name does not say',

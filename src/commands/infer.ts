@@ -1,4 +1,5 @@
 import { asLine, itemsIn, objectOf } from './answers.ts'
+import { DELIMITER, delimiterOf } from './delimiter.ts'
 import { readWhole } from './input.ts'
 import { table } from './screen.ts'
 import { Mistaken, type Verb } from './verb.ts'
@@ -10,10 +11,12 @@ const TYPES: Readonly<Record<string, string>> = {
   json: 'application/json',
 }
 
+const SAME: Readonly<Record<string, string>> = { jsonl: 'ndjson', tsv: 'csv' }
+
 /** By its name, else by its first line: one that is a whole JSON object is one of many. */
 function typeOf(name: string, bytes: Buffer): string {
-  const ending = /\.(csv|ndjson|jsonl)$/i.exec(name)?.[1]?.toLowerCase()
-  if (ending !== undefined) return TYPES[ending === 'jsonl' ? 'ndjson' : ending] as string
+  const ending = /\.(csv|tsv|ndjson|jsonl)$/i.exec(name)?.[1]?.toLowerCase()
+  if (ending !== undefined) return TYPES[SAME[ending] ?? ending] as string
   const text = bytes.toString('utf8').trim()
   if (!/^[{[]/.test(text)) return TYPES['csv'] as string
   try {
@@ -35,6 +38,7 @@ export const INFER_VERBS: readonly Verb[] = [
         says: 'what the file is; without it by its name and its beginning',
         choices: ['json', 'ndjson', 'csv'],
       },
+      DELIMITER,
     ],
     forTenant: true,
     example: 'schema infer visits.ndjson --tenant acme > page-view.json',
@@ -43,7 +47,10 @@ export const INFER_VERBS: readonly Verb[] = [
       const data = await readWhole(await call.open(file), file, MOST_BYTES)
       if (data.length === 0) throw new Mistaken(`There is nothing in ${file}.`)
       const type = TYPES[call.option('type') ?? ''] ?? typeOf(file, data)
-      const answered = await call.ask('POST', '/v1/schemas/infer', { content: { type, data } })
+      const answered = await call.ask('POST', '/v1/schemas/infer', {
+        content: { type, data },
+        query: { delimiter: delimiterOf(call, file) },
+      })
       const { definition, samples } = objectOf(answered)
       const notes = itemsIn(answered, 'notes').map(({ pointer, keyword, message }) => [pointer, keyword, message])
       call.note(`From ${String(samples)} samples.`)

@@ -2,8 +2,6 @@ import { csvSplitter, isCells, START } from '../batch/index.ts'
 import type { OddNumber } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 
-const COMMA = 0x2c
-
 /** A row of a file: an empty cell is a member that is not there. */
 interface Row {
   readonly data: Readonly<Record<string, unknown>>
@@ -20,8 +18,8 @@ const SAFE_LENGTH = 15
  * Reads CSV as a file of it is read when it is sent; its first line names the columns. A column is of numbers or of true and false
  * where every cell that is not empty is one; `007` and what no number column keeps stay text. Throws `malformed`, with the line.
  */
-export function readCsv(body: Buffer): readonly Row[] {
-  const { rows, place } = csvSplitter(COMMA)(body, START, true, body.length)
+export function readCsv(body: Buffer, delimiter: string): readonly Row[] {
+  const { rows, place } = csvSplitter(delimiter.charCodeAt(0))(body, START, true, body.length)
   const names = place.names ?? []
   const lines = rows.map(({ line, content }) => {
     if (isCells(content)) return content.map((cell) => Buffer.from(cell, 'latin1').toString('utf8'))

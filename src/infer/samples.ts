@@ -30,13 +30,13 @@ const MOST_DEPTH = 64
 const ENVELOPE = new Set(['dataset', 'event_id', 'data'])
 
 /**
- * Reads sample events: JSON (one object, a list of them, or `{"events": […]}`), an object a line, or CSV. Where all of
+ * Reads sample events: JSON (one object, a list of them, or `{"events": […]}`), an object a line, or CSV with that delimiter. Where all of
  * them are events as collect takes them, their `data` is meant. Throws `malformed`, `empty_events`, `too_large`,
  * and `invalid` where a sample is no object, with the place of the sample.
  */
-export function readSamples(body: Buffer, form: SampleForm): readonly Sample[] {
+export function readSamples(body: Buffer, form: SampleForm, delimiter = ','): readonly Sample[] {
   if (!isUtf8(body)) throw new Problem('malformed', 'The body is not valid UTF-8.')
-  if (form === 'csv') return some(readCsv(body))
+  if (form === 'csv') return some(readCsv(body, delimiter))
   const extents = form === 'json' ? elements(body) : lines(body)
   return withoutEnvelopes(some(extents).map(({ start, end }, at) => readOne(body, start, end, at)))
 }

@@ -15,7 +15,9 @@ const infer = (
   body: string | Uint8Array,
   type = 'application/json',
   more: Record<string, string> = {},
-): Promise<Answer> => api.ask('POST', '/v1/schemas/infer', { tenant, body, headers: { 'content-type': type, ...more } })
+  query = '',
+): Promise<Answer> =>
+  api.ask('POST', `/v1/schemas/infer${query}`, { tenant, body, headers: { 'content-type': type, ...more } })
 
 /** Registers the proposal as it came, binds a dataset to it, and sends the samples. Answers collect's counts. */
 async function adopt({ status, body, text }: Answer, samples: readonly unknown[]): Promise<Answer> {
@@ -88,6 +90,11 @@ test('a file of real bird strikes, as CSV: columns of numbers, of few words, and
   assert.match(text, /\\"Flight Date\\" may be it/)
 })
 
+test('cells may be parted by something else than a comma', async () => {
+  const { body, text } = await infer('timestamp;n\n2026-11-25T08:00:00Z;1,5\n', 'text/csv', {}, '?delimiter=%3B')
+  assert.deepEqual(Object.keys(body['definition'].properties), ['timestamp', 'n'], text)
+})
+
 test('what cannot be read says which sample or line, and what to do', async () => {
   const cases: readonly (readonly [string, string, number, string, RegExp])[] = [
     ['[{"a":1},{"a":1,"a":2}]', 'application/json', 400, 'malformed', /Sample 2: a name stands twice/],
@@ -108,6 +115,14 @@ test('what cannot be read says which sample or line, and what to do', async () =
     const answer = await infer(sent, type)
     assert.deepEqual([answer.status, answer.body['code']], [status, code], `${sent.slice(0, 60)}: ${answer.text}`)
     assert.match(answer.body['detail'], sentence)
+  }
+  for (const [query, message] of [
+    ['delimiter=x', /\/delimiter must be/],
+    ['delimiters=%3B', /\/delimiters is not known/],
+  ] as const) {
+    const answer = await infer('a;b\n1;2\n', 'text/csv', {}, `?${query}`)
+    assert.deepEqual([answer.status, answer.body['code']], [400, 'invalid_parameter'], answer.text)
+    assert.match(answer.body['detail'], message)
   }
   assert.equal((await infer(Buffer.from([0x7b, 0xff, 0x7d]))).body['code'], 'malformed')
   assert.equal((await api.ask('POST', '/v1/schemas/infer', { tenant })).body['code'], 'unsupported_media_type')

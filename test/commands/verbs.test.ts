@@ -116,12 +116,14 @@ describe('the verbs against an API', () => {
     assert.deepEqual([proposed.json().properties.n.type, proposed.json().required], ['integer', ['timestamp', 'page']])
     const whole = await pulse('schema', 'infer', samples, '--json')
     assert.equal(whole.json().samples, 2)
-    for (const [name, text] of [
+    for (const [name, text, ...more] of [
       ['one.json', '{\n "timestamp":"2026-11-25T08:00:00Z","page":"/a"}'],
       ['many.json', '[{"page":"/a"},{"page":"/b"}]'],
       ['visits.csv', 'page,n\n/a,1\n/b,2\n'],
+      ['visits.tsv', 'page\tn\n/a\t1\n/b\t2\n'],
+      ['visits.txt', 'page;n\n/a;1\n/b;2\n', '--delimiter', ';'],
     ] as const)
-      assert.match((await pulse('schema', 'infer', await file(name, text))).out, /"page": \{/, name)
+      assert.match((await pulse('schema', 'infer', await file(name, text), ...more)).out, /"page": \{/, name)
     const uri = 'https://test.example/proposed'
     const definition = await file('proposed.json', proposed.out)
     assert.equal((await pulse('schema', 'create', definition, '--uri', uri, '--publish')).code, 0, 'as it was proposed')

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { readCsv } from '../../src/infer/cells.ts'
 import { Problem } from '../../src/problems/index.ts'
 
-const data = (text: string): unknown[] => readCsv(Buffer.from(text)).map((row) => row.data)
+const data = (text: string): unknown[] => readCsv(Buffer.from(text), ',').map((row) => row.data)
 
 test('cells are read as RFC 4180 has them: quotes, breaks within, CRLF, a mark at the front, no break at the end', () => {
   const text = '\ufeffname,"the ""note""",n\r\n"a, b","two\nlines",1\r\n\r\nc,"",2'
@@ -22,7 +22,7 @@ test('a column is of numbers only where nothing would be lost', () => {
     { n: -1, f: 1.5, zip: '007', long: '12345678901234567890', big: 123456789012345680, yes: true, mixed: '1' },
     { n: 2, f: 1000, zip: '100', long: '1', big: 1, yes: false, mixed: 'x' },
   ])
-  const [row] = readCsv(Buffer.from('n\n123456789012345678\n'))
+  const [row] = readCsv(Buffer.from('n\n123456789012345678\n'), ',')
   assert.deepEqual(row?.odd, [{ path: ['n'], literal: '123456789012345678' }])
 })
 

@@ -3,8 +3,9 @@ import type { IncomingMessage } from 'node:http'
 import { readBody, unpack } from '../../collect/index.ts'
 import { inferDefinition, readSamples, type SampleForm } from '../../infer/index.ts'
 import { Problem } from '../../problems/index.ts'
-import { InferRequest, ProposalDocument } from '../schemas/infer.ts'
+import { InferQuery, InferRequest, ProposalDocument } from '../schemas/infer.ts'
 import { problems } from '../schemas/wire.ts'
+import { compileForRoute } from '../validation.ts'
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024
 /** Bodies of this route that are read at once, all together. */
@@ -26,7 +27,7 @@ export function addInferRoute(app: FastifyInstance, { bodyTimeoutMs }: { readonl
     own.addContentTypeParser('*', async ({ headers }: FastifyRequest, payload: IncomingMessage) =>
       unpack(await readBody(payload, limits), headers['content-encoding'], MAX_BODY_BYTES),
     )
-    own.post<{ Body: Buffer | undefined }>(
+    own.post<{ Body: Buffer | undefined; Querystring: { delimiter?: string } }>(
       '/v1/schemas/infer',
       {
         config: { scope: 'read' },
@@ -35,17 +36,18 @@ export function addInferRoute(app: FastifyInstance, { bodyTimeoutMs }: { readonl
           summary: 'Propose a schema from sample events',
           description:
             'Types, formats, enumerations, required members and maps, as up to 10,000 samples (4 MiB) show them. The definition can be registered as it is, or edited first; the samples are judged by it and not kept.',
+          querystring: InferQuery,
           body: InferRequest,
           response: { 200: ProposalDocument, ...problems(400, 401, 403, 408, 413, 415, 422, 503) },
         },
-        validatorCompiler: () => () => true,
+        validatorCompiler: (part) => (part.httpPart === 'body' ? () => true : compileForRoute(part)),
       },
       async (request, reply) => {
         const form = formOf(request.headers['content-type'])
         const { body } = request
         if (body === undefined || body === null)
           throw new Problem('malformed', 'The request has no body: send sample events.')
-        return reply.send(await inferDefinition(readSamples(body, form)))
+        return reply.send(await inferDefinition(readSamples(body, form, request.query.delimiter)))
       },
     )
   })

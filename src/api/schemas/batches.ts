@@ -42,6 +42,9 @@ export const BatchPage = Type.Object(
 
 const Pairs = (says: string, example: string) =>
   Type.Union([Type.String(), Type.Array(Type.String())], { description: says, examples: [example] })
+export const Delimiter = Type.Optional(
+  Type.Enum([',', ';', '|', '\t'], { description: 'Of a CSV file; a comma where nothing is said.', examples: [';'] }),
+)
 export const UploadQuery = closed({
   map: Type.Optional(
     Pairs('`<member>=<column>`: the column becomes that member. Any number of times.', 'timestamp=Flight Date'),
@@ -57,9 +60,7 @@ export const UploadQuery = closed({
       description: "The column that holds the event's id, a UUID. Left out, ids derive from dataset, line and content.",
     }),
   ),
-  delimiter: Type.Optional(
-    Type.String({ description: 'Of a CSV file: a comma, a semicolon, | or a tab.', examples: [';'] }),
-  ),
+  delimiter: Delimiter,
 })
 export const UploadHeaders = Type.Object({
   'upload-id': Type.Optional(

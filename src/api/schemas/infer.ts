@@ -1,8 +1,11 @@
 import { Type } from 'typebox'
-import { Definition } from './wire.ts'
+import { Delimiter } from './batches.ts'
+import { Definition, closed } from './wire.ts'
 
 const ROW = { timestamp: '2026-11-25T08:00:00Z', page: '/pricing', visitor: 'ada@example.com', plan: 'pro' }
 const Sample = Type.Object({}, { additionalProperties: true, description: 'The data of an event.' })
+
+export const InferQuery = closed({ delimiter: Delimiter })
 
 /** Only described here: samples are read by how their numbers are written. */
 export const InferRequest = {
