@@ -1,5 +1,6 @@
 import type { FastifyError } from 'fastify'
 import { Problem, type Fault, type ProblemCode } from '../problems/index.ts'
+import { NO_NUL } from './schemas/wire.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
@@ -74,11 +75,16 @@ export function faultsOf(
     keyword: string
     message?: string | undefined
     params: Record<string, unknown>
+    /** Of `verbose` validators: what the place must be is said in its schema's words. */
+    parentSchema?: object | undefined
   }>,
 ): Fault[] {
-  return errors.slice(0, MAX_FAULTS).map(({ instancePath, keyword, message, params }) => {
+  return errors.slice(0, MAX_FAULTS).map(({ instancePath, keyword, message, params, parentSchema }) => {
     const member = params['missingProperty'] ?? params['additionalProperty']
     const pointer = typeof member === 'string' ? `${instancePath}/${escape(member)}` : instancePath
+    const said = (parentSchema as { readonly description?: unknown } | undefined)?.description
+    if (keyword === 'pattern' && typeof said === 'string' && /^An? /.test(said))
+      return { pointer, keyword, message: `must be a${said.slice(1).replace(/\.$/, '')}` }
     return { pointer, keyword, message: sentence(keyword, message ?? 'is not valid', params) }
   })
 }
@@ -86,11 +92,23 @@ export function faultsOf(
 const MAX_FAULTS = 50
 const escape = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')
 
+/** Counts as people say them, by keyword: ajv's own would be "must NOT have fewer than 1 characters". */
+const COUNTED: Readonly<Record<string, (limit: unknown) => string>> = {
+  minLength: (limit) => (limit === 1 ? 'must not be empty' : `must have at least ${String(limit)} characters`),
+  maxLength: (limit) => `must have at most ${String(limit)} characters`,
+  minItems: (limit) => (limit === 1 ? 'must not be empty' : `must have at least ${String(limit)} items`),
+  maxItems: (limit) => `must have at most ${String(limit)} items`,
+  minProperties: (limit) => (limit === 1 ? 'must name something' : `must have at least ${String(limit)} members`),
+  maxProperties: (limit) => `must have at most ${String(limit)} members`,
+}
+
 function sentence(keyword: string, message: string, params: Record<string, unknown>): string {
   if (keyword === 'required') return 'is required'
   if (keyword === 'additionalProperties') return 'is not known here'
-  if (keyword === 'const' || keyword === 'enum')
-    return `must be ${JSON.stringify(params['allowedValue'] ?? params['allowedValues'])}`
-  if (params['format'] === 'date-time') return 'must be an instant with its zone (RFC 3339), as 2026-11-25T08:00:00Z'
-  return message
+  if (keyword === 'const') return `must be ${JSON.stringify(params['allowedValue'])}`
+  if (keyword === 'enum')
+    return `must be one of ${(params['allowedValues'] as unknown[]).map((one) => JSON.stringify(one)).join(', ')}`
+  if (keyword === 'uniqueItems') return 'must not hold the same item twice'
+  if (keyword === 'pattern' && params['pattern'] === NO_NUL) return 'must not hold the character U+0000'
+  return COUNTED[keyword]?.(params['limit']) ?? message
 }

@@ -1,6 +1,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import { instantOf, isUuid } from '../event/index.ts'
+import { addUniqueItems } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
 import { faultsOf } from './problem-document.ts'
 
@@ -8,9 +9,10 @@ import { faultsOf } from './problem-document.ts'
  * Bodies are taken as they are: no coercion, no defaults, nothing removed, or what is stored would not
  * be what was sent. A query is text, so numbers in it are read as numbers.
  */
-const body = new Ajv2020({ allErrors: true, strict: false, validateFormats: true })
-const query = new Ajv2020({ allErrors: true, strict: false, coerceTypes: true, useDefaults: true })
+const body = new Ajv2020({ allErrors: true, strict: false, validateFormats: true, verbose: true })
+const query = new Ajv2020({ allErrors: true, strict: false, coerceTypes: true, useDefaults: true, verbose: true })
 for (const ajv of [body, query]) {
+  addUniqueItems(ajv)
   ajv.addFormat('uuid', isUuid)
   ajv.addFormat('date-time', (text: string) => instantOf(text) !== undefined)
 }

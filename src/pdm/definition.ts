@@ -98,12 +98,14 @@ function metaFaults(definition: Definition): Fault[] {
     return [{ pointer: '/$schema', keyword: '$schema', message: 'names another dialect than draft 2020-12' }]
   }
   if (meta.validateSchema(schema) === true) return []
+  // What may be one or a list of some is found wrong as each: the first says enough.
   const seen = new Set<string>()
-  return (meta.errors ?? []).flatMap(({ instancePath, keyword, message }) => {
-    const key = `${instancePath} ${keyword}`
-    if (seen.has(key)) return []
-    seen.add(key)
-    return [{ pointer: instancePath, keyword, message: message ?? 'is not valid JSON Schema' }]
+  return (meta.errors ?? []).flatMap(({ instancePath, keyword, message, params }) => {
+    if (seen.has(instancePath)) return []
+    seen.add(instancePath)
+    const allowed = (params as { allowedValues?: readonly unknown[] }).allowedValues
+    const oneOf = allowed && `must be one of ${allowed.map((value) => JSON.stringify(value)).join(', ')}`
+    return [{ pointer: instancePath, keyword, message: oneOf ?? message ?? 'is not valid JSON Schema' }]
   })
 }
 

@@ -286,6 +286,42 @@ test('bodies that can be read but not taken: 422 with every fault named', async 
   }
 })
 
+test('what is wrong in a body is said as people say it', async () => {
+  const good = GOOD['/v1/classes'] as Record<string, unknown>
+  const said: readonly (readonly [method: string, path: string, body: object | undefined, message: string])[] = [
+    ['POST', '/v1/classes', { ...good, uri: 'no uri' }, 'must be an absolute URI, without spaces'],
+    ['POST', '/v1/classes', { ...good, title: '' }, 'must not be empty'],
+    ['POST', '/v1/classes', { ...good, title: 'x'.repeat(201) }, 'must have at most 200 characters'],
+    ['POST', '/v1/classes', { ...good, title: 'a\0b' }, 'must not hold the character U+0000'],
+    [
+      'POST',
+      '/v1/classes',
+      { ...good, definition: { type: 'strng' } },
+      'must be one of "array", "boolean", "integer", ',
+    ],
+    ['POST', '/v1/keys', { name: 'x', scopes: ['read', 'read'] }, 'must not hold the same item twice'],
+    ['POST', '/v1/keys', { name: 'x', scopes: ['rule'] }, 'must be one of "collect", "read", '],
+    ['PATCH', '/v1/datasets/events', {}, 'must name something'],
+    ['GET', '/v1/classes?status=done', undefined, 'must be one of "draft", "published", "archived"'],
+  ]
+  for (const [method, path, body, message] of said) {
+    const { body: problem, text } = await ask(method, path, { tenant, ...(body === undefined ? {} : { body }) })
+    assert.equal(problem['errors']?.length, 1, text)
+    assert.ok(String(problem['errors'][0].message).startsWith(message), text)
+    assert.ok(String(problem['detail']).includes(message), text)
+  }
+})
+
+test('a list of sixty thousand scopes is refused in a moment', async () => {
+  const from = process.cpuUsage()
+  await refused('invalid', 'POST', '/v1/keys', {
+    tenant,
+    body: { name: 'x', scopes: Array.from({ length: 60_000 }, (_, at) => at) },
+  })
+  const { user, system } = process.cpuUsage(from)
+  assert.ok((user + system) / 1000 < 2_500, `${user + system} us of CPU; comparing each with each took 5 s`)
+})
+
 test('changes that cannot be made', async () => {
   for (const path of [`/v1/tenants/${tenant}`, `/v1/schemas/${String(schema['id'])}`, '/v1/datasets/events']) {
     for (const body of ['{}', '{"slug":"other"}', '{"id":"x"}', '{"status":"creating"}', '{"name":null}', '[]'])

@@ -4,7 +4,7 @@ import { PROBLEMS } from '../../problems/index.ts'
 /** JSON Schemas that several routes share. Routes validate with them, and `/openapi.json` shows them. */
 
 /** No NUL: Postgres text cannot hold one. Half surrogate pairs are refused when the body is read. */
-const NO_NUL = '^[^\\u0000]*$'
+export const NO_NUL = '^[^\\u0000]*$'
 
 export const Slug = Type.String({
   pattern: '^[a-z][a-z0-9_-]{0,62}$',
@@ -16,7 +16,7 @@ export const Uri = Type.String({
   minLength: 3,
   maxLength: 500,
   pattern: '^[A-Za-z][A-Za-z0-9+.\\-]*:[^\\s\\u0000-\\u001f<>"{}|\\\\^`]+$',
-  description: 'An absolute URI.',
+  description: 'An absolute URI, without spaces.',
   examples: ['https://example.com/schemas/page-view'],
 })
 export const Id = Type.String({ format: 'uuid', description: 'A UUIDv7.' })
