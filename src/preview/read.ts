@@ -1,7 +1,6 @@
 import type { DuckDBValue } from '@duckdb/node-api'
 import { Problem } from '../problems/index.ts'
 import {
-  isLakeFault,
   typeText,
   type DataFile,
   type Field,
@@ -9,9 +8,9 @@ import {
   type Schema,
   type SnapshotFacts,
 } from '../lake/index.ts'
-import { newestFiles } from './newest.ts'
-import { NEWEST_BY, newestRows } from './query.ts'
+import { newestCopies, whileFilesGo } from './files.ts'
 import { maskedPaths } from './masked.ts'
+import { newestRows } from './query.ts'
 import { chooseColumns, type PreviewQuestion } from './question.ts'
 import { rfc3339, rowRenderer, type Json } from './render.ts'
 import type { Story } from './story.ts'
@@ -53,31 +52,18 @@ export interface Outside {
 
 const NONE: ReadonlySet<number> = new Set()
 
-/** How often a read begins again because a file was gone. */
-export const ATTEMPTS = 3
-
 /**
  * The newest rows of a snapshot. Plans with the manifests, reads only the files that can matter, and
- * begins again with the pointer where a file was deleted meanwhile (snapshots expire under readers).
+ * begins again with the pointer where a file was deleted meanwhile.
  * Throws `unknown_snapshot`, `invalid_parameter`.
  */
-export async function readNewest(
+export const readNewest = (
   slug: string,
   asked: PreviewQuestion,
   outside: Outside,
   signal: AbortSignal,
   story: Pick<Story, 'timed' | 'chose' | 'answered'>,
-): Promise<PreviewAnswer> {
-  for (let attempt = 1; ; attempt += 1) {
-    signal.throwIfAborted()
-    try {
-      return await readOnce(slug, asked, outside, signal, story)
-    } catch (error) {
-      if (error instanceof Problem || !isMissingFile(error)) throw error
-      if (attempt === ATTEMPTS) throw filesMissing(error)
-    }
-  }
-}
+): Promise<PreviewAnswer> => whileFilesGo(() => readOnce(slug, asked, outside, signal, story), signal)
 
 async function readOnce(
   slug: string,
@@ -110,48 +96,22 @@ async function readOnce(
 }
 
 async function readRows(
-  { schema, formerNames, files }: Scan,
+  scan: Scan,
   columns: readonly Field[],
   { limit, int64, masked }: PreviewQuestion & { readonly masked: ReadonlySet<number> },
   outside: Outside,
   signal: AbortSignal,
   story: Pick<Story, 'timed' | 'chose'>,
 ): Promise<Record<string, Json>[]> {
-  const newestBy = schema.fields.find((field) => field.name === NEWEST_BY)
-  const chosen = newestBy === undefined ? files : newestFiles(files, newestBy.id, limit)
-  story.chose(chosen, files.length)
-  const paths = await story.timed('fetchMs', () => Promise.all(chosen.map((file) => outside.localCopy(file.location))))
+  const paths = await newestCopies(scan, limit, outside, story)
   const render = rowRenderer(columns, { int64AsString: int64 === 'string', masked })
-  return story.timed('decodeMs', () =>
-    outside.rows(newestRows(schema, columns, paths, limit, formerNames), render, signal),
-  )
+  const statement = newestRows(scan.schema, columns, paths, limit, scan.formerNames)
+  return story.timed('decodeMs', () => outside.rows(statement, render, signal))
 }
 
 function unknownSnapshot(text: string | undefined): Problem {
   return new Problem(
     'unknown_snapshot',
     `The table keeps no snapshot ${text}: it never existed or has expired. Ask without snapshot_id for the current one.`,
-  )
-}
-
-/** What somebody is told who finds a file gone again and again. */
-export function filesMissing(cause: unknown): Problem {
-  return new Problem(
-    'dependency_away',
-    'Files of the table cannot be found in the lake. Ask again; if it stays so, restore them.',
-    {
-      retryAfterSeconds: 5,
-      cause,
-    },
-  )
-}
-
-/** A file that is gone, as the lake, Node's file system or DuckDB says it. */
-export function isMissingFile(error: unknown): boolean {
-  if (isLakeFault(error, 'object_missing')) return true
-  if (!(error instanceof Error)) return false
-  return (
-    ('code' in error && error.code === 'ENOENT') ||
-    /No files found that match|Cannot open file|No such file/i.test(error.message)
   )
 }
