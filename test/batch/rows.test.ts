@@ -146,3 +146,40 @@ test('bytes of any kind are read to their end, the same in one part as in many',
     }
   }
 })
+
+test('whatever cells are written as RFC 4180 says, the same cells are read', async (t) => {
+  const random = chance()
+  t.diagnostic(`seed ${random.seed}`)
+  const pieces = ['"', '""', ',', ';', '\n', '\r\n', '\r', 'a', ' ', 'é', '\u{1f600}', '{"a":"b"}', '\\', '']
+  const quoted = (cell: string): string => `"${cell.replaceAll('"', '""')}"`
+  for (let round = 0; round < 300; round += 1) {
+    const width = random.between(1, 5)
+    const records = Array.from({ length: random.between(1, 8) }, () =>
+      Array.from({ length: width }, () =>
+        Array.from({ length: random.between(0, 5) }, () => random.pick(pieces)).join(''),
+      ),
+    )
+    const delimiter = random.pick([',', ';'])
+    const end = random.pick(['\n', '\r\n'])
+    // An empty line is no record: a single cell that is empty cannot be told from it.
+    const written = records.filter((cells) => cells.join('') !== '' || width > 1)
+    const lines = written.map((cells) =>
+      cells.map((cell) => (/[",;\r\n]/.test(cell) || random.between(0, 1) === 1 ? quoted(cell) : cell)).join(delimiter),
+    )
+    const head = Array.from({ length: width }, (_, at) => `c${at}`).join(delimiter)
+    const file = Buffer.from([head, ...lines].join(end) + random.pick(['', end]))
+    const { rows } = await read(csvSplitter(delimiter.charCodeAt(0)), file, random.between(1, 50))
+    assert.deepEqual(
+      rows.map(({ content }) => (content as readonly string[]).map((cell) => Buffer.from(cell, 'latin1').toString())),
+      written,
+      JSON.stringify(file.toString()),
+    )
+  }
+})
+
+test('a quoted cell of any size is read whole, its quotes too', async () => {
+  const cell = '{"a":"b"},'.repeat(50_000)
+  const file = Buffer.from(`a,b\n"${cell.replaceAll('"', '""')}","""x"""\n`)
+  const rows = csvSplitter(0x2c)(file, START, true, file.length).rows
+  assert.deepEqual(rows, [{ line: 2, content: [cell, '"x"'] }])
+})
