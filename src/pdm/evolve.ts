@@ -26,6 +26,8 @@ interface Existing {
   readonly json: ReadonlySet<number>
   /** Columns that the version bound now fills. */
   readonly filled: ReadonlySet<number>
+  /** By field id, what the version that is followed on calls a member; other columns go by their own names. */
+  readonly members?: ReadonlyMap<number, string>
   readonly formerNames: FormerNames
 }
 
@@ -76,8 +78,8 @@ export interface Evolution {
 const PARTITION = '/timestamp'
 
 /**
- * Decides what a table becomes when a new version is bound to it. Pure. A column is found by its place and keeps its id for
- * ever; a new one is optional, because earlier rows have no value for it; one that the version does not have stays, optional;
+ * Decides what a table becomes when a new version is bound to it. Pure. A column is found by its place in the version that is
+ * followed on, and keeps its id for ever; a new one is optional, because earlier rows have no value for it; one that the version does not have stays, optional;
  * a type only widens; a name changes only where a rename says so. What is not among these is breaking, all of it is told at once.
  */
 export function evolveColumns(
@@ -101,6 +103,15 @@ export function evolveColumns(
     if (rename.from !== rename.to) renameTo.set(rename.to, rename)
   }
 
+  const calledOf = (field: Field): string => existing.members?.get(field.id) ?? field.name
+
+  /** Columns by what their members are called. A name that a member has now hides a column that only once had it. */
+  function called(fields: readonly Field[]): ReadonlyMap<string, Field> {
+    const isMember = ({ id }: Field): boolean => existing.members?.has(id) === true
+    const others = fields.filter((field) => !isMember(field))
+    return new Map([...others, ...fields.filter(isMember)].map((field) => [calledOf(field), field]))
+  }
+
   /** A column for what the table has none for, optional at its top. */
   function add(draft: DraftField, pointer: string): { field: Field; source: SourceField } {
     const made = assignIds([{ ...draft, required: false }], last)
@@ -112,16 +123,16 @@ export function evolveColumns(
 
   /** The members of a struct, or the columns at the top: those there are in their order, then the new ones. */
   function members(drafts: readonly DraftField[], before: readonly Field[], was: string, at: string) {
-    const byName = new Map(before.map((field) => [field.name, field]))
-    const oldOf = pair(drafts, byName, was, at)
+    const oldOf = pair(drafts, called(before), was, at)
     const draftOf = new Map([...oldOf].map(([draft, old]) => [old, draft]))
     const sources: SourceField[] = []
     const kept = before.map((old) => {
       const draft = draftOf.get(old)
-      if (draft === undefined) return drop(old, below(was, old.name))
-      const [from, to] = [below(was, old.name), below(at, draft.name)]
+      const from = below(was, calledOf(old))
+      if (draft === undefined) return drop(old, from)
+      const to = below(at, draft.name)
       if (old.name !== draft.name) {
-        renamed.push({ pointer: to, field_id: old.id, from, to })
+        renamed.push({ pointer: to, field_id: old.id, from: below(was, old.name), to })
         if (from === PARTITION) breaking.push({ pointer: to, reason: 'the table is partitioned by this column' })
         if (at !== '') requireFreshName(draft.name, old.id, before, to)
       }
@@ -292,11 +303,20 @@ export function contentsOf(sources: readonly SourceField[]): {
 } {
   const json = new Set<number>()
   const filled = new Set<number>()
-  const walk = (source: SourceField): void => {
+  for (const source of eachSource(sources)) {
     filled.add(source.fieldId)
     if (source.json) json.add(source.fieldId)
-    source.children?.forEach(walk)
   }
-  sources.forEach(walk)
   return { json, filled }
+}
+
+/** By field id, what a version calls the members that its columns are filled from. */
+export const membersOf = (sources: readonly SourceField[]): Map<number, string> =>
+  new Map(Array.from(eachSource(sources), ({ fieldId, key }) => [fieldId, key]))
+
+function* eachSource(sources: readonly SourceField[]): Generator<SourceField> {
+  for (const source of sources) {
+    yield source
+    if (source.children !== undefined) yield* eachSource(source.children)
+  }
 }

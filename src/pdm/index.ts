@@ -12,7 +12,7 @@ export {
   stepsOf,
   type DescriptorKind,
 } from './descriptors.ts'
-export { contentsOf, evolveColumns, type Evolution, type Rename } from './evolve.ts'
+export { contentsOf, evolveColumns, membersOf, type Evolution, type Rename } from './evolve.ts'
 export { isFormat } from './formats.ts'
 export { inline } from './inline.ts'
 export { judge } from './judge.ts'

@@ -10,7 +10,7 @@ import type { Entity } from './kinds.ts'
 import { readBound, redesign, tableOf } from './rebind.ts'
 import { openReferences } from './references.ts'
 import { loadNotes } from './descriptors.ts'
-import { renamesBetween } from './renames.ts'
+import { descentOf } from './renames.ts'
 
 /** A schema, published or still a draft, held against a dataset that it might be bound to. Nothing is changed. */
 export interface Proposal {
@@ -49,12 +49,13 @@ export async function proposeSchema(
       const [current] = await sql.query<Entity>(SCHEMA, [dataset.schema_id])
       if (current === undefined) throw new Error(`the dataset ${dataset.id} is bound to no schema`)
       const before = await composedOf(sql, current)
+      const bound = await readBound(sql, dataset)
       return {
-        ...(await readBound(sql, dataset)),
+        ...bound,
         schema,
         composed,
         before,
-        renames: await renamesBetween(sql, dataset.schema_uri, schema.uri),
+        descent: await descentOf(sql, schema.uri, [...bound.versions.keys()]),
         notes: await loadNotes(sql, schema.uri),
       }
     },

@@ -11,7 +11,7 @@ import {
   type StagedSchema,
   type Table,
 } from '../lake/index.ts'
-import type { Composed, Evolution, Notes, Rename } from '../pdm/index.ts'
+import type { Composed, Evolution, Notes } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
 import { CommitUnknown, type Sql } from '../store/index.ts'
 import { IntentCondemned, abandonIntent, closeIntent, openIntent } from '../upkeep/index.ts'
@@ -19,7 +19,7 @@ import { announceChange } from './changed.ts'
 import { DATASET_COLUMNS, patchDataset, type Dataset, type DatasetPlaces } from './datasets.ts'
 import { publishedSchema } from './published.ts'
 import { loadNotes } from './descriptors.ts'
-import { renamesBetween } from './renames.ts'
+import { descentOf, type Descent } from './renames.ts'
 import { redesignTable } from './shape.ts'
 
 /** A dataset, the version that it shall be bound to, and what it has been bound to so far. */
@@ -28,7 +28,7 @@ interface Rebinding {
   readonly schemaId: string
   readonly schemaUri: string
   readonly composed: Composed
-  readonly renames: readonly Rename[]
+  readonly descent: Descent
   /** What the columns' docs shall say. */
   readonly notes: Notes
   readonly versions: ReadonlyMap<string, LineShape>
@@ -145,12 +145,13 @@ function readRebinding(
       const [dataset] = await sql.query<Dataset>(READ, [datasetId])
       if (dataset === undefined) return undefined
       const { id: schemaId, composed } = await publishedSchema(sql, schemaUri)
+      const bound = await readBound(sql, dataset)
       return {
-        ...(await readBound(sql, dataset)),
+        ...bound,
         schemaId,
         schemaUri,
         composed,
-        renames: await renamesBetween(sql, dataset.schema_uri, schemaUri),
+        descent: await descentOf(sql, schemaUri, [...bound.versions.keys()]),
         notes: await loadNotes(sql, schemaUri),
       }
     },
@@ -199,7 +200,10 @@ function designOf(found: Rebinding, table: Table): Design {
   const { evolution, shape } = redesign(found, table)
   if (known !== undefined) {
     // The version that is bound: what was said of its places since stands in the docs from now on, and nothing else moves.
-    const isSaidOnly = evolution.breaking.length === 0 && isDeepStrictEqual(shape, known)
+    const isSaidOnly =
+      evolution.breaking.length === 0 &&
+      Object.values(evolution.changes).every((some) => some.length === 0) &&
+      isDeepStrictEqual(shape, known)
     return { shape: known, evolution: isSaidOnly ? evolution : undefined }
   }
   const { breaking } = evolution
@@ -214,13 +218,15 @@ function designOf(found: Rebinding, table: Table): Design {
 
 /** What the dataset's table would become under another version, breaking or not. */
 export function redesign(
-  found: Pick<Rebinding, 'dataset' | 'versions' | 'composed' | 'renames' | 'notes'>,
+  found: Pick<Rebinding, 'dataset' | 'versions' | 'composed' | 'descent' | 'notes'>,
   table: Table,
 ): { readonly evolution: Evolution; readonly shape: LineShape } {
-  const current = found.versions.get(found.dataset.schema_id)
-  if (current === undefined) throw new Error(`the dataset ${found.dataset.id} names a schema that it is not bound to`)
-  const bound = { table, shapes: [...found.versions.values()], current }
-  return redesignTable(found.composed, bound, found.renames, found.notes)
+  const { dataset, versions, descent } = found
+  const current = versions.get(dataset.schema_id)
+  if (current === undefined) throw new Error(`the dataset ${dataset.id} names a schema that it is not bound to`)
+  const followed = versions.get(descent.follows ?? dataset.schema_id) ?? current
+  const bound = { table, shapes: [...versions.values()], current, followed }
+  return redesignTable(found.composed, bound, descent.renames, found.notes)
 }
 
 async function stage(

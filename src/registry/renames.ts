@@ -1,39 +1,47 @@
 import type { Rename } from '../pdm/index.ts'
 import type { Sql } from '../store/index.ts'
 
-/** The versions from `$2` back to the one that follows on `$1`, newest first, with the renames that each says. */
-const RENAMES = `WITH RECURSIVE versions AS (
-    SELECT uri, supersedes, 0 AS back FROM pdm_entities WHERE uri = $2 AND kind = 'schema'
+/** The version `$1` and those that it supersedes, back to the first of `$2`, newest first, with the renames that each says. */
+const VERSIONS = `WITH RECURSIVE versions AS (
+    SELECT id, uri, supersedes, 0 AS back FROM pdm_entities WHERE uri = $1 AND kind = 'schema'
     UNION ALL
-    SELECT e.uri, e.supersedes, v.back + 1 FROM pdm_entities e JOIN versions v ON e.uri = v.supersedes
-    WHERE e.kind = 'schema' AND e.uri <> $1 AND v.back < 1000
+    SELECT e.id, e.uri, e.supersedes, v.back + 1 FROM pdm_entities e JOIN versions v ON e.uri = v.supersedes
+    WHERE e.kind = 'schema' AND v.id <> ALL($2::uuid[]) AND v.back < 1000
   )
-  SELECT v.back, v.supersedes = $1 AS last, d.definition->>'from' AS "from", d.pointer AS "to"
+  SELECT v.back, v.id, v.id = ANY($2::uuid[]) AS bound, d.definition->>'from' AS "from", d.pointer AS "to"
   FROM versions v LEFT JOIN pdm_entities d ON d.schema_uri = v.uri AND d.kind = 'descriptor' AND d.descriptor_kind = 'rename'
     AND d.status = 'published' AND d.definition->>'from' IS NOT NULL AND d.pointer IS NOT NULL
   ORDER BY v.back, d.id`
 
-interface SaidRow {
+interface VersionRow {
   readonly back: number
-  /** It follows on the version asked from. */
-  readonly last: boolean | null
+  readonly id: string
+  readonly bound: boolean
   readonly from: string | null
   readonly to: string | null
 }
 
+/** What a version follows on, of those that a dataset was bound to, and what it calls otherwise. */
+export interface Descent {
+  /** The schema's id; undefined where it supersedes none of them, directly or by others. */
+  readonly follows: string | undefined
+  readonly renames: readonly Rename[]
+}
+
 /**
- * What is called otherwise in the version `to` than in the version `from`, as published descriptors say it: of all versions between the
- * two where one leads to the other, else of the newer alone.
+ * Finds the nearest version before `uri` that is one of `bound` (itself, if it is), and the renames since then, as published descriptors
+ * say them: of all versions between the two, or of `uri` alone where it follows on none.
  */
-export async function renamesBetween(sql: Sql, from: string, to: string): Promise<Rename[]> {
-  const rows = await sql.query<SaidRow>(RENAMES, [from, to])
-  const oldest = rows.some((row) => row.last === true) ? Math.max(...rows.map((row) => row.back)) : 0
-  const steps = Array.from({ length: oldest + 1 }, (_, at) =>
-    rows.flatMap((row) =>
-      row.back === oldest - at && row.from !== null && row.to !== null ? [{ from: row.from, to: row.to }] : [],
+export async function descentOf(sql: Sql, uri: string, bound: readonly string[]): Promise<Descent> {
+  const rows = await sql.query<VersionRow>(VERSIONS, [uri, bound])
+  const followed = rows.find((row) => row.bound)
+  const newer = followed?.back ?? 1
+  const steps = Array.from({ length: newer }, (_, at) =>
+    rows.flatMap(({ back, from, to }) =>
+      back === newer - 1 - at && from !== null && to !== null ? [{ from, to }] : [],
     ),
   )
-  return chained(steps)
+  return { follows: followed?.id, renames: chained(steps) }
 }
 
 /** The renames of several versions, oldest first, as those of one step: from the first version's places to the last one's. */

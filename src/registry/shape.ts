@@ -13,6 +13,7 @@ import {
   contentsOf,
   describe,
   evolveColumns,
+  membersOf,
   NO_NOTES,
   type Composed,
   type Evolution,
@@ -69,6 +70,8 @@ interface BoundTable {
   readonly shapes: readonly LineShape[]
   /** Of the version that is bound now. */
   readonly current: LineShape
+  /** Of the version that the new one follows on: that which is bound now, or one that was. */
+  readonly followed: LineShape
 }
 
 /** What a table becomes when a composed schema is bound to it, and how lines of that are read. Throws what `columnsOf` refuses. */
@@ -83,6 +86,7 @@ export function redesignTable(
     lastColumnId: bound.table.lastColumnId,
     json: contentsOf(bound.shapes.flatMap(sourcesOf)).json,
     filled: contentsOf(sourcesOf(bound.current)).filled,
+    members: membersOf(sourcesOf(bound.followed)),
     formerNames: formerNames(bound.table.metadata),
   }
   const evolution = evolveColumns(existing, draftsOf(composed, notes), renames)

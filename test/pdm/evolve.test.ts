@@ -10,7 +10,7 @@ import {
   type DraftType,
   type Field,
 } from '../../src/lake/index.ts'
-import { contentsOf, evolveColumns, type Evolution, type Rename } from '../../src/pdm/index.ts'
+import { contentsOf, evolveColumns, membersOf, type Evolution, type Rename } from '../../src/pdm/index.ts'
 
 const column = (name: string, type: DraftField['type'], more: Partial<DraftField> = {}): DraftField => ({
   name,
@@ -310,6 +310,54 @@ test('inside of a struct no name means two members, ever', () => {
   assert.equal(reused.evolution.breaking[0]?.pointer, '/s/x')
 })
 
+test('a version that follows on an older one finds its members where that had them, whatever they are called meanwhile', () => {
+  const first = assignIds([TIME, column('x', 'int'), column('s', { struct: [column('a', 'int'), column('b', 'int')] })])
+  const base = { lastColumnId: first.lastColumnId, json: new Set<number>() }
+  const renamed = evolveColumns(
+    { ...base, fields: first.schema.fields, filled: contentsOf(first.fields).filled, formerNames: new Map() },
+    [TIME, column('y', 'long'), column('t', { struct: [column('a2', 'int'), column('b', 'int')] })],
+    [
+      { from: '/x', to: '/y' },
+      { from: '/s', to: '/t' },
+      { from: '/s/a', to: '/t/a2' },
+    ],
+  )
+  assert.deepEqual(renamed.breaking, [])
+  const schemas = [first.schema, { ...first.schema, fields: renamed.fields }]
+  const existing = {
+    ...base,
+    fields: renamed.fields,
+    filled: contentsOf(renamed.sources).filled,
+    formerNames: formerNames({ schemas }),
+    members: membersOf(first.fields),
+  }
+  const next = [column('x', 'long'), column('s', { struct: [column('a', 'int'), column('b', 'int')] })]
+  const back = evolveColumns(existing, [TIME, ...next, column('y', 'string')])
+  assert.deepEqual([back.breaking, back.changes.dropped], [[], []])
+  assert.deepEqual(
+    back.changes.renamed.map(({ field_id, from, to }) => `${field_id} ${from} ${to}`),
+    ['2 /y /x', '3 /t /s', '4 /s/a2 /s/a'],
+  )
+  assert.deepEqual(
+    back.changes.added.map(({ pointer, field_id }) => `${field_id} ${pointer}`),
+    ['6 /y'],
+    'what is new takes no column for its name',
+  )
+  const onward = evolveColumns(
+    existing,
+    [TIME, column('z', 'long'), column('s', { struct: [column('c', 'int'), column('b', 'int')] })],
+    [
+      { from: '/x', to: '/z' },
+      { from: '/s/a', to: '/s/c' },
+    ],
+  )
+  assert.deepEqual(onward.breaking, [])
+  assert.deepEqual(
+    onward.changes.renamed.map(({ field_id, from, to }) => `${field_id} ${from} ${to}`),
+    ['2 /y /z', '3 /t /s', '4 /s/a2 /s/c'],
+  )
+})
+
 /** Columns of any shape from few names and types, so that versions meet often, and break each other often, too. */
 const anyColumns = fc.letrec<{ columns: DraftField[]; type: DraftType }>((tie) => ({
   type: fc.oneof(
@@ -333,7 +381,8 @@ const anyRenames = fc.array(
 )
 
 test('whatever versions follow each other, every id means one thing for ever, and every map leads to columns that are there', () => {
-  const versions = fc.array(fc.record({ columns: anyColumns, renames: anyRenames }), { minLength: 2, maxLength: 6 })
+  const version = fc.record({ columns: anyColumns, renames: anyRenames, follows: fc.nat() })
+  const versions = fc.array(version, { minLength: 2, maxLength: 6 })
   let taken = 0
   fc.assert(
     fc.property(versions, (given) => {
@@ -343,8 +392,10 @@ test('whatever versions follow each other, every id means one thing for ever, an
       let table = { fields: first.schema.fields, lastColumnId: first.lastColumnId }
       let filled = contentsOf(first.fields).filled
       const maps = [first.fields]
-      for (const { columns, renames } of given.slice(1)) {
-        const existing = { ...table, json, filled, formerNames: formerNames({ schemas }) }
+      for (const { columns, renames, follows } of given.slice(1)) {
+        const followed = maps[follows % maps.length] as (typeof maps)[number]
+        const members = membersOf(followed)
+        const existing = { ...table, json, filled, members, formerNames: formerNames({ schemas }) }
         const evolution = evolveColumns(existing, [TIME, ...columns], renames)
         // What would break is not bound.
         if (evolution.breaking.length > 0) continue
@@ -360,6 +411,11 @@ test('whatever versions follow each other, every id means one thing for ever, an
         assert.equal(evolution.lastColumnId, Math.max(table.lastColumnId, ...after.keys()))
         maps.push(evolution.sources)
         assert.equal(evolution.sources.length, columns.length + 1, 'no property is without a column')
+        for (const { key, fieldId } of evolution.sources) {
+          if (renames.some(({ from, to }) => `/${key}` === from || `/${key}` === to)) continue
+          const was = followed.find((source) => source.key === key)
+          assert.ok(was === undefined || was.fieldId === fieldId, 'a member is in the column of the version followed')
+        }
         for (const map of maps)
           for (const id of contentsOf(map).filled) assert.ok(after.has(id), 'every version can still be written')
         for (const id of contentsOf(evolution.sources).json) assert.equal(after.get(id)?.type, 'string')

@@ -133,13 +133,13 @@ test('a draft, a stranger’s schema and one without a timestamp are refused as 
   assert.equal(other, undefined, 'another tenant has no such dataset')
 })
 
-/** The next version of a schema, with a rename, both published. */
+/** The next version of a schema, with a rename where something is called otherwise, both published. */
 async function versionAfter(
   before: string,
   properties: object,
-  rename: { from: string; pointer: string },
+  rename?: { from: string; pointer: string },
 ): Promise<string> {
-  const uri = `${before}/next`
+  const uri = `${before}/${Object.keys(properties).join('-')}`
   const publish = async (kind: 'schema' | 'descriptor', wanted: Parameters<typeof createEntity>[3]): Promise<void> => {
     const { id } = await createEntity(store, mine, kind, wanted)
     await patchEntity(store, mine, { kind, id }, { status: 'published' })
@@ -147,6 +147,7 @@ async function versionAfter(
   const class_uri = 'https://ns.azothedge.com/pdm/class/interaction-event'
   const definition = JSON.stringify(object(properties))
   await publish('schema', { uri, title: 'Next', class_uri, supersedes: before, definition })
+  if (rename === undefined) return uri
   const { pointer, from } = rename
   const about = { schema_uri: uri, kind: 'rename', pointer, definition: JSON.stringify({ from }) }
   await publish('descriptor', { uri: `${uri}/renames`, title: 'Renamed', ...about })
@@ -167,6 +168,25 @@ test('a rename is said by a published descriptor of the new version, and one of 
   await bind(skipping, third)
   for (const dataset of [stepwise, skipping])
     assert.deepEqual(columnsOf(await tableOf(dataset)), ['4 timestamp! timestamptz', '5 human string'])
+})
+
+test('a version that supersedes an earlier one keeps the columns of that, whatever a version between has called them', async () => {
+  const first = await schemaOf({ visitor: { type: 'string' } })
+  const renamed = await versionAfter(first.uri, { human: { type: 'string' } }, { from: '/visitor', pointer: '/human' })
+  const moved = await versionAfter(first.uri, { guest: { type: 'string' } }, { from: '/visitor', pointer: '/guest' })
+  const beside = await versionAfter(first.uri, { visitor: { type: 'string' }, more: { type: 'string' } })
+  for (const [slug, gone] of [
+    ['back-first', [renamed, first.uri]],
+    ['beside', [renamed]],
+  ] as const) {
+    const dataset = await makeDataset(places, mine, slug, first.uri)
+    for (const uri of gone) await bind(dataset, uri)
+    assert.equal(columnsOf(await tableOf(dataset))[1], '5 human string')
+    await bind(dataset, beside)
+    assert.deepEqual(columnsOf(await tableOf(dataset)).slice(1), ['5 visitor string', '6 more string'])
+    await bind(dataset, moved)
+    assert.deepEqual(columnsOf(await tableOf(dataset)).slice(1), ['5 guest string', '6 more string'])
+  }
 })
 
 test('what is said of a place is in the new columns’ docs', async () => {
