@@ -58,7 +58,7 @@ export interface Run {
 
 /** Rejections that are kept of a batch; all are counted. */
 export const MOST_REJECTIONS = 10_000
-/** A tenant's batches that are kept, and for how long: the oldest go when a new one is made. */
+/** A tenant's batches that are kept, and for how long: the oldest go when a new one is made, but for those that somebody feeds. */
 const MOST_BATCHES = 200
 const KEPT_DAYS = 30
 /** A batch that was not heard of for so long is fed by nobody. */
@@ -79,17 +79,22 @@ export const begin = (store: Store, tenantId: string, upload: Upload): Promise<R
     async (sql) => {
       const batchId = upload.id ?? uuidv7()
       const token = uuidv7()
-      const [found] = await sql.query<Kept>(
-        `UPDATE batches SET run = $2, status = 'running', problem = NULL, finished_at = NULL, updated_at = now() WHERE id = $1
-         RETURNING dataset_id, format, reading::text AS reading, accepted::float8 AS accepted, rejected::float8 AS rejected,
-           upload_offset::float8 AS offset, place`,
-        [batchId, token],
-      )
+      const takeUp = async (): Promise<Kept | undefined> =>
+        (
+          await sql.query<Kept>(
+            `UPDATE batches SET run = $2, status = 'running', problem = NULL, finished_at = NULL, updated_at = now() WHERE id = $1
+             RETURNING dataset_id, format, reading::text AS reading, accepted::float8 AS accepted, rejected::float8 AS rejected,
+               upload_offset::float8 AS offset, place`,
+            [batchId, token],
+          )
+        )[0]
+      let found = await takeUp()
       if (found === undefined) {
         await makeRoom(sql)
+        // Of two that begin it at once one makes it, and the other waits here for that and then takes it up.
         await sql.query(
           `INSERT INTO batches (tenant_id, id, dataset_id, dataset, format, reading, status, run, place, trace_id)
-           VALUES ($1, $2, $3, $4, $5, $6, 'running', $7, $8, $9)`,
+           VALUES ($1, $2, $3, $4, $5, $6, 'running', $7, $8, $9) ON CONFLICT DO NOTHING`,
           [
             tenantId,
             batchId,
@@ -102,7 +107,7 @@ export const begin = (store: Store, tenantId: string, upload: Upload): Promise<R
             upload.traceId,
           ],
         )
-        return { tenantId, batchId, token, from: { accepted: 0, rejected: 0, offset: 0, place: START } }
+        found = (await takeUp()) as Kept
       }
       if (found.dataset_id !== upload.datasetId || found.format !== upload.format || found.reading !== upload.reading)
         throw new Problem(
@@ -123,7 +128,8 @@ interface Kept extends Standing {
 
 async function makeRoom(sql: Sql): Promise<void> {
   const gone = await sql.query<{ id: string }>(
-    `DELETE FROM batches WHERE id IN (SELECT id FROM batches ORDER BY created_at DESC, id DESC OFFSET ${MOST_BATCHES - 1})
+    `DELETE FROM batches WHERE (id IN (SELECT id FROM batches ORDER BY created_at DESC, id DESC OFFSET ${MOST_BATCHES - 1})
+       AND (status <> 'running' OR run IS NULL OR updated_at < now() - ${SILENCE}))
        OR updated_at < now() - interval '${KEPT_DAYS} days' RETURNING id`,
   )
   if (gone.length > 0)

@@ -105,6 +105,46 @@ test('whoever sends with the same upload-id goes on with the batch, and the one 
   assertWhole(from, 3_000)
 })
 
+test('of two that begin an upload with the same id at once one goes on and the other hears why not, or both are whole', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const from = sent().length
+    const id = randomUUID()
+    const both = [1, 2].map(async () => {
+      const one = beginUpload(api.url, 'events', { ...HEADERS, 'upload-id': id })
+      await one.write(rows(0, 200))
+      one.end()
+      return one.answer
+    })
+    const answers = await Promise.all(both)
+    for (const { status, body } of answers)
+      assert.ok(status === 202 || (status === 409 && body['code'] === 'conflict'), JSON.stringify(body))
+    assert.ok(answers.some(({ status }) => status === 202))
+    assert.deepEqual([(await batchOf(id))['status'], (await batchOf(id))['accepted']], ['done', 200])
+    assertWhole(from, 200)
+  }
+})
+
+test('many small files do not push an upload that is under way out of the list', async () => {
+  const id = randomUUID()
+  const from = sent().length
+  const slow = beginUpload(api.url, 'events', { ...HEADERS, 'upload-id': id })
+  await slow.write(rows(0, 2_000))
+  await until('rows to be on the bus', () => sent().length > from, 20_000, 20)
+  for (let file = 0; file < 205; file += 1) {
+    const answer = await api.ask('POST', '/v1/datasets/events/batch', {
+      tenant: place.tenant,
+      body: rowAt(file),
+      headers: { 'content-type': 'application/x-ndjson' },
+    })
+    assert.equal(answer.status, 202, answer.text)
+  }
+  slow.end()
+  const { status, body } = await slow.answer
+  assert.deepEqual([status, body['accepted']], [202, 2_000], JSON.stringify(body))
+  const list = (await api.ask('GET', '/v1/batches', { tenant: place.tenant })).body['items'] as unknown[]
+  assert.equal(list.length, 200)
+})
+
 test('while the bus is away rows wait, and when it is back they are sent', async () => {
   const from = sent().length
   api.bus.failNext('publish', 3)
