@@ -5,6 +5,7 @@ export { checkDefinition, compositionOf, referencesOf, type EntityKind } from '.
 export {
   checkDescriptor,
   DESCRIPTOR_KINDS,
+  EACH,
   descriptorInvalid,
   PII,
   placeFault,

@@ -261,6 +261,44 @@ test('a column stays masked under a version that neither labels nor has what was
   assert.deepEqual([...masked], [id])
 })
 
+const masked = async (dataset: Answer): Promise<string[]> => {
+  const ids = await api.store.asTenant(tenant, (sql) => piiColumnsOf(sql, String(dataset.body['id'])))
+  return flat(await columnsOf(dataset)).flatMap(([path, { id }]) => (ids.has(id) ? [path] : []))
+}
+const bound = async (slug: string, ...versions: Answer[]): Promise<Answer> => {
+  const [first, ...others] = versions.map(({ body }) => body['uri'])
+  const dataset = await api.ask('POST', '/v1/datasets', { tenant, body: { slug, name: slug, schema_uri: first } })
+  for (const schema_uri of others)
+    assert.equal((await api.ask('PATCH', `/v1/datasets/${slug}`, { tenant, body: { schema_uri } })).status, 200)
+  return dataset
+}
+
+test('a label of what a version dropped from an object hides no other member of it', async () => {
+  const first = await schemaOf(person)
+  await say(first, 'label', '/home/street', { labels: ['pii'] })
+  const home = { type: 'object', properties: { city: { type: 'string' } } }
+  const second = await schemaOf({ ...person, home }, { supersedes: first.body['uri'] })
+  assert.deepEqual(await masked(await bound('moved-out', first, second)), ['home.street'])
+  const { home: _home, ...rest } = person
+  const open = await schemaOf(person, {
+    definition: { type: 'object', additionalProperties: true, properties: person },
+  })
+  await say(open, 'label', '/home/street', { labels: ['pii'] })
+  const third = await schemaOf(rest, { supersedes: open.body['uri'] })
+  assert.deepEqual(await masked(await bound('left-out', open, third)), ['home.street'], 'it never was in _extra')
+})
+
+test('what a version names and labels is masked where an open version before may have kept it: in _extra', async () => {
+  const open = { type: 'object', additionalProperties: true, properties: { age: { type: 'integer' } } }
+  const first = await schemaOf({}, { definition: open })
+  const second = await schemaOf({ age: open.properties.age, mail: person.mail }, { supersedes: first.body['uri'] })
+  const dataset = await bound('once-open', first, second)
+  await say(second, 'label', '/age', { labels: ['pii'] })
+  assert.deepEqual(await masked(dataset), ['age'], 'this had its column all along')
+  await say(second, 'label', '/mail', { labels: ['pii'] })
+  assert.deepEqual(await masked(dataset), ['_extra', 'age', 'mail'])
+})
+
 test('what one tenant says of a schema, another tenant does not hear', async () => {
   const schema = await schemaOf(person)
   await say(schema, 'label', '/mail', { labels: ['pii'] })
