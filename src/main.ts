@@ -88,6 +88,13 @@ const terminal = {
   complain: (text: string) => void process.stderr.write(text),
   progress: (line: string) => void (process.stderr.isTTY && process.stderr.write(`\r\u001b[K${line}`)),
   wipe: () => void (process.stderr.isTTY && process.stderr.write('\r\u001b[K')),
+  whenStopped(act: () => void) {
+    const end = (code: number) => (): void => {
+      act()
+      process.exit(code) // as shells say it of a process that a signal ended
+    }
+    process.once('SIGINT', end(130)).once('SIGTERM', end(143))
+  },
 }
 
 /** What runs Pulse, and looks at it. */

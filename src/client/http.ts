@@ -77,6 +77,7 @@ export function openHttp({ base, key, timeoutMs = TIMEOUT_MS, mostBytes = MOST_B
         port: url.port,
         path: root + path,
         method,
+        agent: false, // the global one keeps a connection that the answer did not close, whatever the question said
         headers: headersOf(question, key?.(), content),
       })
       let isLate = false

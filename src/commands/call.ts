@@ -13,6 +13,8 @@ export interface Streams {
   progress(line: string): void
   /** Takes the last of them away. */
   wipe(): void
+  /** Acts before the process ends because somebody stopped it. */
+  whenStopped(act: () => void): void
 }
 
 interface Typed {
@@ -30,6 +32,10 @@ export function callOf(
   const plainly: Call['hear'] = (method, path, asked = {}) => http.ask(method, path + queryOf(asked), asked)
   const named = (options['tenant'] as string | undefined) ?? tenant
   let known: Promise<string> | undefined
+  const note = (line: string): void => {
+    streams.wipe()
+    streams.complain(`${line}\n`)
+  }
   const hear: Call['hear'] = async (method, path, asked = {}) => {
     if (!verb.forTenant || named === undefined) return plainly(method, path, asked)
     known ??= tenantId(plainly, named)
@@ -48,10 +54,8 @@ export function callOf(
     },
     open: openInput,
     progress: (line) => streams.progress(line),
-    note(line) {
-      streams.wipe()
-      streams.complain(`${line}\n`)
-    },
+    note,
+    ifStopped: (say) => streams.whenStopped(() => note(say())),
   }
 }
 

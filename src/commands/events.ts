@@ -30,19 +30,22 @@ async function send(call: Call): Promise<Said> {
   const file = call.argument(0)
   const patienceMs = patienceOf(call)
   const told: Rejection[] = []
-  let [accepted, rejected] = [0, 0]
+  const sent = { accepted: 0, rejected: 0, from: 1 }
+  call.ifStopped(() => soFar(sent))
   for await (const batch of batchesOf(linesOf(await call.open(file), file), call.option('dataset'))) {
-    const verdicts = await deliver(call, batch, { patienceMs, accepted })
+    sent.from = batch.places[0] ?? sent.from
+    const verdicts = await deliver(call, batch, { patienceMs, sent })
     for (const [index, { status, event_id, code, errors }] of verdicts.entries()) {
-      if (status === 'accepted') accepted += 1
+      if (status === 'accepted') sent.accepted += 1
       else {
-        rejected += 1
+        sent.rejected += 1
         const at = batch.places[index] ?? 0
         if (told.length < MOST_TOLD) told.push({ at, event_id, code: code ?? status, errors: errors ?? [] })
       }
     }
-    call.progress(`${accepted.toLocaleString('en')} accepted, ${rejected.toLocaleString('en')} rejected`)
+    call.progress(`${sent.accepted.toLocaleString('en')} accepted, ${sent.rejected.toLocaleString('en')} rejected`)
   }
+  const { accepted, rejected } = sent
   if (accepted + rejected === 0) throw new Mistaken(`There are no events in ${file}.`)
   const rows = told
     .slice(0, MOST_SHOWN)
@@ -56,14 +59,22 @@ async function send(call: Call): Promise<Said> {
   }
 }
 
+/** What was sent of a file: `from` is where the batch began that is under way. */
+interface Sent {
+  readonly accepted: number
+  readonly from: number
+}
+const soFar = ({ accepted, from }: Sent): string =>
+  `${accepted.toLocaleString('en')} events were accepted; those from ${from} on were not, or may not have been.`
+
 /**
  * The verdicts of a batch, which is sent again, with the same ids, while some of it may still come to be accepted.
  * Rejects with what the last try met, once `patienceMs` are over.
  */
 async function deliver(
   call: Call,
-  { body, places }: Batch,
-  { patienceMs, accepted }: { readonly patienceMs: number; readonly accepted: number },
+  { body }: Batch,
+  { patienceMs, sent }: { readonly patienceMs: number; readonly sent: Sent },
 ): Promise<readonly Verdict[]> {
   // Ids that the events do not bring are derived from this one, so that a repeat is the same events.
   const headers = { 'idempotency-key': randomUUID() }
@@ -76,13 +87,10 @@ async function deliver(
     })
     const verdicts = heard instanceof Unanswered ? undefined : verdictsOf(heard)
     if (verdicts?.every(({ status }) => status !== 'failed')) return verdicts
-    if (!(heard instanceof Unanswered) && !isLater(heard)) throw refusal(call, heard, accepted)
+    const isFinal = !(heard instanceof Unanswered) && !isLater(heard)
     const waitMs = waitOf(heard, tries)
-    if (performance.now() + waitMs > givesUpAt) {
-      const first = places[0] ?? 0
-      call.note(
-        `${accepted.toLocaleString('en')} events were accepted; those from ${first} on were not, or may not have been.`,
-      )
+    if (isFinal || performance.now() + waitMs > givesUpAt) {
+      if (!isFinal || sent.accepted > 0) call.note(soFar(sent))
       throw heard instanceof Unanswered ? heard : new Refused(heard)
     }
     call.progress(`waiting for the API, ${Math.ceil(waitMs / 1000)} s`)
@@ -95,11 +103,6 @@ const verdictsOf = (answered: Answered): readonly Verdict[] | undefined => {
   return Array.isArray(results) ? (results as Verdict[]) : undefined
 }
 const isLater = ({ status }: Answered): boolean => status === 429 || status === 503
-
-function refusal(call: Call, answered: Answered, accepted: number): Refused {
-  if (accepted > 0) call.note(`${accepted.toLocaleString('en')} events were accepted before.`)
-  return new Refused(answered)
-}
 
 export const EVENT_VERBS: readonly Verb[] = [
   {

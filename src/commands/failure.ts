@@ -10,6 +10,7 @@ export const EXIT_CODES = {
   not_done: { code: 1, says: 'refused, or not all of it was done: the screen says why' },
   mistaken: { code: 2, says: 'what was typed, or a setting, cannot be understood' },
   later: { code: 3, says: 'nobody answered, or not now (429, 503): the same again later may do' },
+  stopped: { code: 130, says: 'stopped with Ctrl-C: the screen says how to go on, where something was under way' },
 } as const
 
 /** What to show of a failure, and what to end with. */

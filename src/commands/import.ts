@@ -26,6 +26,8 @@ async function importFile(call: Call): Promise<Said> {
   const batch = `/v1/batches/${inPath(id)}`
   const path = `/v1/datasets/${inPath(dataset)}/batch${parametersOf(call, name)}`
   const patienceMs = patienceOf(call)
+  const goOn = `The same command with --upload-id ${id} goes on where it stands.`
+  call.ifStopped(() => goOn)
   let from = call.option('uploadId') === undefined || !file.isSeekable ? 0 : offsetOf(await call.hear('GET', batch))
   let givesUpAt = performance.now() + patienceMs
   for (let tries = 0; ; tries += 1) {
@@ -35,15 +37,15 @@ async function importFile(call: Call): Promise<Said> {
     const heard = await call.hear('POST', path, asked).catch(unanswered)
     if (!(heard instanceof Unanswered) && heard.status < 400) break
     const isFinal = !(heard instanceof Unanswered) && ![408, 429, 503].includes(heard.status)
-    const standing = isFinal ? undefined : await call.hear('GET', batch).catch(unanswered)
-    if (standing !== undefined && !(standing instanceof Unanswered)) {
+    const standing = await call.hear('GET', batch).catch(unanswered)
+    if (!(standing instanceof Unanswered)) {
       const reached = offsetOf(standing)
       if (reached > from) givesUpAt = performance.now() + patienceMs // it gets on: patience begins anew
       if (file.isSeekable) from = Math.max(from, reached)
     }
     const waitMs = waitOf(heard, tries)
     if (isFinal || performance.now() + waitMs > givesUpAt) {
-      call.note(`The same command with --upload-id ${id} goes on where it stands.`)
+      if (!isFinal || isInterrupted(standing)) call.note(goOn)
       throw heard instanceof Unanswered ? heard : new Refused(heard)
     }
     call.progress(`waiting for the API, ${Math.ceil(waitMs / 1000)} s`)
@@ -62,6 +64,10 @@ function offsetOf(answered: Answered): number {
   const { upload_offset: offset } = objectOf(answered)
   return answered.status === 200 && typeof offset === 'number' ? offset : 0
 }
+
+/** Whether the batch may be gone on with: what was refused whole has none. */
+const isInterrupted = (heard: Answered | Unanswered): boolean =>
+  heard instanceof Unanswered || (heard.status === 200 && objectOf(heard)['status'] === 'interrupted')
 
 function parametersOf(call: Call, name: string): string {
   const eventId = call.option('eventId')

@@ -64,12 +64,14 @@ async function replayMany(call: Call): Promise<Said> {
   const sum = { dry_run: call.isGiven('dryRun'), examined: 0, replayed: 0, rejected: 0 }
   const soFar = (): string => `${sum.examined} examined, ${sum.replayed} ${sum.dry_run ? 'would pass' : 'replayed'}`
   const refused: unknown[] = []
+  const goesOn = (): string => `${soFar()}. The same command goes on from there.`
+  call.ifStopped(goesOn)
   let cursor: string | undefined
   do {
     const body = { ...whichOf(call), dry_run: sum.dry_run, cursor }
     const asked = call.ask('POST', `${pathOf(call)}/replay`, { body, timeoutMs: 60_000 })
     const answered: Answered = await asked.catch((error: unknown) => {
-      if (sum.examined > 0) call.note(`${soFar()}. The same command goes on from there.`)
+      if (sum.examined > 0) call.note(goesOn())
       throw error
     })
     const slice = objectOf(answered)

@@ -55,6 +55,8 @@ export interface Call {
   progress(line: string): void
   /** A line on standard error that stays. */
   note(line: string): void
+  /** The line to leave behind where somebody stops the command (Ctrl-C) before it is done: how to go on. */
+  ifStopped(say: () => string): void
 }
 export interface Asked extends Omit<Question, 'tenantId'> {
   readonly query?: Query

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { test, type TestContext } from 'node:test'
 import { openHttp, type Http } from '../../src/client/index.ts'
@@ -120,4 +121,22 @@ test('a body whose source breaks rejects with the source’s own error', async (
     name: 'Error',
     message: 'the disk is gone',
   })
+})
+
+test('each question has a connection of its own, also where an answer leaves its one open', async (t) => {
+  const connections: Socket[] = []
+  const server = createServer((socket) => {
+    connections.push(socket)
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1'))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    for (const socket of connections) socket.destroy()
+    server.close()
+  })
+  const client = openHttp({ base: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+  for (const count of [1, 2]) {
+    assert.equal((await client.ask('GET', '/')).json, 1)
+    assert.equal(connections.length, count)
+  }
 })

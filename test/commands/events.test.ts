@@ -5,15 +5,19 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { freePort } from '../../src/store/index.ts'
 import { makeJourney, withApi } from '../kit/api-server.ts'
-import { spawned, typed } from '../kit/commands.ts'
+import { begun, spawned, typed } from '../kit/commands.ts'
 import { ownFolder } from '../kit/folder.ts'
 import { listening } from '../kit/listening.ts'
+import { until } from '../kit/until.ts'
 
 interface Heard {
   readonly key: string
   readonly lines: readonly string[]
 }
-type Reply = { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string> } | 'cut'
+type Reply =
+  | { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string> }
+  | 'cut'
+  | 'silence'
 
 /** An API that answers as it is told, and remembers what it heard. */
 async function fakeApi(owner: TestContext, replies: (heard: Heard, at: number) => Reply) {
@@ -23,7 +27,8 @@ async function fakeApi(owner: TestContext, replies: (heard: Heard, at: number) =
       heard.push({ key: String(request.headers['idempotency-key']), lines: text.trimEnd().split('\n') })
       const reply = replies(heard.at(-1) as Heard, heard.length - 1)
       if (reply === 'cut') request.socket.destroy()
-      else response.writeHead(reply.status, reply.headers).end(JSON.stringify(reply.body ?? {}))
+      else if (reply !== 'silence')
+        response.writeHead(reply.status, reply.headers).end(JSON.stringify(reply.body ?? {}))
     })
   })
   return { url, heard }
@@ -112,12 +117,25 @@ test('when patience is over it ends with 3, and says what was accepted and from 
   assert.match(unheard.err, /cannot be reached \(.*ECONNREFUSED.*\)\. Is Pulse running\?/)
 })
 
+test('Ctrl-C says what was accepted, and from where on to go on', async (t) => {
+  const { url, heard } = await fakeApi(t, (said, at) => (at === 0 ? accepted(said) : 'silence'))
+  const sending = begun({ PULSE_URL: url }, ['events', 'send', await fileOf(t, events(1_500))])
+  await until('the second request', () => heard.length === 2)
+  sending.stop('SIGINT')
+  const { code, out, err } = await sending.ended
+  assert.deepEqual([code, out], [130, ''])
+  assert.equal(err, '1,000 events were accepted; those from 1001 on were not, or may not have been.\n')
+})
+
 test('a request that is refused ends it at once, and says what was accepted before', async (t) => {
   const refused: Reply = { status: 403, body: { code: 'tenant_suspended', detail: 'The tenant is suspended.' } }
   const { url, heard } = await fakeApi(t, (said, at) => (at === 0 ? accepted(said) : refused))
   const ran = await typed({ PULSE_URL: url }, 'events', 'send', await fileOf(t, events(1_001)))
   assert.equal(ran.code, 1)
-  assert.equal(ran.err, '1,000 events were accepted before.\nThe tenant is suspended.\ncode tenant_suspended (403)\n')
+  assert.equal(
+    ran.err,
+    '1,000 events were accepted; those from 1001 on were not, or may not have been.\nThe tenant is suspended.\ncode tenant_suspended (403)\n',
+  )
   assert.equal(heard.length, 2)
 })
 

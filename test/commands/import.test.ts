@@ -8,7 +8,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { rawTopic } from '../../src/event/index.ts'
 import { freePort } from '../../src/store/index.ts'
 import { makeJourney, withApi } from '../kit/api-server.ts'
-import { spawned, typed } from '../kit/commands.ts'
+import { begun, spawned, typed } from '../kit/commands.ts'
 import { ownFolder } from '../kit/folder.ts'
 import type { Owner } from '../kit/postgres.ts'
 import { until } from '../kit/until.ts'
@@ -83,8 +83,15 @@ test('the same file again is the same events', async (t) => {
   assert.deepEqual([names().length, ids().size], [100, 50])
 })
 
-/** Between command and API: cuts the first `cuts` uploads after so many bytes, and remembers from where each began. */
-async function openRelay(owner: Owner, to: string, { cuts, bytes }: { readonly cuts: number; readonly bytes: number }) {
+interface Harm {
+  /** So many uploads are harmed, after so many bytes: their connections are cut, or `isStuck`, and nothing more goes on. */
+  readonly cuts: number
+  readonly bytes: number
+  readonly isStuck?: true
+}
+
+/** Between command and API: harms the first uploads, and remembers from where each began. */
+async function openRelay(owner: Owner, to: string, { cuts, bytes, isStuck }: Harm) {
   const offsets: number[] = []
   const relay = createServer((asked, reply) => {
     const { method, url, headers } = asked
@@ -100,9 +107,11 @@ async function openRelay(owner: Owner, to: string, { cuts, bytes }: { readonly c
     asked.on('data', (part: Buffer) => {
       gone += part.length
       if (!isCut || gone < bytes) return
+      if (isStuck === true) return void asked.unpipe(on)
       asked.socket.destroy()
       on.destroy()
     })
+    reply.once('close', () => on.destroy())
     asked.pipe(on)
   })
   await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve))
@@ -158,6 +167,27 @@ test('when patience is over it says how to go on, and that goes on', async (t) =
   assert.deepEqual(names(), ['r0', 'r1', 'r2'])
 })
 
+test('Ctrl-C leaves behind how to go on, and that goes on', async (t) => {
+  const { api, env, file, pulse, ids } = await prepare(t)
+  const relay = await openRelay(t, api.url, { cuts: 1, bytes: 300_000, isStuck: true })
+  const words = ['import', await file('long.ndjson', rows(6_000)), '--dataset', 'events']
+  const upload = begun({ ...env, PULSE_URL: relay.url }, words)
+  await until('the upload', async () => (await standing(pulse))?.['status'] === 'running')
+  upload.stop('SIGINT')
+  const { code, err } = await upload.ended
+  assert.equal(code, 130)
+  const [, id = ''] = /^The same command with --upload-id (\S+) goes on where it stands\.\n$/.exec(err) ?? []
+  assert.equal((await standing(pulse))?.['batch_id'], id)
+  await until('the upload to be over', async () => (await standing(pulse))?.['status'] === 'interrupted')
+  const done = await pulse(...words, '--upload-id', id)
+  assert.match(done.out, /^6,000 accepted, 0 rejected /, done.err)
+  assert.equal(ids().size, 6_000)
+})
+
+/** The newest upload. */
+const standing = async (pulse: (...words: string[]) => ReturnType<typeof typed>) =>
+  (await pulse('batch', 'list', '--json')).json().items[0] as Readonly<Record<string, unknown>> | undefined
+
 test('standard input, and what is typed wrongly', async (t) => {
   const { env, file, pulse, names } = await prepare(t)
   const piped = await spawned(env, ['import', '-', '--format', 'ndjson', '--dataset', 'events'], rows(2))
@@ -178,5 +208,6 @@ test('standard input, and what is typed wrongly', async (t) => {
     const ran = await pulse('import', ...words)
     assert.equal(ran.code, code, `${words.join(' ')}: ${ran.out}${ran.err}`)
     assert.match(ran.err, says)
+    assert.doesNotMatch(ran.err, /--upload-id/, 'the same again would be refused again')
   }
 })

@@ -28,6 +28,7 @@ export async function typed(env: Environment, ...words: readonly string[]): Prom
     complain,
     progress: () => undefined,
     wipe: () => undefined,
+    whenStopped: () => undefined,
     end: (given) => void (code = given),
     defect(error) {
       throw error
@@ -44,15 +45,24 @@ export async function typed(env: Environment, ...words: readonly string[]): Prom
 const PULSE = join(import.meta.dirname, '../../bin/pulse.mjs')
 
 /** The same in a process of its own, with `input` on its standard input. */
-export function spawned(env: Environment, words: readonly string[], input = ''): Promise<Ran> {
+export const spawned = (env: Environment, words: readonly string[], input = ''): Promise<Ran> =>
+  begun(env, words, input).ended
+
+/** One that may be stopped on its way. */
+export function begun(
+  env: Environment,
+  words: readonly string[],
+  input = '',
+): { readonly ended: Promise<Ran>; readonly stop: (signal: 'SIGINT' | 'SIGTERM') => void } {
   const child = spawn(process.execPath, [PULSE, ...words], { env: { ...process.env, ...env } })
   let [out, err] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
   child.stdin.on('error', () => undefined) // who does not read is no fault of the one who writes
   child.stdin.end(input)
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<Ran>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code) => resolve(ranOf(code ?? -1, out, err)))
   })
+  return { ended, stop: (signal) => void child.kill(signal) }
 }
