@@ -5,6 +5,7 @@ import { isObject, propertiesOf, subschemas, type Definition, type Schema, type 
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
 import { mergeSchemas, type Origins as MergeOrigins } from './merge.ts'
 import { originsOf, type Origins } from './origins.ts'
+import { checkPatternBudget } from './patterns/budget.ts'
 import { below } from './pointer.ts'
 import { compositionOf } from './definition.ts'
 
@@ -71,6 +72,7 @@ export function compose(composition: Composition): Composed {
   if (!isObject(merged)) throw new Problem('definition_invalid', 'The parts together are not an object schema.')
   const whole = { ...merged, ...openness(parts.map((one) => one.schema)) }
   checkCost(whole, '')
+  checkPatternBudget(whole)
   return { ...checked(close(whole) as SchemaObject), origins: originsOf(parts, placing.borrowed) }
 }
 

@@ -12,7 +12,7 @@ import {
   type SchemaObject,
 } from './keywords.ts'
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
-import { compilePattern } from './patterns/compile.ts'
+import { openPatternBudget, patternsAt } from './patterns/budget.ts'
 import { PatternRefused } from './patterns/parse.ts'
 import { below } from './pointer.ts'
 import { addUniqueItems } from './unique.ts'
@@ -37,7 +37,7 @@ export function checkDefinition(kind: EntityKind, definition: unknown): asserts 
   if (kind === 'descriptor') return
   const faults = metaFaults(definition)
   if (faults.length > 0) throw invalid(faults)
-  const found: Found = { faults: [], patterns: [], properties: 0 }
+  const found: Found = { faults: [], patterns: [], properties: 0, spend: openPatternBudget() }
   const { $class: _class, $fieldGroups: _groups, ...schema } = definition
   look(schema, '', 0, found)
   if (kind !== 'datatype' && typeof schema['type'] === 'string' && schema['type'] !== 'object') {
@@ -113,6 +113,8 @@ interface Found {
   faults: Fault[]
   patterns: Fault[]
   properties: number
+  /** Compiles a pattern. */
+  spend: (pattern: string) => void
 }
 
 function look(schema: Schema, pointer: string, depth: number, found: Found): void {
@@ -172,17 +174,12 @@ const isWithin = (value: unknown, min: number, max: number): boolean =>
   Number.isInteger(value) && (value as number) >= min && (value as number) <= max
 
 function checkPatterns(schema: SchemaObject, pointer: string, found: Found): void {
-  const patterns: [string, string][] = []
-  if (typeof schema['pattern'] === 'string') patterns.push([below(pointer, 'pattern'), schema['pattern']])
-  if (isObject(schema['patternProperties'])) {
-    for (const name of Object.keys(schema['patternProperties']))
-      patterns.push([below(pointer, 'patternProperties', name), name])
-  }
-  for (const [at, pattern] of patterns) {
+  for (const [steps, pattern] of patternsAt(schema)) {
     try {
-      compilePattern(pattern)
+      found.spend(pattern)
     } catch (error) {
-      const fault = { pointer: at, keyword: 'pattern', message: (error as Error).message }
+      if (error instanceof Problem) throw error
+      const fault = { pointer: below(pointer, ...steps), keyword: 'pattern', message: (error as Error).message }
       if (error instanceof PatternRefused) found.patterns.push(fault)
       else found.faults.push({ ...fault, message: `is not a regular expression (${fault.message})` })
     }

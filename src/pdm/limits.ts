@@ -21,5 +21,7 @@ export const DEFINITION_LIMITS = {
   /** Names in one `patternProperties`: each name of an event is tested against each. */
   patternProperties: 10,
   patternLength: 1_000,
+  /** Of all different patterns together that the automaton runs: compiling one takes some 20 us a step. */
+  patternSteps: 20_000,
   propertyNameBytes: 255,
 } as const

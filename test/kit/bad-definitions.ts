@@ -48,6 +48,30 @@ export const BAD_DEFINITIONS: readonly BadDefinition[] = [
     input: 'a definition that unfolds without end',
     definition: schema({ a: { $ref: '#/$defs/d0' } }, { $defs: { ...doubling, d20: {} } }),
   },
+  {
+    input: '11,000 branches in one allOf',
+    definition: { allOf: Array.from({ length: 11_000 }, (_, at) => ({ required: [`p${at}`] })) },
+  },
+  {
+    input: '9,000 anyOf in an anyOf',
+    definition: { type: 'object', anyOf: Array.from({ length: 9_000 }, () => ({ anyOf: [{}] })) },
+  },
+  {
+    input: '2,000 large patterns',
+    definition: schema(
+      Object.fromEntries(
+        Array.from({ length: 2_000 }, (_, at) => [`p${at}`, { type: 'string', pattern: `^(x?){600}${at}$` }]),
+      ),
+    ),
+  },
+  {
+    input: 'a list of 40,000 types',
+    definition: schema({ a: { type: Array.from({ length: 40_000 }, (_, at) => at) } }),
+  },
+  {
+    input: 'a reference with a broken percent sign',
+    definition: schema({ a: { $ref: '#/$defs/%zz' } }, { $defs: { '%zz': {} } }),
+  },
   { input: 'a property that begins with an underscore', definition: schema({ _id: { type: 'string' } }) },
   { input: 'a property called timestamp_day', definition: schema({ timestamp_day: { type: 'string' } }) },
   { input: 'two properties that differ only in case', definition: schema({ place: schema({ City: {}, city: {} }) }) },

@@ -8,6 +8,8 @@ interface LinearPattern {
   /** The pattern as it was written. */
   readonly source: string
   readonly engine: 'native' | 're2'
+  /** What the automaton unfolds to; 0 where the process's own engine runs it. */
+  readonly steps: number
   test(text: string): boolean
 }
 
@@ -39,8 +41,8 @@ export function compilePattern(source: string): LinearPattern {
     throw new PatternRefused(`Written out, the pattern has ${states} steps; it may have ${MOST_STATES}. Repeat less.`)
   }
   const pattern: LinearPattern = isSafeToBacktrack(tree)
-    ? { source, engine: 'native', test: (text) => native.test(text) }
-    : { source, engine: 're2', test: automaton(source, toRe2(tree), states) }
+    ? { source, engine: 'native', steps: 0, test: (text) => native.test(text) }
+    : { source, engine: 're2', steps: states, test: automaton(source, toRe2(tree), states) }
   if (compiled.size >= MOST_COMPILED) compiled.clear()
   compiled.set(source, pattern)
   return pattern
