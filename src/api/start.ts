@@ -25,6 +25,7 @@ export type ApiSettings = Pick<
   | 'apiPort'
   | 'topicPartitions'
   | 'deadLetterDays'
+  | 'readerGraceSeconds'
   | 'warehouse'
   | 'drainSeconds'
   | 'collectMaxBodyBytes'
@@ -135,6 +136,7 @@ export async function startApi(given: ApiPlaces): Promise<RunningApi> {
     collect,
     uploads,
     owner: `api-${process.pid}`,
+    readerGraceSeconds: settings.readerGraceSeconds,
     clock: systemClock,
   })
   await app.listen({ host: settings.host, port: settings.apiPort, backlog: 4096 })

@@ -6,9 +6,8 @@ import { isSlug, namespaceOf } from '../tenancy/index.ts'
 import { IntentCondemned, abandonIntent, closeIntent, openIntent } from '../upkeep/index.ts'
 import { announceChange } from './changed.ts'
 import { loadNotes } from './descriptors.ts'
-import type { EntityStatus } from './kinds.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
-import { publishedSchema } from './published.ts'
+import { holdPublished, publishedSchema } from './published.ts'
 import { uniqueViolation } from './rows.ts'
 import { designTable, namespaceLocation, type TableDesign } from './shape.ts'
 
@@ -35,14 +34,14 @@ export interface DatasetPlaces {
   readonly warehouse: string
   /** Who opens intents: an API process, never a member of the workers. */
   readonly owner: string
+  /** How long files that nothing leads to any more stay for whoever reads them. */
+  readonly readerGraceSeconds: number
   readonly clock: { now(): number }
 }
 
 /** What a dataset's answer is made of. */
 export const DATASET_COLUMNS = `id, slug, name, schema_id, schema_uri, namespace, table_name,
   ${rfc3339('created_at')} AS created_at, ${rfc3339('updated_at')} AS updated_at`
-// Who archives it waits for this transaction, and sees the dataset.
-const HOLD_SCHEMA = `SELECT status FROM pdm_entities WHERE id = $1 FOR SHARE`
 const SLUG_TAKEN = `SELECT 1 AS taken FROM pdm_datasets WHERE slug = $1`
 const INSERT = `INSERT INTO pdm_datasets (id, tenant_id, slug, name, schema_id, schema_uri, namespace, table_name, table_uuid)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ${DATASET_COLUMNS}`
@@ -178,16 +177,7 @@ async function insertDataset(
   },
 ): Promise<Dataset> {
   const { tenantId, wanted, plan } = made
-  const [schema] = await sql.query<{ status: EntityStatus }>(HOLD_SCHEMA, [plan.schemaId])
-  if (schema?.status !== 'published') {
-    throw new Problem(
-      'schema_not_published',
-      `The schema ${wanted.schema_uri} was archived meanwhile: take its successor.`,
-      {
-        errors: [{ pointer: '/schema_uri', keyword: 'reference', message: `is ${schema?.status}` }],
-      },
-    )
-  }
+  await holdPublished(sql, { id: plan.schemaId, uri: wanted.schema_uri })
   await insertNamespace(sql, plan.namespace, namespaceLocation(made.warehouse, plan.namespace))
   const [row] = await sql.query<Dataset>(INSERT, [
     plan.id,

@@ -5,6 +5,18 @@ import type { EntityStatus } from './kinds.ts'
 
 const SCHEMA_BY_URI = `SELECT id, status, composed::text AS composed FROM pdm_entities WHERE uri = $1 AND kind = 'schema'`
 
+// Who archives it waits for this transaction, and sees the dataset.
+const HOLD = `SELECT status FROM pdm_entities WHERE id = $1 FOR SHARE`
+
+/** Keeps a schema published until the transaction ends. Throws `schema_not_published` where it was archived meanwhile. */
+export async function holdPublished(sql: Sql, schema: { readonly id: string; readonly uri: string }): Promise<void> {
+  const [held] = await sql.query<{ status: EntityStatus }>(HOLD, [schema.id])
+  if (held?.status === 'published') return
+  throw new Problem('schema_not_published', `The schema ${schema.uri} was archived meanwhile: take its successor.`, {
+    errors: [{ pointer: '/schema_uri', keyword: 'reference', message: `is ${held?.status}` }],
+  })
+}
+
 /**
  * The schema that a dataset may be bound to: one that the tenant sees, published, with a timestamp. Throws
  * `reference_not_found`, `schema_not_published`, `schema_needs_timestamp`.

@@ -17,7 +17,7 @@ import { CommitUnknown, type Sql } from '../store/index.ts'
 import { IntentCondemned, abandonIntent, closeIntent, openIntent } from '../upkeep/index.ts'
 import { announceChange } from './changed.ts'
 import { DATASET_COLUMNS, patchDataset, type Dataset, type DatasetPlaces } from './datasets.ts'
-import { publishedSchema } from './published.ts'
+import { holdPublished, publishedSchema } from './published.ts'
 import { loadNotes } from './descriptors.ts'
 import { descentOf, type Descent } from './renames.ts'
 import { redesignTable } from './shape.ts'
@@ -49,8 +49,6 @@ const EXPIRE = `INSERT INTO expired_files (location, tenant_id, not_before)
 
 /** How often a table that moves under the change, by flushes, is taken up again. A flush takes longer than this does. */
 const MAX_ATTEMPTS = 12
-/** For whoever has just read the catalog: the metadata file that falls off the log. */
-const GRACE_SECONDS = 900
 
 /** The table moved, or somebody else bound the dataset: decide anew. */
 class Moved extends Error {
@@ -98,6 +96,7 @@ export async function rebindDataset(
           (sql) =>
             commit(sql, {
               tenantId,
+              graceSeconds: places.readerGraceSeconds,
               flushId: isOpen ? flushId : undefined,
               found,
               table,
@@ -244,6 +243,8 @@ async function stage(
 
 interface Commitment {
   readonly tenantId: string
+  /** For whoever has just read the catalog: the metadata file that falls off the log. */
+  readonly graceSeconds: number
   /** Undefined: no file was written. */
   readonly flushId: string | undefined
   readonly found: Rebinding
@@ -256,10 +257,14 @@ interface Commitment {
   readonly check: ((current: Dataset) => void) | undefined
 }
 
-/** All of it or nothing. The table before the dataset, as `commit_flush` locks them. Throws `Moved`, `IntentCondemned`. */
+/**
+ * All of it or nothing. The table before the dataset, as `commit_flush` locks them. Throws `Moved`, `IntentCondemned`,
+ * `schema_not_published`.
+ */
 async function commit(sql: Sql, about: Commitment): Promise<Dataset> {
   const { tenantId, found, staged } = about
   const { dataset } = found
+  await holdPublished(sql, { id: found.schemaId, uri: found.schemaUri })
   if (staged !== undefined) {
     const swap = { namespace: dataset.namespace, name: dataset.table_name }
     const moved = await movePointer(sql, { ...swap, from: staged.baseLocation, to: staged.metadataLocation })
@@ -278,7 +283,7 @@ async function commit(sql: Sql, about: Commitment): Promise<Dataset> {
     about.change.name ?? null,
   ])
   const expired = [
-    ...(staged?.unreachable ?? []).map((location) => ({ location, after: GRACE_SECONDS })),
+    ...(staged?.unreachable ?? []).map((location) => ({ location, after: about.graceSeconds })),
     ...about.orphans.map((location) => ({ location, after: 0 })),
   ]
   if (expired.length > 0) await sql.query(EXPIRE, [tenantId, JSON.stringify(expired)])

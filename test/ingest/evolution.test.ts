@@ -46,7 +46,14 @@ async function bind(
     )
   }
   const { store, objects, warehouse } = carriage
-  const places = { store, objects, warehouse, owner: 'test', clock: { now: () => Date.now() } }
+  const places = {
+    store,
+    objects,
+    warehouse,
+    owner: 'test',
+    readerGraceSeconds: 300,
+    clock: { now: () => Date.now() },
+  }
   const bound = await rebindDataset(places, place.tenantId, place.dataset.id, { schema_uri: schema.uri })
   assert.equal(bound?.schema_id, schema.id)
   return schema.id

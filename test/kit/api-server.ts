@@ -38,6 +38,7 @@ const TEST_SETTINGS: ApiSettings = {
   apiPort: 0,
   topicPartitions: 1,
   deadLetterDays: 30,
+  readerGraceSeconds: 300,
   warehouse: '',
   drainSeconds: 5,
   collectMaxBodyBytes: 16 * 1024 * 1024,

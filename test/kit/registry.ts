@@ -50,7 +50,7 @@ export const makeDataset = (
   slug: string,
   schemaUri: string,
 ): Promise<Dataset> =>
-  createDataset({ ...places, owner: 'test', clock: { now: () => Date.now() } }, tenantId, {
+  createDataset({ ...places, owner: 'test', readerGraceSeconds: 300, clock: { now: () => Date.now() } }, tenantId, {
     slug,
     name: slug,
     schema_uri: schemaUri,

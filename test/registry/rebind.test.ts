@@ -14,7 +14,15 @@ after(() => store[Symbol.asyncDispose]())
 const folder = await ownFolder({ after })
 const warehouse = `file://${folder}`
 const objects = openObjectStore({ warehouse })
-const places = { store, objects, warehouse, owner: 'test', clock: { now: () => Date.now() } }
+const GRACE_SECONDS = 4_000
+const places = {
+  store,
+  objects,
+  warehouse,
+  owner: 'test',
+  readerGraceSeconds: GRACE_SECONDS,
+  clock: { now: () => Date.now() },
+}
 const admin = <R>(text: string, values?: unknown[]): Promise<R[]> => postgres.sql('admin').query<R>(text, values)
 const mine = (await makeTenant(places, 'mine')).id
 const theirs = (await makeTenant(places, 'theirs')).id
@@ -332,6 +340,41 @@ test('where the answer of the commit is lost, who asked learns what became of it
     assert.equal(columnsOf(await tableOf(dataset)).length, isCommitted ? 3 : 2)
     assert.deepEqual(await openIntents(), [])
   }
+})
+
+test('a schema that is archived while a dataset is bound to it is bound to nothing', async () => {
+  const [first, second] = [await schemaOf({ a: { type: 'string' } }), await schemaOf({ b: { type: 'string' } })]
+  const dataset = await makeDataset(places, mine, 'archived-meanwhile', first.uri)
+  const archiving: ObjectStore = {
+    ...objects,
+    async put(location, body) {
+      await objects.put(location, body)
+      await patchEntity(store, mine, { kind: 'schema', id: second.id }, { status: 'archived' })
+    },
+  }
+  await assert.rejects(bind(dataset, second.uri, { objects: archiving }), isProblem('schema_not_published'))
+  const [row] = await admin<{ schema_id: string }>('SELECT schema_id FROM pdm_datasets WHERE id = $1', [dataset.id])
+  assert.equal(row?.schema_id, first.id)
+  assert.deepEqual(columnsOf(await tableOf(dataset)), ['4 timestamp! timestamptz', '5 a string'])
+  assert.deepEqual(await openIntents(), [])
+})
+
+test('metadata files that fall off the log stay as long as readers were promised', async () => {
+  const properties: Record<string, object> = {}
+  const dataset = await makeDataset(places, mine, 'long-lived', (await schemaOf(properties)).uri)
+  const { metadataLocation } = await tableOf(dataset)
+  const left = () =>
+    admin<{ seconds: number }>(
+      `SELECT extract(epoch FROM not_before - clock_timestamp())::int AS seconds FROM expired_files WHERE location = $1`,
+      [metadataLocation],
+    )
+  for (let version = 0; (await left()).length === 0; version += 1) {
+    assert.ok(version < 200, 'the first file never left the log')
+    properties[`more${version}`] = { type: 'string' }
+    await bind(dataset, (await schemaOf(properties)).uri)
+  }
+  const [{ seconds } = { seconds: 0 }] = await left()
+  assert.ok(seconds > GRACE_SECONDS - 60 && seconds <= GRACE_SECONDS, String(seconds))
 })
 
 test('an intent that the sweeper has condemned meanwhile binds nothing', async () => {
