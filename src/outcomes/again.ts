@@ -13,30 +13,37 @@ export function idOf({ id, event_id: eventId }: Pick<Sent, 'id' | 'event_id'>): 
   return deriveId(`00000000-0000-8000-8000-${number}`, 0)
 }
 
+/** What is sent in the place of what the letter has. */
+export interface Edit {
+  /** JSON text. */
+  readonly data?: string | undefined
+  /** Slug, for a letter whose record named no dataset of the tenant. */
+  readonly dataset?: string | undefined
+}
+
 /**
  * A letter's event as one line for collect. Members are carried on as they were written, digit for digit; the dataset is the one that
- * its record named, and an id is added where the client had sent none. With `data`, JSON text, that takes the place of the event's
- * own. Total: what is no event is a line that collect refuses, with the reason.
+ * its record named, else that of the edit, else what the event says itself; an id is added where the client had sent none. With
+ * `data` that alone takes the place of the event's other members. Total: what is no event is a line that collect refuses, with the
+ * reason.
  */
-export function lineOf(letter: Sent, data?: string): Buffer {
-  if (data !== undefined) return oneLine(Buffer.from(objectOf(envelopeOf(letter, [['data', data]]))))
+export function lineOf(letter: Sent, { data, ...edit }: Edit = {}): Buffer {
   const { value } = letter
-  const members = value === null ? undefined : objectMembers(value, 0, value.length)?.members
-  if (value === null || members === undefined) return oneLine(value ?? NOTHING)
-  const written = members.map(({ key, start, end }) => [key, value.toString('utf8', start, end)] as const)
-  return oneLine(Buffer.from(objectOf(envelopeOf(letter, written))))
+  const dataset = letter.dataset ?? edit.dataset
+  const written = value === null ? undefined : objectMembers(value, 0, value.length)?.members
+  if (written === undefined && data === undefined) return oneLine(value ?? NOTHING)
+  const own = (written ?? []).map(({ key, start, end }): Member => [key, value?.toString('utf8', start, end) ?? ''])
+  const members = data === undefined ? own : [...own.filter(([name]) => name === 'dataset'), ['data', data] as const]
+  const envelope: Member[] = []
+  if (dataset !== undefined) envelope.push(['dataset', JSON.stringify(dataset)])
+  if (!members.some(([name]) => name === 'event_id')) envelope.push(['event_id', JSON.stringify(idOf(letter))])
+  const kept = members.filter(([name]) => name !== 'dataset' || dataset === undefined)
+  return oneLine(Buffer.from(objectOf([...envelope, ...kept])))
 }
 
 type Member = readonly [name: string, text: string]
 
 const NOTHING = Buffer.from('null')
-
-function envelopeOf(letter: Sent, members: readonly Member[]): readonly Member[] {
-  const envelope: Member[] = []
-  if (letter.dataset !== null) envelope.push(['dataset', JSON.stringify(letter.dataset)])
-  if (!members.some(([name]) => name === 'event_id')) envelope.push(['event_id', JSON.stringify(idOf(letter))])
-  return [...envelope, ...members.filter(([name]) => name !== 'dataset' || letter.dataset === null)]
-}
 
 const objectOf = (members: readonly Member[]): string =>
   `{${members.map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}`

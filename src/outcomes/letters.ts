@@ -28,15 +28,6 @@ interface Letter {
 }
 
 type Header = readonly [name: string | Base64, value: string | Base64]
-/** Reasons whose sentence is that of a reader which may quote what it could not read. */
-const QUOTING: ReadonlySet<DeadLetterReason> = new Set(['malformed', 'unconvertible'])
-
-/** The letter for whoever may not see personal data: without a sentence that may hold some of it. */
-export const withoutQuotes = <L extends Pick<Letter, 'reason' | 'error'>>(letter: L): L =>
-  QUOTING.has(letter.reason)
-    ? { ...letter, error: 'Not shown: it may quote the event, and the key lacks the scope pii.' }
-    : letter
-
 interface Base64 {
   readonly base64: string
 }

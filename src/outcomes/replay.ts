@@ -1,9 +1,10 @@
 import type { Collect } from '../collect/index.ts'
 import { Problem, type Fault } from '../problems/index.ts'
 import { rfc3339, type Sql, type Store } from '../store/index.ts'
-import { idOf, lineOf } from './again.ts'
+import { idOf, lineOf, type Edit } from './again.ts'
 import type { LetterFilter } from './letter-filter.ts'
 import { FROM, MEMBERS, isLetterId, loadLetter, type LetterWithPayload } from './letters.ts'
+import { problemWithoutQuotes, verdictWithoutQuotes } from './quotes.ts'
 import { readSlice, sliceCursor, type Slice } from './slice.ts'
 
 interface ReplayPlaces {
@@ -12,7 +13,10 @@ interface ReplayPlaces {
 }
 
 /** Who asks, as collect wants to know it. */
-export type Replayer = Pick<Parameters<Collect>[0], 'tenantId' | 'tenantSlug' | 'trace' | 'keepFailed'>
+export interface Replayer extends Pick<Parameters<Collect>[0], 'tenantId' | 'tenantSlug' | 'trace' | 'keepFailed'> {
+  /** Whether it may be told what a verdict quotes of an event that somebody else sent. */
+  readonly seesPayloads: boolean
+}
 type Answer = Awaited<ReturnType<Collect>>
 
 /** What became of one letter that was sent again. */
@@ -26,15 +30,16 @@ interface Replayed {
 }
 
 /**
- * Sends one letter's event again, with other `data` (JSON text) where it is given: through collect, under the event's own id, so that
- * it is one row however often it is sent. Marked only once the bus has it. Undefined where there is no such letter. Rejects with
- * collect's problem where the event is refused or the bus does not take it; then the letter stays as it was.
+ * Sends one letter's event again, with other data, or to a dataset where it is of none: through collect, under the event's own id, so
+ * that it is one row however often it is sent. Marked only once the bus has it. Undefined where there is no such letter. Rejects with
+ * `invalid` for another dataset than its own, and with collect's problem where the event is refused or the bus does not take it; then
+ * the letter stays as it was.
  */
 export async function replayLetter(
   { store, collect }: ReplayPlaces,
   replayer: Replayer,
   which: { readonly id: string; readonly datasetId: string | undefined },
-  { data, dryRun = false }: { readonly data?: string | undefined; readonly dryRun?: boolean | undefined },
+  { dryRun = false, ...edit }: Edit & { readonly dryRun?: boolean | undefined },
 ): Promise<{ readonly replayed: Replayed; readonly answer: Answer | undefined } | undefined> {
   if (!isLetterId(which.id)) return undefined
   const { tenantId } = replayer
@@ -42,17 +47,28 @@ export async function replayLetter(
     name: 'dead_letters',
   })
   if (letter === undefined) return undefined
-  const { id, dataset, replayed_at: before } = letter
-  const about = { id, event_id: idOf(letter), dataset }
+  const { id, replayed_at: before } = letter
+  if (edit.dataset !== undefined && letter.dataset !== null) throw isOf(letter.dataset)
+  const about = { id, event_id: idOf(letter), dataset: letter.dataset ?? edit.dataset ?? null }
   if (before !== null)
     return { replayed: { ...about, status: 'already_replayed', replayed_at: before }, answer: undefined }
-  const body = lineOf(letter, data)
+  const body = lineOf(letter, edit)
   const answer = await collect({ ...replayer, ...ALONE, body, dryRun })
-  if (answer.kind === 'problem') throw answer.problem
+  if (answer.kind === 'problem') {
+    const [verdict] = answer.verdicts
+    // Whoever sent the data knows them.
+    const mayBeTold = replayer.seesPayloads || edit.data !== undefined || verdict === undefined
+    throw mayBeTold ? answer.problem : problemWithoutQuotes(answer.problem, verdict)
+  }
   if (dryRun) return { replayed: { ...about, status: 'would_pass', replayed_at: null }, answer }
   const at = await mark(store, tenantId, [id])
   return { replayed: { ...about, status: 'replayed', replayed_at: at }, answer }
 }
+
+const isOf = (dataset: string): Problem =>
+  new Problem('invalid', `The letter is of the dataset "${dataset}" and goes there: leave "dataset" out.`, {
+    errors: [{ pointer: '/dataset', keyword: 'dataset', message: 'is for letters of no dataset' }],
+  })
 
 const ALONE = { contentType: 'application/json', contentEncoding: undefined }
 const LINES = { contentType: 'application/x-ndjson', contentEncoding: undefined }
@@ -153,8 +169,9 @@ export async function replaySlice(
   if (!dryRun && accepted.length > 0) await mark(store, tenantId, accepted)
   if (answer.failed > 0) throw notTaken(answer, letters.length)
   const refused = letters.flatMap(({ id }, at) => {
-    const verdict = verdicts[at]
-    if (verdict === undefined || verdict.status === 'accepted') return []
+    const judged = verdicts[at]
+    if (judged === undefined || judged.status === 'accepted') return []
+    const verdict = replayer.seesPayloads ? judged : verdictWithoutQuotes(judged)
     return [{ id, event_id: verdict.event_id, code: verdict.code ?? 'invalid', errors: verdict.errors ?? [] }]
   })
   return {

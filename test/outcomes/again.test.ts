@@ -22,8 +22,17 @@ test('an event goes again as it was written, under its own id, to the dataset th
   assert.equal(line, `{"dataset":"events","event_id":"${ID}","data":{"n":12345678901234567890.10, "t":"\\u00e9"}}`)
   const own = lineOf(letter(`{"event_id":"${ID}","dataset":"x","data":{}}`, { dataset: null })).toString()
   assert.equal(own, `{"event_id":"${ID}","dataset":"x","data":{}}`, 'a letter of no dataset keeps what it says')
-  const edited = lineOf(letter('not JSON at all'), '{"n": 1.50}').toString()
+  const edited = lineOf(letter('not JSON at all'), { data: '{"n": 1.50}' }).toString()
   assert.equal(edited, `{"dataset":"events","event_id":"${ID}","data":{"n": 1.50}}`)
+})
+
+test('a letter of no dataset goes with other data to the dataset that it says itself, or to the one that it is given', () => {
+  const stray = letter('{"data":{"n":"x"},"dataset":"late","more":1}', { dataset: null })
+  assert.equal(lineOf(stray, { data: '{"n":1}' }).toString(), `{"event_id":"${ID}","dataset":"late","data":{"n":1}}`)
+  const given = lineOf(stray, { data: '{"n":1}', dataset: 'events' }).toString()
+  assert.equal(given, `{"dataset":"events","event_id":"${ID}","data":{"n":1}}`)
+  const moved = lineOf(letter('{"data":{"n":2.0}}', { dataset: null }), { dataset: 'events' }).toString()
+  assert.equal(moved, `{"dataset":"events","event_id":"${ID}","data":{"n":2.0}}`)
 })
 
 test('a letter whose record had no usable id has one that is always the same, and another than every other letter', () => {

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { ownKey } from '../../src/config/index.ts'
-import { issueOwnKeys } from '../../src/keys/index.ts'
 import { makeJourney, withApi } from '../kit/api-server.ts'
-import { ownFolder } from '../kit/folder.ts'
 import { putLetters } from '../kit/letters.ts'
 import type { Owner } from '../kit/postgres.ts'
 
@@ -170,44 +166,4 @@ test('another tenant’s letters are nobody’s: not listed, counted, shown or s
   assert.equal((await ask('GET', `/v1/datasets/${datasetId}/dead-letters`)).status, 404)
   assert.equal((await ask('GET', `/v1/events/${randomUUID()}?dataset=${datasetId}`)).status, 404)
   assert.equal(api.bus.records.size, 0)
-})
-
-test('with keys: read lists and shows, pii shows payloads, manage sends again, and no other scope does', async (t) => {
-  const api = await withApi(t, { settings: { auth: 'keys' } })
-  const folder = join(await ownFolder(t), 'keys')
-  await issueOwnKeys(api.postgres.adminUrl, folder)
-  const operator = ownKey({ apiKey: undefined, keysDir: folder, dataDir: '' }, 'operator') ?? ''
-  const as = (key: string, method: string, path: string, more: Parameters<typeof api.ask>[2] = {}) =>
-    api.ask(method, path, { ...more, headers: { authorization: `Bearer ${key}` } })
-  const made = await as(operator, 'POST', '/v1/tenants', { body: { slug: 'acme', name: 'acme' } })
-  const tenant = String(made.body['id'])
-  const key = async (...scopes: string[]): Promise<string> =>
-    String((await as(operator, 'POST', '/v1/keys', { tenant, body: { name: 'k', scopes } })).body['key'])
-  const [collects, reads, sees, manages] = [
-    await key('collect'),
-    await key('read'),
-    await key('read', 'pii'),
-    await key('manage'),
-  ]
-  const value = '{"data":{"name":"Ada"}}'
-  const [id = ''] = await putLetters(api.postgres.sql('admin'), [{ tenantId: tenant, datasetId: null, value }])
-  const withheld = await as(reads, 'GET', `/v1/dead-letters/${id}`)
-  assert.deepEqual([withheld.body['payload'], withheld.body['payload_withheld']], [null, true])
-  assert.ok(!withheld.text.includes('Ada') && !withheld.text.includes(Buffer.from(value).toString('base64')))
-  for (const body of [withheld.body, (await as(reads, 'GET', '/v1/dead-letters')).body['items'][0]])
-    assert.match(body['error'], /^Not shown/, 'a reader quotes what it could not read')
-  assert.equal((await as(sees, 'GET', '/v1/dead-letters')).body['items'][0].error, 'It did not fit.')
-  assert.deepEqual((await as(sees, 'GET', `/v1/dead-letters/${id}`)).body['payload'], { data: { name: 'Ada' } })
-  for (const [who, method, path, status] of [
-    [collects, 'GET', '/v1/dead-letters', 403],
-    [manages, 'GET', '/v1/dead-letters', 403],
-    [reads, 'POST', '/v1/dead-letters/replay', 403],
-    [manages, 'POST', '/v1/dead-letters/replay', 200],
-    [reads, 'GET', `/v1/events/${randomUUID()}?dataset=none`, 404],
-    [collects, 'GET', `/v1/events/${randomUUID()}?dataset=none`, 404],
-    [manages, 'GET', `/v1/events/${randomUUID()}?dataset=none`, 403],
-  ] as const) {
-    const answer = await as(who, method, path, method === 'POST' ? { body: { dry_run: true } } : {})
-    assert.equal(answer.status, status, `${method} ${path}: ${answer.text}`)
-  }
 })

@@ -137,9 +137,13 @@ test('a replay takes what its filter names, of the whole tenant too, and a slice
   const stray = await api.ask('POST', '/v1/dead-letters/replay', { tenant, body: { reason: 'unknown_dataset' } })
   assert.deepEqual([stray.status, stray.body['replayed']], [200, 1], stray.text)
   assert.equal(published().length, 3)
-  for (const body of [{ cursor: 'zzz' }, { from: 'soon' }]) {
+  for (const [body, status, code] of [
+    [{ cursor: 'zzz' }, 400, 'invalid_parameter'],
+    [{ from: 'soon' }, 422, 'invalid'],
+  ] as const) {
     const answer = await api.ask('POST', '/v1/dead-letters/replay', { tenant, body })
-    assert.deepEqual([answer.status, answer.body['code']], [400, 'invalid_parameter'], answer.text)
+    assert.deepEqual([answer.status, answer.body['code']], [status, code], answer.text)
+    assert.equal(answer.body['errors'][0].pointer, `/${Object.keys(body)[0]}`)
   }
 })
 
@@ -209,6 +213,27 @@ test('a letter whose id is none gets the same one each time', async (t) => {
   assert.equal(published()[0]?.key.toString(), real.body['event_id'])
   assert.equal((await ok('/replay'))['examined'], 0, 'it is of no dataset')
   assert.equal((await api.ask('POST', `/v1/dead-letters/${randomUUID()}/replay`, { tenant, body: {} })).status, 404)
+})
+
+test('a letter of no dataset is edited and sent to one; a letter of a dataset goes nowhere else', async (t) => {
+  const { api, tenant, put, post, published } = await prepare(t)
+  const value = event(1).replace('"events"', '"evnets"')
+  const [stray] = await putLetters(api.postgres.sql('admin'), [
+    { tenantId: tenant, datasetId: null, reason: 'unknown_dataset', value },
+  ])
+  const send = (body: unknown): Promise<Answer> => api.ask('POST', `/v1/dead-letters/${stray}/replay`, { tenant, body })
+  for (const body of [{}, { data: { timestamp: AT, n: 2 } }]) {
+    const refused = await send(body)
+    assert.deepEqual([refused.status, refused.body['results'][0].code], [422, 'unknown_dataset'], refused.text)
+  }
+  const sent = await send({ data: { timestamp: AT, n: 2 }, dataset: 'events' })
+  assert.deepEqual([sent.status, sent.body['status'], sent.body['dataset']], [200, 'replayed', 'events'], sent.text)
+  assert.match(String(published()[0]?.value), /^\{"dataset":"events",.*"n":2\}\}$/)
+  const [own] = await put(event(3))
+  const moved = await post(`/${own}/replay`, { dataset: 'other' })
+  assert.deepEqual([moved.status, moved.body['errors'][0].pointer], [422, '/dataset'], moved.text)
+  assert.match(String(moved.body['detail']), /"events"/)
+  assert.equal(published().length, 1)
 })
 
 test('letters that somebody else holds are sent, not marked, and said to be tried again', async (t) => {

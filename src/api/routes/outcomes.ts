@@ -69,6 +69,7 @@ function addLetterRoutes(app: FastifyInstance, places: OutcomePlaces, path: stri
     tenantSlug: request.tenant?.slug ?? '',
     trace: request.trace,
     keepFailed: () => keepFailed(request, reply, sampler),
+    seesPayloads: seesAll(request),
   })
 
   app.get<{ Querystring: Static<typeof LetterQuery> }>(
@@ -127,6 +128,7 @@ function addLetterRoutes(app: FastifyInstance, places: OutcomePlaces, path: stri
       const data = memberText(request.bodyBytes as Buffer, 'data')
       const done = await replayLetter({ store, collect }, replayer(request, reply), which, {
         data,
+        dataset: request.body.dataset,
         dryRun: request.body.dry_run,
       })
       const { replayed, answer } = found(done, 'dead letter', id)

@@ -110,8 +110,13 @@ const Data = Type.Object(
   {},
   { additionalProperties: true, description: "Takes the place of the event's data; its id and dataset stay." },
 )
+const SentTo = Type.String({
+  minLength: 1,
+  maxLength: 63,
+  description: 'The slug of the dataset to send it to: for a letter whose record named none of the tenant.',
+})
 export const ReplayLetter = closed(
-  { data: Type.Optional(Data), dry_run: Type.Optional(DryRun) },
+  { data: Type.Optional(Data), dataset: Type.Optional(SentTo), dry_run: Type.Optional(DryRun) },
   { examples: [{ data: { timestamp: '2026-11-25T08:00:00Z', price: '123.00' } }] },
 )
 export const ReplayedDocument = Type.Object(
