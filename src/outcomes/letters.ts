@@ -138,7 +138,7 @@ interface LetterCounts {
     readonly last_at: string
   }>
   readonly counted: number
-  /** False: there are more than were counted, and the newest were. */
+  /** False: there are older letters that were not counted, or smaller groups that are not shown. */
   readonly complete: boolean
 }
 
@@ -146,7 +146,7 @@ interface LetterCounts {
 const MOST_COUNTED = 100_000
 const MOST_GROUPS = 200
 
-/** How many of the newest letters that fit there are, by reason, or by reason and pointer. */
+/** How many of the newest letters that fit there are, by reason, or by reason and pointer; the largest groups first. */
 export async function countLetters(
   store: Store,
   tenantId: string,
@@ -164,14 +164,14 @@ export async function countLetters(
          counted AS (SELECT * FROM newest ORDER BY number DESC LIMIT ${MOST_COUNTED})
          SELECT ${by}, count(*)::int AS count, ${rfc3339('min(at)')} AS first_at, ${rfc3339('max(at)')} AS last_at,
            (SELECT count(*)::int FROM newest) AS found
-         FROM counted GROUP BY ${by} ORDER BY count(*) DESC, ${by} LIMIT ${MOST_GROUPS}`,
+         FROM counted GROUP BY ${by} ORDER BY count(*) DESC, ${by} LIMIT ${MOST_GROUPS + 1}`,
         values,
       ),
     { name: 'dead_letters' },
   )
   const found = rows[0]?.found ?? 0
   return {
-    items: rows.map(({ reason, count, first_at, last_at, pointer }) => ({
+    items: rows.slice(0, MOST_GROUPS).map(({ reason, count, first_at, last_at, pointer }) => ({
       reason,
       ...(group === 'pointer' && pointer !== undefined ? { pointer } : {}),
       count,
@@ -179,6 +179,6 @@ export async function countLetters(
       last_at,
     })),
     counted: Math.min(found, MOST_COUNTED),
-    complete: found <= MOST_COUNTED,
+    complete: found <= MOST_COUNTED && rows.length <= MOST_GROUPS,
   }
 }

@@ -90,10 +90,15 @@ test('they are chosen by reason, time, place, event, whether they were sent agai
     'reason=bad',
     'event_id=1',
     'limit=0',
+    'pointer=data/a',
+    'pointer=/data/%00',
   ]) {
     const answer = await api.ask('GET', `/v1/datasets/events/dead-letters?${query}`, { tenant })
     assert.deepEqual([answer.status, answer.body['code']], [400, 'invalid_parameter'], `${query}: ${answer.text}`)
+    assert.equal(answer.body['errors'][0].pointer, `/${query.split('=')[0]}`)
   }
+  const receipt = await api.ask('GET', '/v1/events/xyz?dataset=events', { tenant })
+  assert.deepEqual([receipt.status, receipt.body['errors']?.[0].pointer], [400, '/event_id'], receipt.text)
 })
 
 test('counts say how many there are of each reason and place', async (t) => {
@@ -124,6 +129,19 @@ test('counts say how many there are of each reason and place', async (t) => {
     ['unconvertible', '/data/b', 1],
   ])
   assert.deepEqual(await get(`${path}?group=reason&reason=malformed`), { items: [], counted: 0, complete: true })
+})
+
+test('counts of more places than are shown say that they are not all', async (t) => {
+  const { admin, tenant, datasetId, get } = await prepare(t)
+  const at = (place: number) => ({ tenantId: tenant, datasetId, value: '{}', pointer: `/data/tags/k${place}` })
+  await putLetters(admin, [...Array.from({ length: 200 }, (_, place) => at(place)), at(0)])
+  const path = '/v1/datasets/events/dead-letters?group=pointer'
+  const all = await get(path)
+  assert.deepEqual([all['items'].length, all['counted'], all['complete']], [200, 201, true])
+  assert.deepEqual([all['items'][0].pointer, all['items'][0].count], ['/data/tags/k0', 2])
+  await putLetters(admin, [at(200)])
+  const some = await get(path)
+  assert.deepEqual([some['items'].length, some['counted'], some['complete']], [200, 202, false])
 })
 
 test('one letter is shown with its payload as it was sent, whatever it is', async (t) => {

@@ -140,6 +140,8 @@ test('a replay takes what its filter names, of the whole tenant too, and a slice
   for (const [body, status, code] of [
     [{ cursor: 'zzz' }, 400, 'invalid_parameter'],
     [{ from: 'soon' }, 422, 'invalid'],
+    [{ pointer: 'data/n' }, 422, 'invalid'],
+    [{ pointer: '/data/\0' }, 422, 'invalid'],
   ] as const) {
     const answer = await api.ask('POST', '/v1/dead-letters/replay', { tenant, body })
     assert.deepEqual([answer.status, answer.body['code']], [status, code], answer.text)

@@ -180,7 +180,9 @@ function addReceiptRoute(app: FastifyInstance, places: OutcomePlaces): void {
       const { dataset } = request.query
       const known = found(await getDataset(store, tenantOf(request), dataset), 'dataset', dataset)
       if (!isUuid(eventId))
-        throw new Problem('invalid_parameter', 'An event id is a UUID in the form 8-4-4-4-12 hexadecimal digits.')
+        throw new Problem('invalid_parameter', 'An event id is a UUID in the form 8-4-4-4-12 hexadecimal digits.', {
+          errors: [{ pointer: '/event_id', keyword: 'format', message: 'must be a UUID' }],
+        })
       const receipt = await receiptOf({ store, watermarks }, tenantOf(request), known, canonicalUuid(eventId))
       if (seesAll(request) || receipt.status === 'committed' || receipt.dead_letter === null) return reply.send(receipt)
       return reply.send({ ...receipt, dead_letter: withoutQuotes(receipt.dead_letter) })

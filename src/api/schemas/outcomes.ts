@@ -5,7 +5,11 @@ import { Id, PAGE_QUERY, Time, closed, nullable } from './wire.ts'
 
 const Reason = Type.Enum([...DEAD_LETTER_REASONS], { description: 'Why it could not become a row: a closed set.' })
 const LetterId = Type.String({ description: 'Its number. Later letters have higher ones.', examples: ['42'] })
-const Pointer = Type.String({ maxLength: 500, description: 'A place in the event (RFC 6901), or any below it.' })
+const Pointer = Type.String({
+  maxLength: 500,
+  pattern: '^(/([^~\\u0000]|~[01])*)?$',
+  description: 'A place in the event (RFC 6901), as /data/price, or any below it.',
+})
 const From = Type.String({
   format: 'date-time',
   maxLength: 64,
@@ -85,8 +89,11 @@ export const LetterPage = Type.Union([
           last_at: Time,
         }),
       ),
-      counted: Type.Integer({ description: 'Letters that were counted.' }),
-      complete: Type.Boolean({ description: 'False: there are more, older ones.' }),
+      counted: Type.Integer({ description: 'Letters that were counted, those of groups that are not shown too.' }),
+      complete: Type.Boolean({
+        description:
+          'False: there are older letters that were not counted, or more than the 200 groups shown, the largest.',
+      }),
     },
     { examples: [{ items: [COUNT_EXAMPLE], counted: 12, complete: true }] },
   ),
