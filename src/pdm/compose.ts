@@ -3,7 +3,7 @@ import { close } from './close.ts'
 import { beginPlacing, inline } from './inline.ts'
 import { isObject, propertiesOf, subschemas, type Definition, type Schema, type SchemaObject } from './keywords.ts'
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
-import { mergeSchemas, type Origins as MergeOrigins } from './merge.ts'
+import { mergeSchemas, type Origins as MergeOrigins, type Source } from './merge.ts'
 import { originsOf, type Origins } from './origins.ts'
 import { checkPatternBudget } from './patterns/budget.ts'
 import { below } from './pointer.ts'
@@ -32,6 +32,8 @@ export interface Composition {
   resolve(uri: string): Definition | undefined
 }
 
+const OWN: Source = { label: 'the schema', place: (pointer) => `/definition${pointer}` }
+
 /**
  * One schema out of a class, field groups and a definition of its own, in this order; later annotations
  * win, everything else must hold together. Throws `composition_conflict` (both places named),
@@ -40,28 +42,37 @@ export interface Composition {
 export function compose(composition: Composition): Composed {
   const { resolve } = composition
   const placing = beginPlacing()
-  const part = (kind: 'class' | 'field_group', noun: string, { uri, definition }: Part) => ({
+  const placed = (
+    kind: 'class' | 'field_group' | 'schema',
+    uri: string | null,
+    source: Source,
+    definition: Definition,
+  ) => ({
     kind,
     uri,
-    label: `${noun} ${uri}`,
-    schema: inline(`${noun} ${uri}`, definition, resolve, placing),
+    source,
+    schema: inline(source, definition, resolve, placing),
   })
-  const own = compositionOf(composition.definition).rest
+  const { class: base, fieldGroups } = composition
   const parts = [
-    ...(composition.class === undefined ? [] : [part('class', 'class', composition.class)]),
-    ...composition.fieldGroups.map((group) => part('field_group', 'field group', group)),
-    {
-      kind: 'schema' as const,
-      uri: null,
-      label: 'the schema',
-      schema: inline('the schema', own, resolve, placing),
-    },
+    ...(base === undefined
+      ? []
+      : [placed('class', base.uri, { label: `class ${base.uri}`, place: () => '/class_uri' }, base.definition)]),
+    ...fieldGroups.map(({ uri, definition }, index) =>
+      placed(
+        'field_group',
+        uri,
+        { label: `field group ${uri}`, place: () => `/field_group_uris/${index}` },
+        definition,
+      ),
+    ),
+    placed('schema', null, OWN, compositionOf(composition.definition).rest),
   ]
   const origins: MergeOrigins = new Map()
   const merged = parts.reduce<Schema>(
-    (sum, { label, schema }) => {
+    (sum, { source, schema }) => {
       const { additionalProperties: _a, unevaluatedProperties: _u, ...rest } = schema
-      return mergeSchemas(sum, rest, label, '', origins)
+      return mergeSchemas(sum, rest, source, '', origins)
     },
     {
       $schema: 'https://json-schema.org/draft/2020-12/schema',

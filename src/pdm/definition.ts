@@ -39,6 +39,7 @@ export function checkDefinition(kind: EntityKind, definition: unknown): asserts 
   if (faults.length > 0) throw invalid(faults)
   const found: Found = { faults: [], patterns: [], properties: 0, spend: openPatternBudget() }
   const { $class: _class, $fieldGroups: _groups, ...schema } = definition
+  found.faults.push(...groupFaults(definition))
   look(schema, '', 0, found)
   if (kind !== 'datatype' && typeof schema['type'] === 'string' && schema['type'] !== 'object') {
     found.faults.push({ pointer: '/type', keyword: 'type', message: 'must be "object": an event\'s data is an object' })
@@ -109,6 +110,15 @@ function metaFaults(definition: Definition): Fault[] {
   })
 }
 
+/** A field group is mixed in once: an answer shows them as a set. */
+function groupFaults({ $fieldGroups: groups }: Definition): Fault[] {
+  if (!Array.isArray(groups)) return []
+  const seen = new Set<unknown>()
+  const again = groups.findIndex((uri) => seen.size === seen.add(uri).size)
+  if (again < 0) return []
+  return [{ pointer: `/$fieldGroups/${again}`, keyword: '$fieldGroups', message: 'is there already' }]
+}
+
 interface Found {
   faults: Fault[]
   patterns: Fault[]
@@ -154,6 +164,8 @@ function checkReference(schema: SchemaObject, fault: (keyword: string, message: 
   if (reference.startsWith('#')) {
     if (!LOCAL_REFERENCE.test(reference)) fault('$ref', 'refers to neither "#/$defs/name" nor the URI of a datatype')
   } else if (!URL.canParse(reference)) fault('$ref', 'must be "#/$defs/name" or the absolute URI of a datatype')
+  else if (withoutFragment(reference).length > LIMITS.uriLength)
+    fault('$ref', `must be a URI of at most ${LIMITS.uriLength} characters`)
 }
 
 function checkDecimal(schema: SchemaObject, fault: (keyword: string, message: string) => void): void {

@@ -9,7 +9,7 @@ import {
   type SchemaObject,
 } from './keywords.ts'
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
-import { mergeSchemas } from './merge.ts'
+import { mergeSchemas, type Source } from './merge.ts'
 import { below, nameOf } from './pointer.ts'
 
 /** Which datatype, by URI, a subschema was put in place from. */
@@ -26,9 +26,9 @@ export const beginPlacing = (): Placing => ({ borrowed: new WeakMap(), nodes: 0,
 
 type Resolve = (uri: string) => Definition | undefined
 
-/** A definition that `$ref`s are looked up in, and how sentences call it. */
+/** A definition that `$ref`s are looked up in. */
 interface Home {
-  readonly label: string
+  readonly source: Source
   readonly definition: Definition
 }
 
@@ -38,7 +38,7 @@ interface Home {
  * type. `placing` is told of what came from a datatype, and counts. Throws `reference_not_found`, `definition_invalid` (a cycle) or `schema_too_large`.
  */
 export function inline(
-  label: string,
+  source: Source,
   definition: Definition,
   resolve: Resolve,
   placing: Placing = beginPlacing(),
@@ -56,49 +56,56 @@ export function inline(
     if (depth > LIMITS.depth) throw tooLarge(`nests deeper than ${LIMITS.depth} subschemas (at ${pointer})`)
     const { $ref: reference, $defs: _defs, $id: _id, $schema: _dialect, ...rest } = schema
     const placed = mapSubschemas(rest, (sub, steps) => place(sub, below(pointer, ...steps), home, trail, depth + 1))
-    if (typeof reference !== 'string') return normalise(placed, pointer, home.label)
+    if (typeof reference !== 'string') return normalise(placed, pointer, home.source)
     const target = follow(reference, pointer, home, trail)
     const found = place(target.schema, target.pointer, target.home, [...trail, target.key], depth + 1)
     const whole = normalise(
-      mergeSchemas(found, placed, `${home.label}${pointer}`, pointer, new Map([['', target.key]])),
+      mergeSchemas(found, placed, at(home.source, pointer), pointer, new Map([['', target.source]])),
       pointer,
-      home.label,
+      home.source,
     )
-    if (!reference.startsWith('#')) borrow(whole, target.home.label, placing.borrowed)
+    if (target.uri !== '') borrow(whole, target.uri, placing.borrowed)
     return whole
   }
 
   const tooLarge = (what: string): Problem =>
-    new Problem('schema_too_large', `With its references put in place, ${label} ${what}.`)
+    new Problem('schema_too_large', `With its references put in place, ${source.label} ${what}.`)
 
   function follow(reference: string, pointer: string, home: Home, trail: readonly string[]) {
     const [uri, fragment = ''] = reference.split('#', 2) as [string, string?]
+    const here = home.source.place(below(pointer, '$ref'))
+    const notFound = (what: string): Problem =>
+      new Problem('reference_not_found', `${at(home.source, pointer).label} refers to ${reference}, ${what}.`, {
+        errors: [{ pointer: here, keyword: '$ref', message: `${reference} is not known` }],
+      })
     let target = home
     if (uri !== '') {
       const definition = resolve(uri)
-      if (definition === undefined) throw notFound(reference, pointer, home)
-      target = { label: uri, definition }
+      if (definition === undefined)
+        throw notFound('which is no datatype that this tenant can see: create it first, or correct the URI')
+      target = { source: { label: `datatype ${uri}`, place: () => here }, definition }
     }
-    const key = `${target.label}#${fragment}`
-    if (trail.includes(key)) {
+    const said = fragment === '' ? target.source : { ...target.source, label: `${target.source.label} at ${fragment}` }
+    if (trail.includes(said.label)) {
       throw new Problem(
         'definition_invalid',
-        `${key} refers to itself through ${home.label}${pointer}: a row has no recursive columns. Give that property no type to keep it as JSON text.`,
-        {
-          errors: [{ pointer: below(pointer, '$ref'), keyword: '$ref', message: 'leads back to itself' }],
-        },
+        `${said.label} refers to itself through ${at(home.source, pointer).label}: a row has no recursive columns. Give that property no type to keep it as JSON text.`,
+        { errors: [{ pointer: here, keyword: '$ref', message: 'leads back to itself' }] },
       )
     }
-    if (fragment === '') return { schema: target.definition as Schema, pointer: '', home: target, key }
+    const found = { uri, key: said.label, home: target, source: said }
+    if (fragment === '') return { ...found, schema: target.definition as Schema, pointer: '' }
     const name = /^\/\$defs\/([^/]+)$/.exec(fragment)?.[1]
     const defs = target.definition['$defs']
     const plain = name === undefined ? undefined : decoded(name)
-    if (plain === undefined || !isObject(defs) || !Object.hasOwn(defs, plain)) throw notFound(reference, pointer, home)
-    return { schema: defs[plain] as Schema, pointer: fragment, home: target, key }
+    if (plain === undefined || !isObject(defs) || !Object.hasOwn(defs, plain)) {
+      throw notFound(`and ${target.source.label} has no such part under "$defs": correct the reference`)
+    }
+    return { ...found, schema: defs[plain] as Schema, pointer: fragment }
   }
 
-  const placed = place(definition, '', { label, definition }, [], 0)
-  if (!isObject(placed)) throw new Problem('definition_invalid', `${label} is not an object schema.`)
+  const placed = place(definition, '', { source, definition }, [], 0)
+  if (!isObject(placed)) throw new Problem('definition_invalid', `${source.label} is not an object schema.`)
   return placed
 }
 
@@ -125,29 +132,28 @@ function borrow(schema: Schema, uri: string, borrowed: Borrowed): void {
   for (const keyword of ['items', 'additionalProperties']) borrow(schema[keyword] as Schema, uri, borrowed)
 }
 
-const notFound = (reference: string, pointer: string, home: Home): Problem =>
-  new Problem(
-    'reference_not_found',
-    `${home.label}${pointer} refers to ${reference}, which this tenant cannot see. Register it first, or correct the URI.`,
-    {
-      errors: [{ pointer: below(pointer, '$ref'), keyword: '$ref', message: `${reference} is not known` }],
-    },
-  )
+/** A place of a source's, as sentences call it. */
+const at = (source: Source, pointer: string): Source =>
+  pointer === '' ? source : { ...source, label: `${source.label} at ${pointer}` }
 
-function normalise(schema: Schema, pointer: string, label: string): Schema {
+function normalise(schema: Schema, pointer: string, source: Source): Schema {
   if (!isObject(schema)) return schema
-  return impliedObject(nullableUnion(flatAllOf(schema, pointer, label)))
+  return impliedObject(nullableUnion(flatAllOf(schema, pointer, source)))
 }
 
 /** `allOf` is what its branches and the schema around it say together. */
-function flatAllOf(schema: SchemaObject, pointer: string, label: string): SchemaObject {
+function flatAllOf(schema: SchemaObject, pointer: string, source: Source): SchemaObject {
   const { allOf, ...rest } = schema
   if (!Array.isArray(allOf)) return schema
-  const origins = new Map([['', `${label}${pointer}`]])
-  const merged = (allOf as Schema[]).reduce<Schema>(
-    (sum, branch, index) => mergeSchemas(sum, branch, `${label}${below(pointer, 'allOf', index)}`, '', origins),
-    rest,
-  )
+  const origins = new Map([['', at(source, pointer)]])
+  const merged = (allOf as Schema[]).reduce<Schema>((sum, branch, index) => {
+    const here = below(pointer, 'allOf', index)
+    const from: Source = {
+      label: `${source.label} at ${here}`,
+      place: (conflict) => source.place(here + conflict.slice(pointer.length)),
+    }
+    return mergeSchemas(sum, branch, from, pointer, origins)
+  }, rest)
   return isObject(merged) ? merged : { not: {} }
 }
 

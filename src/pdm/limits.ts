@@ -24,4 +24,6 @@ export const DEFINITION_LIMITS = {
   /** Of all different patterns together that the automaton runs: compiling one takes some 20 us a step. */
   patternSteps: 20_000,
   propertyNameBytes: 255,
+  /** Of the URIs that a definition names: no entity has a longer one. */
+  uriLength: 500,
 } as const

@@ -4,8 +4,14 @@ import { isAnnotation, isObject, type Schema, type SchemaObject } from './keywor
 import { below } from './pointer.ts'
 import { keyOf } from './unique.ts'
 
-/** Where each keyword of the merged schema came from: pointer -> the name of the part. */
-export type Origins = Map<string, string>
+/** Who says something: as sentences call it, and where a place of its schema stands in what the client sent. */
+export interface Source {
+  readonly label: string
+  place(pointer: string): string
+}
+
+/** Where each keyword of the merged schema came from, by pointer. */
+export type Origins = Map<string, Source>
 
 /** Keywords of which the larger, or the smaller, value is the stricter. */
 const LARGER = new Set(['minimum', 'exclusiveMinimum', 'minLength', 'minItems', 'minProperties'])
@@ -24,7 +30,7 @@ const OPENNESS = new Set(['additionalProperties', 'unevaluatedProperties'])
  * written as one stand in an `allOf` of their own. One thing is not JSON Schema's: an object closed by
  * one part is open to the properties that another part names, since parts are written to be mixed.
  */
-export function mergeSchemas(base: Schema, added: Schema, from: string, pointer: string, origins: Origins): Schema {
+export function mergeSchemas(base: Schema, added: Schema, from: Source, pointer: string, origins: Origins): Schema {
   if (base === true) {
     origins.set(pointer, from)
     return added
@@ -61,7 +67,7 @@ function mergeKeyword(
   merged: Record<string, unknown>,
   keyword: string,
   value: unknown,
-  from: string,
+  from: Source,
   pointer: string,
   origins: Origins,
 ): boolean {
@@ -91,7 +97,7 @@ function mergeKeyword(
 type Named = Readonly<Record<string, Schema>>
 type Dependents = Readonly<Record<string, readonly string[]>>
 
-function mergeNamed(held: Named, added: Named, from: string, pointer: string, origins: Origins): Named {
+function mergeNamed(held: Named, added: Named, from: Source, pointer: string, origins: Origins): Named {
   const merged = new Map(Object.entries(held))
   for (const [name, schema] of Object.entries(added)) {
     const at = below(pointer, name)
@@ -111,12 +117,12 @@ const mergeDependents = (held: Dependents, added: Dependents): Dependents =>
   )
 
 /** Closed where either is closed; what is typed stays typed. */
-function mergeOpenness(held: Schema, added: Schema, from: string, pointer: string, origins: Origins): Schema {
+function mergeOpenness(held: Schema, added: Schema, from: Source, pointer: string, origins: Origins): Schema {
   if (held === false || added === false) return false
   return mergeSchemas(held, added, from, pointer, origins)
 }
 
-function mergeTypes(held: unknown, added: unknown, from: string, pointer: string, origins: Origins): string | string[] {
+function mergeTypes(held: unknown, added: unknown, from: Source, pointer: string, origins: Origins): string | string[] {
   const list = (type: unknown): string[] => (Array.isArray(type) ? (type as string[]) : [type as string])
   const both = list(held).flatMap((one) =>
     list(added).flatMap((other) => {
@@ -131,20 +137,21 @@ function mergeTypes(held: unknown, added: unknown, from: string, pointer: string
   return types.length === 1 ? (types[0] as string) : types
 }
 
-function mergeEnums(held: unknown[], added: unknown[], from: string, pointer: string, origins: Origins): unknown[] {
+function mergeEnums(held: unknown[], added: unknown[], from: Source, pointer: string, origins: Origins): unknown[] {
   const others = new Set(added.map(keyOf))
   const both = held.filter((one) => others.has(keyOf(one)))
   if (both.length === 0) throw conflict(pointer, 'lists without a common value', from, origins)
   return both
 }
 
-function conflict(pointer: string, what: string, from: string, origins: Origins): Problem {
+function conflict(pointer: string, what: string, from: Source, origins: Origins): Problem {
   let at = pointer
   while (at !== '' && !origins.has(at)) at = at.slice(0, at.lastIndexOf('/'))
-  const before = origins.get(at) ?? 'the parts before'
+  const before = origins.get(at)
   const place = pointer === '' ? 'the top' : pointer
-  const message = `${before} and ${from} disagree at ${place}: ${what}`
+  const message = `${before?.label ?? 'the parts before'} and ${from.label} disagree at ${place}: ${what}`
+  const places = new Set([...(before === undefined ? [] : [before]), from].map((source) => source.place(pointer)))
   return new Problem('composition_conflict', `${message}. Make the two agree, or leave one of them out.`, {
-    errors: [{ pointer, keyword: 'composition', message }],
+    errors: [...places].map((one) => ({ pointer: one, keyword: 'composition', message })),
   })
 }

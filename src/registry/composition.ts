@@ -131,7 +131,11 @@ function requireWhole(references: References, input: PartsInput, published: bool
   const resolve = datatypesOf(references)
   // Its own text is this one, not what the registry has of it.
   const self = (uri: string): Definition | undefined => (uri === input.uri ? input.definition : resolve(uri))
-  inline(`${ENTITY_KINDS[input.kind].noun} ${input.uri}`, compositionOf(input.definition).rest, self)
+  const source = {
+    label: `${ENTITY_KINDS[input.kind].noun} ${input.uri}`,
+    place: (pointer: string) => `/definition${pointer}`,
+  }
+  inline(source, compositionOf(input.definition).rest, self)
 }
 
 const datatypesOf =

@@ -84,7 +84,8 @@ export function requireReferent(
 ): Referent {
   const { noun } = ENTITY_KINDS[wanted.kind]
   const referent = references.get(uri)
-  const names = `${wanted.place ?? wanted.pointer} names the ${noun} ${uri}, which`
+  const shown = uri.length > MAX_URI_LENGTH ? `${uri.slice(0, MAX_URI_LENGTH)}…` : uri
+  const names = `${wanted.place ?? wanted.pointer} names the ${noun} ${shown}, which`
   const fault = (keyword: string, message: string): { errors: Fault[] } => ({
     errors: [{ pointer: wanted.pointer, keyword, message }],
   })

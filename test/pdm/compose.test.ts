@@ -99,6 +99,44 @@ test('parts that disagree are refused with both places named', () => {
     problem.message,
     /field group https:\/\/test\.example\/person and the schema disagree at \/properties\/who\/properties\/age\/type: integer and string/,
   )
+  assert.deepEqual(
+    problem.errors?.map(({ pointer }) => pointer),
+    ['/field_group_uris/0', '/definition/properties/who/properties/age/type'],
+  )
+})
+
+test('what disagrees within one definition is named where it stands there', () => {
+  const place: Definition = object({ city: { type: 'string' } })
+  const cases: readonly (readonly [property: object, message: string, pointers: readonly string[]])[] = [
+    [
+      { allOf: [{ type: 'string' }, { type: 'integer' }] },
+      'the schema at /properties/p/allOf/0 and the schema at /properties/p/allOf/1 disagree at /properties/p/type: string and integer',
+      ['/definition/properties/p/allOf/0/type', '/definition/properties/p/allOf/1/type'],
+    ],
+    [
+      { minLength: 1, type: 'integer', allOf: [{ type: 'string' }] },
+      'the schema at /properties/p and the schema at /properties/p/allOf/0 disagree at /properties/p/type: integer and string',
+      ['/definition/properties/p/type', '/definition/properties/p/allOf/0/type'],
+    ],
+    [
+      { $ref: 'https://test.example/place', type: 'string' },
+      'datatype https://test.example/place and the schema at /properties/p disagree at /properties/p/type: object and string',
+      ['/definition/properties/p/$ref', '/definition/properties/p/type'],
+    ],
+    [
+      { $ref: 'https://test.example/place#/$defs/none' },
+      'the schema at /properties/p refers to https://test.example/place#/$defs/none, and datatype https://test.example/place has no such part',
+      ['/definition/properties/p/$ref'],
+    ],
+  ]
+  for (const [property, message, pointers] of cases) {
+    const problem = refusal(() => alone(object({ p: property }), { resolve: () => place }))
+    assert.ok(problem.message.startsWith(message), problem.message)
+    assert.deepEqual(
+      problem.errors?.map(({ pointer }) => pointer),
+      pointers,
+    )
+  }
 })
 
 test('a definition may narrow what a part says, and annotations never conflict', () => {

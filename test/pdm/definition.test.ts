@@ -59,6 +59,16 @@ test('each refusal has the pointer of its place', () => {
     [{ patternProperties: { '(a)\\1': {} } }, 'pattern_unsupported', '/patternProperties/(a)\\1'],
     [{ $schema: 'http://json-schema.org/draft-07/schema#' }, 'definition_invalid', '/$schema'],
     [{ type: 'string' }, 'definition_invalid', '/type'],
+    [
+      { $fieldGroups: ['https://x.example/a', 'https://x.example/b', 'https://x.example/a'] },
+      'definition_invalid',
+      '/$fieldGroups/2',
+    ],
+    [
+      { properties: { a: { $ref: `https://x.example/${'x'.repeat(500)}` } } },
+      'definition_invalid',
+      '/properties/a/$ref',
+    ],
   ]
   for (const [definition, code, pointer] of places) {
     const problem = refusal(definition)

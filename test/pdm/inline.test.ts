@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inline } from '../../src/pdm/inline.ts'
 
-const inlined = (definition: { [keyword: string]: unknown }) => inline('it', definition, () => undefined)
+const IT = { label: 'it', place: (pointer: string) => `/definition${pointer}` }
+const inlined = (definition: { [keyword: string]: unknown }) => inline(IT, definition, () => undefined)
 
 test('allOf is flattened into one schema, beside what stands around it', () => {
   assert.deepEqual(
@@ -49,7 +50,7 @@ test('a reference within a datatype is looked up in the datatype', () => {
     },
   }
   const placed = inline(
-    'it',
+    IT,
     { properties: { a: { $ref: 'https://x.example/t' } }, $defs: { v: { type: 'string' } } },
     (uri) => types[uri],
   )

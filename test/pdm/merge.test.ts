@@ -6,7 +6,9 @@ import type { Schema } from '../../src/pdm/keywords.ts'
 import { mergeSchemas } from '../../src/pdm/merge.ts'
 import { Problem } from '../../src/problems/index.ts'
 
-const merge = (a: Schema, b: Schema): Schema => mergeSchemas(a, b, 'the second', '', new Map([['', 'the first']]))
+const source = (label: string) => ({ label, place: (pointer: string) => `${label}:${pointer}` })
+const merge = (a: Schema, b: Schema): Schema =>
+  mergeSchemas(a, b, source('the second'), '', new Map([['', source('the first')]]))
 
 test('what satisfies the merged schema satisfies both, and the other way round', () => {
   const ajv = new Ajv2020({ strict: false, logger: false })
