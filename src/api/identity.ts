@@ -26,6 +26,9 @@ export interface Identity {
   readonly operating: onRequestHookHandler
 }
 
+/** HEAD is GET without the body. */
+export const isReading = (method: string): boolean => method === 'GET' || method === 'HEAD'
+
 const BEARER = /^bearer +(\S+) *$/i
 
 /** Without `book` the door is open: who can reach the port names the tenant. */
@@ -76,7 +79,7 @@ export function openIdentity(book: KeyBook | undefined): Identity {
     operating(request, _reply, done) {
       const decide = (key: KeyHolder): void => {
         request.key = key
-        if (key.scopes.has(OPERATE) || (request.method === 'GET' && key.scopes.has('read'))) done()
+        if (key.scopes.has(OPERATE) || (isReading(request.method) && key.scopes.has('read'))) done()
         else
           done(
             new Problem(

@@ -3,7 +3,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Socket } from 'node:net'
 import type { Uploads } from '../batch/index.ts'
 import type { Collect } from '../collect/index.ts'
-import type { KeyBook } from '../keys/index.ts'
+import { OPERATE, type KeyBook } from '../keys/index.ts'
 import type { Limiter } from '../limits/index.ts'
 import { Problem } from '../problems/index.ts'
 import type { Bindings, DatasetPlaces, TenantPlaces } from '../registry/index.ts'
@@ -11,10 +11,11 @@ import type { Watermarks } from '../outcomes/index.ts'
 import type { Preview } from '../preview/index.ts'
 import { announce, type Sampler, type Telemetry } from '../telemetry/index.ts'
 import { answerBrokenConnection } from './broken-connection.ts'
+import { describeDoor } from './document/door.ts'
 import { wholeDocument } from './document/whole.ts'
 import { INTRODUCTION } from './document/words.ts'
 import { answerOddRequests, requireHost } from './odd-requests.ts'
-import { acting, askForKey, openIdentity } from './identity.ts'
+import { acting, askForKey, isReading, openIdentity } from './identity.ts'
 import { countInflight, type Inflight } from './inflight.ts'
 import { parseJsonBody } from './json-body.ts'
 import { watchLoop } from './loop.ts'
@@ -36,7 +37,7 @@ import { addOutcomeRoutes } from './routes/outcomes.ts'
 import { addReferenceRoutes } from './routes/reference.ts'
 import { addTenantRoutes } from './routes/tenants.ts'
 import { boundBodies } from './slow-bodies.ts'
-import { requireTenant } from './tenant-hook.ts'
+import { requireTenant, scopeOf } from './tenant-hook.ts'
 import { addUnmatched } from './unmatched.ts'
 import { addBodyRequirement, compileForRoute } from './validation.ts'
 import type { ApiFacts } from './verdicts.ts'
@@ -146,6 +147,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
         title: 'Pulse',
         version: '0.1.0',
         description: INTRODUCTION,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/', description: 'The server that this page comes from.' }],
       components: {
@@ -183,12 +185,13 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
     open.addHook('onRequest', placing(places.sampler))
     open.addHook('onRequest', identity.operating)
     open.addHook('onRequest', acting)
-    addSecurity(open, [{}, { key: [] }])
+    describeDoor(open, {}, (method) => (isReading(method) ? ['read', OPERATE] : [OPERATE]))
     addTenantRoutes(open, places)
+    describeDoor(open, {}, () => [OPERATE])
     addOperatorAuditRoute(open, places.store)
   })
   await app.register(async (tenants) => {
-    addSecurity(tenants, [{ tenant: [] }, { key: [] }])
+    describeDoor(tenants, { tenant: [] }, (method, { scope = scopeOf(method, false) } = {}) => [scope].flat())
     addCollectRoute(tenants, { ...places, identity })
     addUploadRoute(tenants, { ...places, identity })
     await tenants.register(async (resolved) => {
@@ -201,6 +204,7 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
       addOutcomeRoutes(resolved, places)
     })
     await tenants.register(async (resolved) => {
+      describeDoor(resolved, { tenant: [] }, (method) => [scopeOf(method, true), OPERATE])
       resolved.addHook('onRequest', requireTenant(places.bindings, places.sampler, identity, true))
       addKeyRoutes(resolved, places)
       addAuditRoute(resolved, places.store)
@@ -217,11 +221,6 @@ export async function openServer(places: ServerPlaces): Promise<ApiServer> {
     },
     quietMs: () => performance.now() - refusedMs,
   }
-}
-
-/** How a client shows who it is: any of these. */
-function addSecurity(app: FastifyInstance, security: readonly Readonly<Record<string, readonly string[]>>[]): void {
-  app.addHook('onRoute', ({ schema }) => void (schema !== undefined && Object.assign(schema, { security })))
 }
 
 /** Every error leaves here, as a problem document. */

@@ -4,7 +4,7 @@ import { Problem } from '../problems/index.ts'
 import type { Bindings, KnownTenant } from '../registry/index.ts'
 import type { Sampler } from '../telemetry/index.ts'
 import { runWith } from '../tenancy/index.ts'
-import { actorOf, type Identity } from './identity.ts'
+import { actorOf, isReading, type Identity } from './identity.ts'
 import { placeInTrace } from './place-in-trace.ts'
 
 declare module 'fastify' {
@@ -13,6 +13,9 @@ declare module 'fastify' {
     readonly scope?: Scope | readonly Scope[]
   }
 }
+
+/** What a key must be allowed where a route does not say it. `forKeys`: at what concerns keys. */
+export const scopeOf = (method: string, forKeys: boolean): Scope => (forKeys || !isReading(method) ? 'manage' : 'read')
 
 /** Throws `tenant_unknown`, `tenant_suspended`. */
 export function admit(tenant: KnownTenant | undefined): KnownTenant {
@@ -59,8 +62,7 @@ export function requireTenant(
   forKeys = false,
 ): onRequestHookHandler {
   const find = async (request: FastifyRequest): Promise<KnownTenant> => {
-    const byMethod: Scope = forKeys || request.method !== 'GET' ? 'manage' : 'read'
-    const scope = request.routeOptions.config.scope ?? byMethod
+    const scope = request.routeOptions.config.scope ?? scopeOf(request.method, forKeys)
     return letIn(request, { bindings, identity }, scope, forKeys ? { operatorToo: true } : undefined)
   }
   return (request, reply, done) => {

@@ -33,6 +33,15 @@ test('every operation has a summary, a description, and parameters that are desc
   assert.deepEqual(gaps, [])
 })
 
+test('every operation has a name of its own that a program can have, too', () => {
+  const names = operations.map(({ operation }) => String(operation['operationId']))
+  assert.deepEqual(
+    names.filter((name) => !/^[a-z]+[A-Z][A-Za-z]+$/.test(name)),
+    [],
+  )
+  assert.equal(new Set(names).size, names.length)
+})
+
 test('every body and every answer has an example, and the example fits its schema', () => {
   let examples = 0
   const wrong = operations.flatMap(({ name, operation }) => {
@@ -81,19 +90,33 @@ test('every problem that is documented has an example of its own, and every oper
   for (const { name, operation } of operations)
     for (const [status, answer] of Object.entries<Json>(operation['responses'])) {
       const media = answer['content']?.['application/problem+json']
-      if (media !== undefined) assert.ok(media.schema.properties.code.enum.length > 0, `${name} ${status}`)
+      if (media !== undefined) assert.ok(media.schema.allOf[1].properties.code.enum.length > 0, `${name} ${status}`)
       assert.ok(answer['headers']['x-request-id'] && answer['headers']['traceparent'], `${name} ${status}`)
     }
 })
 
-test('the contract takes what is documented and nothing else: no other status, media type, member or code', () => {
+test('the contract takes what is documented and nothing else: no other status, media type, header, member or code', () => {
   const contract = openContract(document)
+  const said = { 'x-request-id': '1', traceparent: '00-1-2-01', date: 'now' }
   const key = { id: '01936f1e-8a40-7c3d-9f00-000000000008', name: 'k', scopes: ['read'], status: 'active' }
   const whole = { ...key, rotated_from: null, created_at: '2026-11-25T08:00:00Z', expires_at: null, last_used_at: null }
   const hold =
-    (status: number, body: Json, contentType = 'application/json; charset=utf-8', path = '/v1/keys/1') =>
+    (
+      status: number,
+      body: Json,
+      contentType = 'application/json; charset=utf-8',
+      path = '/v1/keys/1',
+      headers: Record<string, string> = status === 200 ? { ...said, etag: '"x"' } : said,
+    ) =>
     () =>
-      contract.hold({ method: 'GET', path, status, contentType, text: JSON.stringify(body) })
+      contract.hold({
+        method: 'GET',
+        path,
+        status,
+        contentType,
+        text: JSON.stringify(body),
+        headers: Object.entries(headers),
+      })
   const problem = {
     type: 'urn:pulse:problem:not_found',
     title: 'Not found',
@@ -116,4 +139,7 @@ test('the contract takes what is documented and nothing else: no other status, m
   assert.throws(hold(404, { ...problem, code: 'uri_taken' }, type), /allowed values/)
   assert.throws(hold(404, { ...problem, tip: 'x' }, type), /unevaluatedProperties/)
   assert.throws(hold(200, whole, 'application/json', '/nowhere'), /does not say/)
+  assert.throws(hold(200, whole, undefined, undefined, said), /no etag/)
+  assert.throws(hold(404, problem, type, undefined, { ...said, 'x-secret': '1' }), /x-secret/)
+  assert.throws(hold(404, problem, type, undefined, { 'x-request-id': '1' }), /no traceparent/)
 })

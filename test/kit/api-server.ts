@@ -106,7 +106,8 @@ export const askerOf =
     })
     const text = await response.text()
     const contentType = response.headers.get('content-type')
-    if (ofPulse) await holdToContract({ method, path, status: response.status, contentType, text })
+    if (ofPulse)
+      await holdToContract({ method, path, status: response.status, contentType, text, headers: response.headers })
     const isJson = /[/+]json/.test(contentType ?? '')
     return {
       status: response.status,

@@ -28,7 +28,7 @@ export async function call(
   })
   const text = await response.text()
   const contentType = response.headers.get('content-type')
-  await holdToContract({ method, path, status: response.status, contentType, text })
+  await holdToContract({ method, path, status: response.status, contentType, text, headers: response.headers })
   return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
 }
 

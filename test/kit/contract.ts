@@ -5,15 +5,17 @@ import { openServer } from '../../src/api/server.ts'
 
 type Json = Record<string, unknown>
 
+interface DocumentedAnswer {
+  readonly content?: Readonly<Record<string, { readonly schema?: Json }>>
+  readonly headers?: Readonly<Record<string, { readonly $ref?: string }>>
+}
 interface Operation {
-  readonly responses: Readonly<
-    Record<string, { readonly content?: Readonly<Record<string, { readonly schema?: Json }>> }>
-  >
+  readonly responses: Readonly<Record<string, DocumentedAnswer>>
 }
 interface OpenApi {
   readonly openapi: string
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
-  readonly components: Json
+  readonly components: { readonly headers: Readonly<Record<string, { readonly required?: boolean }>> }
 }
 
 /** An answer as it came over the wire. */
@@ -24,12 +26,13 @@ interface Exchange {
   readonly status: number
   readonly contentType: string | null
   readonly text: string
+  readonly headers: Iterable<[string, string]>
 }
 
 let contract: Promise<Contract> | undefined
 
 /**
- * Holds an answer of the API to what `/openapi.json` says of it: its status, its media type and every member. Rejects
+ * Holds an answer of the API to what `/openapi.json` says of it: its status, its media type, its headers and every member. Rejects
  * where the document does not say so. The document is made here, from the routes, so that nobody is asked for it.
  */
 export async function holdToContract(exchange: Exchange): Promise<void> {
@@ -61,6 +64,8 @@ interface Contract {
 }
 
 const PROBLEM = 'application/problem+json'
+/** What a server says of the connection and the body, whatever the API is. */
+const OF_HTTP = new Set(['content-type', 'content-length', 'connection', 'date', 'keep-alive', 'transfer-encoding'])
 /** Documentation and its like, which the document does not describe. */
 const UNDESCRIBED = /^\/(?:docs|openapi\.json|metrics$)/
 /** What is answered before any route is found, or instead of one. */
@@ -83,8 +88,19 @@ export function openContract({ paths, components }: OpenApi): Contract {
     return validate
   }
 
+  /** Answered and not documented, or documented as always there and not answered. */
+  const oddHeaders = (
+    documented: NonNullable<DocumentedAnswer['headers']>,
+    answered: ReadonlySet<string>,
+  ): string[] => [
+    ...[...answered].filter((name) => !OF_HTTP.has(name) && documented[name] === undefined),
+    ...Object.entries(documented)
+      .filter(([name, { $ref }]) => ($ref === undefined || components.headers[name]?.required) && !answered.has(name))
+      .map(([name]) => `no ${name}`),
+  ]
+
   return {
-    hold({ method, path, status, contentType, text }) {
+    hold({ method, path, status, contentType, text, headers }) {
       const bare = path.split(/[?#]/, 1)[0] as string
       if (method === 'HEAD' || UNDESCRIBED.test(bare)) return
       const route = routes.find(({ pattern }) => pattern.test(bare))
@@ -96,8 +112,10 @@ export function openContract({ paths, components }: OpenApi): Contract {
         assert.ok(ROUTELESS.has(code as string), `${what}: ${text.slice(0, 2_000)}`)
         return
       }
-      const media = operation.responses[String(status)]?.content?.[type]
+      const answer = operation.responses[String(status)]
+      const media = answer?.content?.[type]
       assert.ok(media !== undefined, `${what}: ${text.slice(0, 2_000)}`)
+      assert.deepEqual(oddHeaders(answer?.headers ?? {}, new Set(new Map(headers).keys())), [], what)
       if (!/[/+]json$/.test(type)) return
       const validate = validatorOf(`${method} ${route?.template} ${status} ${type}`, media.schema ?? {})
       assert.ok(
@@ -118,12 +136,20 @@ export function closed(schema: Json): Json {
     Object.entries(schema).map(([keyword, value]) => {
       if (keyword === 'properties' && isObject(value))
         return [keyword, Object.fromEntries(Object.entries(value).map(([name, one]) => [name, closed(one as Json)]))]
+      if (keyword === 'allOf')
+        return [
+          keyword,
+          (value as Json[]).map((part) => {
+            const { unevaluatedProperties: _, ...rest } = closed(part)
+            return rest
+          }),
+        ]
       if (['items', 'additionalProperties'].includes(keyword) && isObject(value)) return [keyword, closed(value)]
       if (['anyOf', 'oneOf'].includes(keyword)) return [keyword, (value as Json[]).map(closed)]
       return [keyword, value]
     }),
   )
-  return 'properties' in schema && !('additionalProperties' in schema)
+  return ('properties' in schema || 'allOf' in schema) && !('additionalProperties' in schema)
     ? { ...within, unevaluatedProperties: false }
     : within
 }

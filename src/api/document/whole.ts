@@ -1,5 +1,9 @@
+import { OPERATE } from '../../keys/index.ts'
 import { ANSWERS } from './examples.ts'
-import { PROBLEM_COMPONENT, codesAt, problemAnswer, problemExamples } from './problems.ts'
+import { HEADERS, headersOf } from './headers.ts'
+import { codesAt } from './codes.ts'
+import { PROBLEM_COMPONENTS, problemAnswer, problemExamples } from './problems.ts'
+import { OPERATION_IDS } from './names.ts'
 import { DESCRIPTIONS, PARAMETERS, TAGS } from './words.ts'
 
 interface Media {
@@ -18,6 +22,9 @@ interface Parameter {
   schema?: { description?: string }
 }
 interface Operation {
+  operationId?: string
+  security?: readonly Readonly<Record<string, readonly string[]>>[]
+  requestBody?: unknown
   summary?: string
   description?: string
   tags?: string[]
@@ -33,24 +40,6 @@ interface Document {
 const PROBLEM_TYPE = 'application/problem+json'
 const MADE = 'It was made.'
 const DONE: Readonly<Record<string, string>> = { 200: 'It is so.', 201: MADE, 202: 'It was taken.' }
-const text = { type: 'string' }
-const HEADERS = {
-  'x-request-id': { description: 'Names the request in log lines.', schema: text },
-  traceparent: {
-    description: 'Where the request stands in its trace (W3C); its flag says whether it is kept.',
-    schema: text,
-  },
-  'retry-after': { description: 'Seconds until it is worth another try.', schema: { type: 'integer' } },
-  'www-authenticate': { description: 'How to show a key.', schema: text },
-}
-const headers = (...names: (keyof typeof HEADERS)[]): Record<string, object> =>
-  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
-const ON_ALL = headers('x-request-id', 'traceparent')
-const MORE_HEADERS: Readonly<Record<string, object>> = {
-  401: headers('www-authenticate'),
-  429: headers('retry-after'),
-  503: headers('retry-after'),
-}
 
 /**
  * Completes the document that the routes' schemas make: words and examples where a route has none, problem answers with
@@ -61,7 +50,7 @@ export function wholeDocument<T>(openapi: T): T {
   document.tags = TAGS
   document.components = {
     ...document.components,
-    schemas: { ...document.components?.schemas, Problem: PROBLEM_COMPONENT },
+    schemas: { ...document.components?.schemas, ...PROBLEM_COMPONENTS },
     examples: problemExamples(),
     headers: HEADERS,
   }
@@ -72,12 +61,17 @@ export function wholeDocument<T>(openapi: T): T {
 
 /** What every operation of the API may answer, whatever it does: a request that cannot be read, a caller who may not, and that we are at fault. */
 const ALWAYS = [400, 401, 403, 500, 503]
+/** What every operation that reads a body may answer besides. */
+const OF_BODIES = [408, 413, 415]
 
 function complete(name: string, operation: Operation): void {
-  const always = name.includes(' /v1/') ? ALWAYS : []
+  const always = name.includes(' /v1/') ? [...ALWAYS, ...(operation.requestBody === undefined ? [] : OF_BODIES)] : []
   for (const status of always) operation.responses[status] ??= { content: { [PROBLEM_TYPE]: {} } }
-  const description = operation.description ?? DESCRIPTIONS[name]
-  if (description !== undefined) operation.description = description
+  const id = OPERATION_IDS[name]
+  if (id !== undefined) operation.operationId = id
+  operation.security ??= []
+  const description = [operation.description ?? DESCRIPTIONS[name], ...scopeWords(operation.security)]
+  operation.description = description.filter((sentence) => sentence !== undefined).join('\n\n')
   for (const parameter of operation.parameters ?? []) {
     const said = parameter.description ?? parameter.schema?.description ?? PARAMETERS[parameter.name]
     if (said !== undefined) parameter.description = said
@@ -91,8 +85,19 @@ function complete(name: string, operation: Operation): void {
     if (isProblem) Object.assign(answer, problemAnswer(name, Number(status)))
     else if (answer.description === 'Default Response') answer.description = DONE[status] ?? 'It is not so.'
     for (const media of Object.values(isProblem ? {} : (answer.content ?? {}))) exemplify(media, `${name} ${status}`)
-    answer.headers = { ...ON_ALL, ...MORE_HEADERS[status], ...answer.headers }
+    answer.headers = { ...headersOf(name, status), ...answer.headers }
   }
+}
+
+/** What a key has to be allowed, for those who read. */
+function scopeWords(security: NonNullable<Operation['security']>): string[] {
+  const asked = security.flatMap(({ key }) => key ?? [])
+  const scopes = asked.filter((scope) => scope !== OPERATE).map((scope) => `\`${scope}\``)
+  const ways = [
+    ...(scopes.length === 0 ? [] : [`a key with the scope ${scopes.join(' or ')}`]),
+    ...(asked.includes(OPERATE) ? ['the operator’s key'] : []),
+  ]
+  return ways.length === 0 ? [] : [`Asks for ${ways.join(', or ')}.`]
 }
 
 /** `examples` of a schema are the media's own; a table has those of routes that say none. */

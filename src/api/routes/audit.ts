@@ -32,7 +32,7 @@ export function addAuditRoute(app: FastifyInstance, store: Store): void {
         tags,
         summary: 'What was changed, by whom, newest first',
         description:
-          'Every change of the tenant itself, its schemas and their parts, datasets and keys, written in the transaction of the change. Filters hold together. Asks for the scope manage; the operator’s key names the tenant in X-Tenant-ID.',
+          'Every change of the tenant itself, its schemas and their parts, datasets and keys, written in the transaction of the change. Filters hold together. With the operator’s key X-Tenant-ID names the tenant.',
         querystring: AuditQuery,
         response: { 200: AuditPage, ...problems(400, 401, 403, 503) },
       },
@@ -51,7 +51,7 @@ export function addOperatorAuditRoute(app: FastifyInstance, store: Store): void 
         tags,
         summary: 'What was changed in the whole installation, newest first',
         description:
-          'The changes of all tenants, with whose each is, and those that are no tenant’s: what processes were started with, the operator’s keys. For the operator’s key alone.',
+          'The changes of all tenants, with whose each is, and those that are no tenant’s: what processes were started with, the operator’s keys.',
         querystring: AuditQuery,
         response: { 200: OperatorAuditPage, ...problems(400, 401, 403, 503) },
       },

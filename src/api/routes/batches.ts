@@ -76,6 +76,7 @@ export function addUploadRoute(app: FastifyInstance, places: UploadRoutePlaces):
         body: UploadBody,
         response: { 202: BatchDocument, ...problems(400, 401, 403, 404, 408, 409, 413, 415, 429, 503) },
       },
+      config: { scope: 'collect' },
       validatorCompiler: () => () => true,
       onRequest: take,
     },

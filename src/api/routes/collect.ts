@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { readBody, type Collect } from '../../collect/index.ts'
-import { CollectDocument, CollectRequest } from '../schemas/collect.ts'
+import { CollectDocument, CollectHeaders, CollectRequest } from '../schemas/collect.ts'
 import { problems } from '../schemas/wire.ts'
 import type { Limiter, Sender } from '../../limits/index.ts'
 import type { Sampler } from '../../telemetry/index.ts'
@@ -65,9 +65,11 @@ export function addCollectRoute(app: FastifyInstance, places: CollectRoutePlaces
       schema: {
         tags: ['collect'],
         summary: 'Accept events',
+        headers: CollectHeaders,
         body: CollectRequest,
         response: { 202: CollectDocument, ...problems(400, 401, 403, 413, 415, 422, 429, 503) },
       },
+      config: { scope: 'collect' },
       validatorCompiler: () => () => true,
       onRequest: handle,
     },

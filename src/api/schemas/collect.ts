@@ -15,6 +15,16 @@ const Event = closed(
   },
   { examples: [EVENT] },
 )
+/** Only described here. */
+export const CollectHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      format: 'uuid',
+      description:
+        'Yours, a new one for each new request: events without an `event_id` get ids that derive from it and their place, so that the same request sent again makes no second row.',
+    }),
+  ),
+})
 /** Only described here: collect reads the bytes itself, so that an event is parsed once and carried on as it was sent. */
 export const CollectRequest = {
   content: {
