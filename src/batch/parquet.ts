@@ -2,22 +2,25 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Problem } from '../problems/index.ts'
-import type { ParquetQuestion } from './parquet-process.ts'
+import type { ParquetQuestion } from './parquet-sql.ts'
 
 const PROGRAM = fileURLToPath(new URL('./parquet-process.ts', import.meta.url))
 const MOST_SAID = 4_096
 
 /**
- * The rows of a Parquet file as NDJSON, read by a process of its own, no faster than they are taken. Throws `malformed` where it
- * cannot be read, and what `signal` aborts with.
+ * The rows of a Parquet file as NDJSON, read by a process of its own, no faster than they are taken. `check` is called with the
+ * names of its columns first. Throws `malformed` where it cannot be read, what `check` throws, and what `signal` aborts with.
  */
-export async function* parquetLines(question: ParquetQuestion, signal: AbortSignal): AsyncGenerator<Buffer> {
+export async function* parquetLines(
+  question: ParquetQuestion,
+  check: (names: readonly string[]) => void,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   signal.throwIfAborted()
   // It knows nothing of this process's secrets.
-  const child = spawn(process.execPath, [PROGRAM, JSON.stringify(question)], {
-    env: {},
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(process.execPath, [PROGRAM], { env: {}, stdio: ['pipe', 'pipe', 'pipe'] })
+  child.stdin.on('error', () => undefined) // one that is gone says so by its end
+  child.stdin.end(JSON.stringify(question))
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => {
     if (said.length < MOST_SAID) said += chunk.toString()
@@ -27,7 +30,7 @@ export async function* parquetLines(question: ParquetQuestion, signal: AbortSign
   const end = (): void => void child.kill('SIGKILL')
   signal.addEventListener('abort', end)
   try {
-    for await (const chunk of child.stdout as AsyncIterable<Buffer>) yield chunk
+    yield* afterHead(child.stdout as AsyncIterable<Buffer>, check)
     const [code, how] = (await ended) as [number | null, string | null]
     signal.throwIfAborted()
     if (code !== 0) throw unreadable(said, how, question.path)
@@ -37,8 +40,33 @@ export async function* parquetLines(question: ParquetQuestion, signal: AbortSign
   }
 }
 
+/** What follows the first line, which names the columns. */
+async function* afterHead(
+  output: AsyncIterable<Buffer>,
+  check: (names: readonly string[]) => void,
+): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0)
+  for await (const chunk of output) {
+    if (head === undefined) {
+      yield chunk
+      continue
+    }
+    head = Buffer.concat([head, chunk])
+    const end = head.indexOf(0x0a)
+    if (end < 0) continue
+    check(JSON.parse(head.toString('utf8', 0, end)) as string[])
+    yield head.subarray(end + 1)
+    head = undefined
+  }
+}
+
+const TOO_LARGE =
+  'some thousands of its rows do not fit the memory that its reader may use, they have too many columns or are too large. Send it as NDJSON'
+
 function unreadable(said: string, how: string | null, path: string): Problem {
   const sentence = /^\[?Error: (.+?)\]?$/m.exec(said)?.[1] ?? `its reader ended (${how ?? 'without a word'})`
+  if (sentence.startsWith('Out of Memory'))
+    return new Problem('malformed', `The Parquet file cannot be read: ${TOO_LARGE}. The rows before were taken.`)
   const shown = sentence.replaceAll(path, 'the file').slice(0, 300)
   return new Problem('malformed', `The Parquet file cannot be read: ${shown}. The rows before were taken.`)
 }

@@ -6,6 +6,7 @@ import { Problem, type ProblemCode } from '../problems/index.ts'
 import { getEntity, type Binding, type Bindings } from '../registry/index.ts'
 import type { Store } from '../store/index.ts'
 import { carry } from './carry.ts'
+import { checkColumns } from './columns.ts'
 import { openContent } from './content.ts'
 import { deliver } from './deliver.ts'
 import { eventMaker } from './events.ts'
@@ -14,12 +15,13 @@ import { incoming } from './incoming.ts'
 import { openKeeper } from './keeper.ts'
 import { kindsOf, literalOf } from './kinds.ts'
 import { parquetLines } from './parquet.ts'
-import type { ParquetQuestion } from './parquet-process.ts'
+import type { ParquetQuestion } from './parquet-sql.ts'
 import { readingOf, type ReadingGiven } from './reading.ts'
 import { begin, getBatch, type Batch, type Run } from './record.ts'
 import { readRows, type Chunk } from './rows.ts'
 import { openSlots } from './slots.ts'
 import { openSpool } from './spool.ts'
+import { wantedOf, type Wanted } from './wanted.ts'
 
 interface BatchLimits {
   /** Of a file's unpacked content. */
@@ -82,7 +84,7 @@ const MOST_EVENTS = 500
 const MOST_BYTES = 1_048_576
 
 /** Faults that are the file's own: sending the rest would meet them again. */
-const FINAL: ReadonlySet<ProblemCode> = new Set(['malformed', 'too_large'])
+const FINAL: ReadonlySet<ProblemCode> = new Set(['malformed', 'too_large', 'invalid_parameter'])
 
 export function openUploads(places: UploadPlaces): Uploads {
   const { store, bindings, limits, now = () => performance.now() } = places
@@ -116,7 +118,10 @@ export function openUploads(places: UploadPlaces): Uploads {
       await carry({
         chunks,
         from: run.from,
-        make: ({ place }) => eventMaker({ dataset, mapping, kinds, names: place.names }),
+        make({ place: { names } }) {
+          if (names !== undefined) checkColumns(names, mapping)
+          return eventMaker({ dataset, mapping, kinds, names })
+        },
         deliver: (events) => deliver(events, to),
         settled: (standing, rejections) => keeper.settled(standing, rejections),
         most,
@@ -159,8 +164,8 @@ export function openUploads(places: UploadPlaces): Uploads {
         `There is no dataset ${JSON.stringify(dataset.slice(0, 80))} in this tenant.`,
       )
     const schema = await getEntity(store, tenantId, 'schema', binding.schemaId)
-    const kinds = kindsOf(JSON.parse(schema?.composed ?? '{}'))
-    return { reading, content, offset, binding, kinds }
+    const composed: unknown = JSON.parse(schema?.composed ?? '{}')
+    return { reading, content, offset, binding, kinds: kindsOf(composed), wanted: wantedOf(composed) }
   }
 
   const end = (): void =>
@@ -179,7 +184,8 @@ export function openUploads(places: UploadPlaces): Uploads {
 
   /** A Parquet file's rows. It is read from its end, so an offset into it means nothing: a batch of it stands at a row. */
   async function* rowsOfParquet(path: string, upload: Prepared, run: Run): AsyncGenerator<Chunk> {
-    const lines = parquetLines({ path, after: run.from.place.line, ...columnsFor(upload) }, stop.signal)
+    const question = { path, after: run.from.place.line, ...columnsFor(upload) }
+    const lines = parquetLines(question, (names) => checkColumns(names, upload.reading.mapping), stop.signal)
     for await (const chunk of linesFrom(lines, upload, run)) yield { ...chunk, offset: 0 }
   }
 
@@ -249,14 +255,19 @@ interface Prepared {
   readonly offset: number
   readonly binding: Binding
   readonly kinds: ReturnType<typeof kindsOf>
+  readonly wanted: Wanted
 }
 
 const UNMAPPED = { map: new Map<string, string>(), set: new Map<string, string>() }
 
-const columnsFor = ({ reading: { mapping }, kinds }: Prepared): Pick<ParquetQuestion, 'map' | 'set' | 'instants'> => ({
+const columnsFor = ({
+  reading: { mapping },
+  kinds,
+  wanted,
+}: Prepared): Pick<ParquetQuestion, 'map' | 'set' | 'wanted'> => ({
   map: [...mapping.map],
   set: [...mapping.set].map(([member, text]) => [member, literalOf(text, kinds.get(member)) ?? '""']),
-  instants: [...kinds].flatMap(([member, of]) => (of.has('instant') ? [member] : [])),
+  wanted,
 })
 
 const parameter = (name: string, message: string): Problem =>

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { readFile, readdir } from 'node:fs/promises'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
+import { parquetLines } from '../../src/batch/parquet.ts'
 import { makeJourney, withApi, type Answer } from '../kit/api-server.ts'
 import { ownFolder } from '../kit/folder.ts'
 import { until } from '../kit/until.ts'
@@ -21,6 +22,27 @@ const place = await makeJourney(api, {
     ok: { type: 'boolean' },
     tags: { type: 'array', items: { type: 'string' } },
     kind: { type: 'integer' },
+    sum: { type: 'string', format: 'decimal', precision: 20, scale: 2 },
+    exact: { type: 'number' },
+    order: {
+      type: 'object',
+      properties: {
+        at: { type: 'string', format: 'date-time' },
+        day: { type: 'string', format: 'date-time' },
+        sum: { type: 'string', format: 'decimal', precision: 20, scale: 2 },
+        more: { type: 'integer' },
+      },
+      additionalProperties: false,
+    },
+    lines: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: { at: { type: 'string', format: 'date-time' }, n: { type: 'integer' }, blob: { type: 'string' } },
+        additionalProperties: false,
+      },
+    },
+    days: { type: 'object', additionalProperties: { type: 'string', format: 'date-time' } },
   },
   additionalProperties: false,
 })
@@ -104,6 +126,68 @@ test('a day may be an instant, a zone is told, and what JSON has no number for r
   const [told] = results.text.split('\n')
   const { line, errors } = JSON.parse(told ?? '')
   assert.deepEqual([line, errors[0].pointer], [1, '/price'])
+})
+
+test('what lies in structs, lists and maps becomes what the schema wants of it, as it does at the top', async () => {
+  const from = sent().length
+  const file = await parquet(`
+    SELECT TIMESTAMP '2020-01-02' AS timestamp, 123456789012345678.90::DECIMAL(20,2) AS sum, 2.50::DECIMAL(10,2) AS exact,
+      {'at': TIMESTAMPTZ '2020-01-02 03:04:05+02', 'day': DATE '2020-01-02', 'sum': 1.50::DECIMAL(20,2), 'more': NULL::INT} AS order,
+      [{'at': TIMESTAMP '2020-01-02 03:04:05.678901', 'n': NULL, 'blob': '\\xAA'::BLOB}, {'at': NULL, 'n': 2, 'blob': NULL}] AS lines,
+      MAP {'a "b"': DATE '2020-01-02'} AS days
+    UNION ALL SELECT TIMESTAMP '2020-01-03', NULL, NULL, NULL, NULL, NULL`)
+  const answer = await upload(file)
+  const told = await api.ask('GET', String(answer.body['results_url']), { tenant: place.tenant })
+  assert.deepEqual([answer.body['accepted'], answer.body['rejected']], [2, 0], `${answer.text} ${told.text}`)
+  assert.deepEqual(
+    sent()
+      .slice(from)
+      .map(({ data }) => data),
+    [
+      {
+        timestamp: '2020-01-02T00:00:00.000000Z',
+        sum: '123456789012345678.90',
+        exact: 2.5,
+        order: { at: '2020-01-02T01:04:05.000000Z', day: '2020-01-02T00:00:00Z', sum: '1.50' },
+        lines: [{ at: '2020-01-02T03:04:05.678901Z', blob: 'qg==' }, { n: 2 }],
+        days: { 'a "b"': '2020-01-02T00:00:00Z' },
+      },
+      { timestamp: '2020-01-03T00:00:00.000000Z' },
+    ],
+  )
+})
+
+test('a file of 1,000 columns is read, and one of rows of 32 KB', async () => {
+  const wide = Array.from({ length: 1_000 }, (_, n) => `i AS c${n}`).join(', ')
+  for (const [columns, select] of [
+    [1_000, `SELECT ${wide} FROM range(2048) t(i)`],
+    [2, 'SELECT i AS n, repeat(md5(i::VARCHAR), 1000) AS name FROM range(2048) t(i)'],
+  ] as const) {
+    const path = join(folder, `${randomUUID()}.parquet`)
+    await writeFile(path, await parquet(select))
+    let named = 0
+    let lines = 0
+    const question = { path, map: [], set: [], wanted: {}, after: 0 }
+    for await (const part of parquetLines(question, ({ length }) => void (named = length), AbortSignal.timeout(60_000)))
+      for (const byte of part) if (byte === 0x0a) lines += 1
+    assert.deepEqual([named, lines], [columns, 2_048])
+  }
+})
+
+test('a column that is mapped and is not there is said before a row is sent', async () => {
+  const from = sent().length
+  const file = await parquet("SELECT TIMESTAMP '2020-01-02' AS timestamp, 1 AS n, 2 AS m")
+  for (const [query, pointer] of [
+    ['?map=kind=kinds', '/map/0'],
+    ['?map=kind=m&map=name=nmae', '/map/1'],
+    ['?map=n=m', '/map/0'],
+    ['?event_id=id', '/event_id'],
+  ] as const) {
+    const { status, body, text } = await upload(file, query)
+    assert.deepEqual([status, body['code'], body['errors']?.[0].pointer], [400, 'invalid_parameter', pointer], text)
+    assert.match(text, /It has \\"timestamp\\", \\"n\\", \\"m\\"/)
+  }
+  assert.equal(sent().length, from)
 })
 
 test('a repeated file is the same events, and with the same upload-id nothing is sent again', async () => {

@@ -175,6 +175,47 @@ test('constants are set, members renamed, ids taken from a column, in lines as i
   assert.equal((await rejections(without))[0]?.['code'], 'malformed')
 })
 
+test('columns that a mapping names and a CSV file does not have are said at its head, and so are names that are no text', async () => {
+  for (const [body, query, code, said] of [
+    [
+      'when,n\n2020-01-02,1',
+      '?map=timestamp=wehn',
+      'invalid_parameter',
+      '/map/0 names no column of the file: "wehn". It has "when", "n".',
+    ],
+    [
+      'timestamp;n\n2020-01-02;1',
+      '?event_id=n',
+      'invalid_parameter',
+      '/event_id names no column of the file: "n". It has "timestamp;n".',
+    ],
+    [
+      'when,n,m\n2020-01-02,1,2',
+      '?map=n=m',
+      'invalid_parameter',
+      '/map/0 makes a member that is a column already: "n". It has "when", "n", "m".',
+    ],
+    [
+      Buffer.from('timestamp,größe\n2020-01-02,1', 'latin1'),
+      '',
+      'malformed',
+      'The name of column 2 is not valid UTF-8',
+    ],
+    [
+      Buffer.from('\ufefftimestamp,n\n2020-01-02,1', 'utf16le'),
+      '',
+      'malformed',
+      'The name of column 1 is not valid UTF-8',
+    ],
+  ] as const) {
+    const { answer, events } = await sentBy(() => upload(body, 'text/csv', query))
+    assert.deepEqual([answer.status, answer.body['code'], events.length], [400, code, 0], answer.text)
+    assert.ok(String(answer.body['detail']).startsWith(said), answer.text)
+    const batch = await api.ask('GET', `/v1/batches/${String(answer.body['batch_id'])}`, { tenant: place.tenant })
+    assert.deepEqual([batch.body['status'], batch.body['problem'].code], ['failed', code])
+  }
+})
+
 test('a broken line of CSV costs itself alone', async () => {
   const body = ['timestamp,n', `${AT},1`, `${AT}`, `${AT},2,3`, `"${AT}"x,4`, `"${AT},5`, `${AT},6`, `${AT},7`].join(
     '\n',
