@@ -88,7 +88,9 @@ export function openWatermarks(bus: Pick<Bus, 'admin' | 'reader'>, clock: Clock)
         if (offset < latest) behind.push({ topicId, topic, partition, offset })
       }
       const oldest = behind.length === 0 ? atMs : await receivedAt(behind).catch(() => undefined)
-      return oldest === undefined ? null : rfc3339Micros(Math.min(oldest, atMs))
+      // Received in the future: whatever lies behind it may have been acknowledged at any time before.
+      if (oldest === undefined || oldest > clock.now()) return null
+      return rfc3339Micros(Math.min(oldest, atMs))
     },
     async [Symbol.asyncDispose]() {
       await turn

@@ -61,13 +61,22 @@ test('what is pending holds it back to when the first of it was received, whiche
   )
 })
 
-test('a clock that ran ahead does not promise what is not over, and a record that says nothing counts by its own time', async (t) => {
+test('a clock that ran ahead tells nobody to send again what lies behind its record', async (t) => {
+  const { log, clock, watermarks, settled } = prepare(t)
+  log.append(TOPIC, 0, [record('2026-11-25T08:00:05Z'), record('2026-11-25T07:59:59Z')])
+  const ends = await watermarks.ends(TENANT)
+  assert.equal(await watermarks.of(ends, settled(0, 0)), null)
+  assert.equal(await watermarks.of(ends, settled(1, 0)), '2026-11-25T07:59:59.000000Z')
+  clock.ms += 5_000
+  const later = await watermarks.of(await watermarks.ends(TENANT), settled(0, 0))
+  assert.equal(later, '2026-11-25T08:00:05.000000Z', 'what was received when the bus was asked is believed')
+})
+
+test('a record that does not say when it was received counts by its own time', async (t) => {
   const { log, watermarks } = prepare(t)
-  log.append(TOPIC, 0, [record('2030-01-01T00:00:00Z')])
-  assert.equal(await watermarks.of(await watermarks.ends(TENANT), []), '2026-11-25T08:00:00.000000Z')
   log.append(TOPIC, 1, [{ key: 'k', value: '{}', timestampMs: NOW - 1_000 }])
   const { partitions = [] } = await watermarks.ends(TENANT)
-  const ends = { tenantId: TENANT, atMs: NOW, partitions: partitions.map((one) => ({ ...one, latest: 1 })) }
+  const ends = { tenantId: TENANT, atMs: NOW, partitions: partitions.map((one) => ({ ...one, latest: one.partition })) }
   assert.equal(await watermarks.of(ends, []), '2026-11-25T07:59:59.000000Z')
 })
 
