@@ -7,7 +7,7 @@ import type { Fault } from '../problems/index.ts'
 import { proposeSchema, type Proposal } from '../registry/index.ts'
 import type { Store } from '../store/index.ts'
 import { lettersBefore } from './letters.ts'
-import { rebuilder } from './rebuild.ts'
+import { rebuilder, type Writing } from './rebuild.ts'
 import { openTally, type Tally } from './tally.ts'
 
 interface ImpactPlaces {
@@ -70,7 +70,7 @@ interface Context extends ImpactPlaces {
 const BUDGET_MS = 4_000
 const deadlineOf = ({ budgetMs = BUDGET_MS }: ImpactPlaces): number => performance.now() + budgetMs
 
-/** Each row as the event that it was, within the limits of what the lake's writing may have added to it. */
+/** Each row as the event that it was, in both writings that it may have had, within the limits of what the lake's writing may have added to it. */
 async function judgeRows(context: Context): Promise<boolean> {
   const { proposal, tally, limits, validate, tenantId, last } = context
   const { bound, dataset } = proposal
@@ -78,12 +78,20 @@ async function judgeRows(context: Context): Promise<boolean> {
   const untilMs = deadlineOf(context)
   let isWhole = true
   const each = (schema: Schema) => {
-    const rebuild = rebuilder(schema, bound.shape, bound.composed.schema)
+    const eventOf = (writing: Writing) => {
+      const dataOf = rebuilder(schema, bound.shape, bound.composed.schema, writing)
+      return (values: readonly DuckDBValue[]): string =>
+        `{"dataset":${JSON.stringify(dataset.slug)},"data":${dataOf(values)}}`
+    }
+    const [sparse, full] = [eventOf('sparse'), eventOf('full')]
+    const judged = (event: string) => faultsOf(Buffer.from(event), validate, roomy)
     const idAt = schema.fields.findIndex((field) => field.name === '_event_id')
     return (values: readonly DuckDBValue[]): void => {
       if (performance.now() > untilMs) return void (isWhole = false)
-      const event = Buffer.from(`{"dataset":${JSON.stringify(dataset.slug)},"data":${rebuild(values)}}`)
-      tally.count('row', idAt < 0 ? null : String(values[idAt]), faultsOf(event, validate, roomy))
+      const [event, other] = [sparse(values), full(values)]
+      const faults = judged(event)
+      const otherwise = event === other ? faults : judged(other)
+      tally.count('row', idAt < 0 ? null : String(values[idAt]), faults, otherwise)
     }
   }
   await context.preview.sample({ tenantId, dataset: dataset.id, last, each })

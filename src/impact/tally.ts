@@ -7,20 +7,29 @@ interface Counts {
   failed: number
 }
 
+/** Of rows also how many might fare otherwise, by what the lake does not tell of an event. */
+interface RowCounts extends Counts {
+  unsure: number
+}
+
 /** A sample that would be refused, by its id; its values are not shown. */
 interface Example {
   readonly of: 'row' | 'dead_letter'
   readonly event_id: string | null
+  /** It might pass, by what the lake does not tell. */
+  readonly unsure?: true
   readonly errors: readonly Fault[]
 }
 
 export interface Tally {
-  readonly rows: Counts
+  readonly rows: RowCounts
   readonly deadLetters: Counts
   readonly examples: Example[]
-  /** `faults` null: it passes. */
-  count(of: Example['of'], eventId: string | null, faults: readonly Fault[] | null): void
+  /** `faults` null: it passes. `otherwise`: what is wrong with a row in another writing, where one of the two passes and one does not. */
+  count(of: Example['of'], eventId: string | null, faults: Verdict, otherwise?: Verdict): void
 }
+
+type Verdict = readonly Fault[] | null
 
 const MOST_EXAMPLES = 10
 /** Of each kind of fault. More of the same tell nothing more. */
@@ -28,26 +37,27 @@ const MOST_ALIKE = 2
 
 export function openTally(): Tally {
   const none = (): Counts => ({ sampled: 0, passed: 0, failed: 0 })
-  const [rows, deadLetters] = [none(), none()]
+  const [rows, deadLetters] = [{ ...none(), unsure: 0 }, none()]
   const examples: Example[] = []
   const alike = new Map<string, number>()
   return {
     rows,
     deadLetters,
     examples,
-    count(of, eventId, faults) {
+    count(of, eventId, faults, otherwise = faults) {
       const counts = of === 'row' ? rows : deadLetters
       counts.sampled += 1
-      if (faults === null) {
-        counts.passed += 1
-        return
-      }
-      counts.failed += 1
-      const kind = `${of} ${faults[0]?.pointer} ${faults[0]?.keyword}`
+      if (faults === null) counts.passed += 1
+      else counts.failed += 1
+      const isUnsure = (faults === null) !== (otherwise === null)
+      if (isUnsure) rows.unsure += 1
+      const wrong = faults ?? otherwise
+      if (wrong === null) return
+      const kind = `${of} ${wrong[0]?.pointer} ${wrong[0]?.keyword}`
       const seen = alike.get(kind) ?? 0
       if (seen === MOST_ALIKE || examples.length === MOST_EXAMPLES) return
       alike.set(kind, seen + 1)
-      examples.push({ of, event_id: eventId, errors: faults })
+      examples.push({ of, event_id: eventId, ...(isUnsure ? { unsure: true as const } : {}), errors: wrong })
     },
   }
 }

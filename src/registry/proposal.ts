@@ -27,8 +27,8 @@ export interface Proposal {
 const SCHEMA = `SELECT ${ENTITY_COLUMNS} FROM pdm_entities WHERE id = $1 AND kind = 'schema'`
 
 /**
- * Plans what binding a schema would do to a dataset. Undefined: there is no such schema. Throws `unknown_dataset`, what
- * composing the draft refuses, `schema_needs_timestamp`, `dependency_away`.
+ * Plans what binding a schema would do to a dataset. Undefined: there is no such schema. Throws `schema_not_published` of an archived
+ * one, `unknown_dataset`, what composing the draft refuses, `schema_needs_timestamp`, `dependency_away`.
  */
 export async function proposeSchema(
   places: Pick<DatasetPlaces, 'store' | 'objects'>,
@@ -41,9 +41,16 @@ export async function proposeSchema(
     async (sql) => {
       const [schema] = await sql.query<Entity>(SCHEMA, [asked.schemaId])
       if (schema === undefined) return undefined
+      if (schema.status === 'archived')
+        throw new Problem(
+          'schema_not_published',
+          `The schema ${schema.uri} is archived, so no dataset can be bound to it: take its successor.`,
+        )
       const dataset = await findDataset(sql, asked.dataset)
       if (dataset === undefined)
-        throw new Problem('unknown_dataset', `There is no dataset "${asked.dataset}" in this tenant.`)
+        throw new Problem('unknown_dataset', `There is no dataset "${asked.dataset}" in this tenant.`, {
+          errors: [{ pointer: '/dataset', keyword: 'reference', message: 'must be the slug or id of a dataset' }],
+        })
       const composed = await composedOf(sql, schema)
       requireTimestamp(composed)
       const [current] = await sql.query<Entity>(SCHEMA, [dataset.schema_id])

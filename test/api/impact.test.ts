@@ -71,6 +71,8 @@ test('the impact of a draft is told before it is published', async () => {
   ] as const) {
     const answer = await ask('POST', path, { tenant, body })
     assert.deepEqual([answer.status, answer.body['code']], [status, code], answer.text)
+    const at = 'last' in body ? '/last' : 'more' in body ? '/more' : '/dataset'
+    assert.equal(answer.body['errors']?.[0]?.pointer, at, answer.text)
   }
   const other = await makeJourney(api)
   for (const id of ['x', draft.id])

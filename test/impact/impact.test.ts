@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { assessImpact } from '../../src/impact/index.ts'
-import { rebuilder } from '../../src/impact/rebuild.ts'
+import { rebuilder, type Writing } from '../../src/impact/rebuild.ts'
+import type { Schema } from '../../src/lake/index.ts'
 import { compose } from '../../src/pdm/index.ts'
 import { openPreview, type Preview } from '../../src/preview/index.ts'
-import { createEntity, openBindings } from '../../src/registry/index.ts'
+import { archiveEntity, createEntity, openBindings } from '../../src/registry/index.ts'
 import { at, openCarriage, recordOf, type Carriage, type Place } from '../kit/carriage.ts'
 import { EVERY_TYPE, everyTypeAt } from '../kit/every-type.ts'
 import { isProblem, makeSchema } from '../kit/registry.ts'
@@ -67,7 +68,7 @@ test('rows of every type, read back from the lake, pass under the version that l
   )
   const same = await assess(place, place.dataset.schemaId)
   assert.deepEqual(same?.examples, [])
-  assert.deepEqual(same?.rows, { sampled: 120, passed: 120, failed: 0 })
+  assert.deepEqual(same?.rows, { sampled: 120, passed: 120, failed: 0, unsure: 0 })
   assert.deepEqual(
     [same?.breaking, Object.values(same?.columns ?? {}).flat(), same?.complete],
     [[], [], true],
@@ -77,7 +78,7 @@ test('rows of every type, read back from the lake, pass under the version that l
   const closed = await draft(place, { ...EVERY_TYPE, additionalProperties: false })
   const impact = await assess(place, closed.id)
   const surplus = Array.from({ length: 120 }, (_, n) => everyTypeAt(n, true)).filter((data) => 'surplus' in data).length
-  assert.deepEqual(impact?.rows, { sampled: 120, passed: 120 - surplus, failed: surplus })
+  assert.deepEqual(impact?.rows, { sampled: 120, passed: 120 - surplus, failed: surplus, unsure: 0 })
   assert.deepEqual(impact?.examples[0]?.errors, [
     { pointer: '/data/surplus', keyword: 'additionalProperties', message: 'the schema does not have "surplus"' },
   ])
@@ -108,7 +109,7 @@ test('rows and dead letters that would pass and fail are counted, the columns th
     },
   })
   const impact = await assess(place, next.id)
-  assert.deepEqual(impact?.rows, { sampled: 20, passed: 10, failed: 10 })
+  assert.deepEqual(impact?.rows, { sampled: 20, passed: 10, failed: 10, unsure: 0 })
   assert.deepEqual(impact?.dead_letters, { sampled: 2, passed: 1, failed: 1 })
   assert.deepEqual([impact?.sampled, impact?.passed, impact?.failed], [22, 11, 11])
   assert.deepEqual(impact?.columns, {
@@ -137,7 +138,7 @@ test('rows and dead letters that would pass and fail are counted, the columns th
   const worse = await makeSchema(carriage, place.tenantId, { type: 'object', properties: { n: { type: 'string' } } })
   const breaking = await assess(place, worse.id, 5)
   assert.deepEqual(breaking?.breaking, [{ pointer: '/n', reason: 'the column holds int, which cannot become string' }])
-  assert.deepEqual(breaking?.rows, { sampled: 5, passed: 0, failed: 5 })
+  assert.deepEqual(breaking?.rows, { sampled: 5, passed: 0, failed: 5, unsure: 0 })
   assert.deepEqual(
     await carriage.pg.sql('admin').query('SELECT metadata_location FROM iceberg_catalog.iceberg_tables'),
     before,
@@ -152,6 +153,13 @@ test('when time is up, what was judged is answered, and that it is not all', asy
   )
   const impact = await assess(place, place.dataset.schemaId, 1_000, { budgetMs: -1 })
   assert.deepEqual([impact?.sampled, impact?.complete], [0, false])
+})
+
+test('an archived schema, which nothing can be bound to, is not judged', async () => {
+  const place = await carriage.place()
+  const { id } = await draft(place, { type: 'object' })
+  await archiveEntity(carriage.store, place.tenantId, { kind: 'schema', id })
+  await assert.rejects(assess(place, id), isProblem('schema_not_published'))
 })
 
 test('a schema and a dataset that are not there are told apart, and a stranger’s are not there', async () => {
@@ -202,11 +210,50 @@ test('a row becomes the event that it was: digits, nulls, names and what the sch
   const [row] = await carriage.pg
     .sql('admin')
     .query<{ shape: never }>('SELECT shape FROM dataset_bindings WHERE dataset_id = $1', [place.dataset.id])
-  const [text] = await preview.sample({
-    tenantId: place.tenantId,
-    dataset: 'events',
-    last: 1,
-    each: (table) => rebuilder(table, row!.shape, schema.schema),
-  })
-  assert.equal(text, exact)
+  const rebuilt = async (writing: Writing): Promise<unknown> => {
+    const each = (table: Schema) => rebuilder(table, row!.shape, schema.schema, writing)
+    const [text] = await preview.sample({ tenantId: place.tenantId, dataset: 'events', last: 1, each })
+    return text
+  }
+  assert.equal(await rebuilt('sparse'), exact)
+  const full = exact.replace('03.000000Z', '03Z').replace('12.30', '12.3').replace('"big"', '"may":null,"big"')
+  assert.equal(await rebuilt('full'), full)
+})
+
+test('rows that might fare otherwise, by what the lake does not tell, are counted and shown apart', async () => {
+  const properties = {
+    may: { type: ['string', 'null'] },
+    any: {},
+    when: { type: 'string', format: 'date-time' },
+    daily: { type: 'string', format: 'time' },
+    who: { type: 'string', format: 'uuid' },
+    price: { type: 'string', format: 'decimal', precision: 6, scale: 2 },
+  }
+  const place = await carriage.place({ definition: { type: 'object', properties } })
+  const who = '0193a5b1-c2d3-4e4f-8a9b-0c1d2e3f4a5b'
+  const data = [
+    { may: null, any: 1 },
+    { may: 'x', when: '2026-01-01T00:00:00Z', daily: '10:00:00', who, price: '1.5' },
+    { may: 'x', when: '2026-01-01T00:00:00.25Z', daily: '10:00:00.25', who, price: '1.25' },
+  ]
+  await settle(
+    place,
+    data.map((one) => recordOf(place, { timestamp: at(1), ...one })),
+  )
+  /** Failed and unsure, of the three rows, where the properties say more. */
+  const faring = async (more: object, top: object = {}): Promise<number[]> => {
+    const { id } = await draft(place, { type: 'object', properties: { ...properties, ...more }, ...top })
+    const impact = await assess(place, id)
+    const { sampled, failed, unsure } = impact?.rows ?? {}
+    assert.equal(sampled, data.length)
+    assert.equal(impact?.examples.filter((one) => one.unsure === true).length, Math.min(2, Number(unsure)))
+    return [Number(failed), Number(unsure)]
+  }
+  assert.deepEqual(await faring({}), [0, 0])
+  assert.deepEqual(await faring({ may: { type: 'string' } }), [0, 1], 'it was null, or absent')
+  assert.deepEqual(await faring({}, { required: ['timestamp', 'any'] }), [2, 2], 'these were absent, or null')
+  assert.deepEqual(await faring({ when: { ...properties.when, maxLength: 20 } }), [2, 1])
+  assert.deepEqual(await faring({ daily: { ...properties.daily, pattern: '^..:..:..$' } }), [2, 1])
+  assert.deepEqual(await faring({ who: { ...properties.who, pattern: '^[0-9a-f-]+$' } }), [0, 2])
+  assert.deepEqual(await faring({ price: { ...properties.price, enum: ['1.5', '1.25'] } }), [1, 1])
 })

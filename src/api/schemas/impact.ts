@@ -7,7 +7,9 @@ const Place = Type.String({
 const changed = { pointer: Place, field_id: Type.Integer() }
 const Typed = Type.Object({ ...changed, type: Type.String() })
 const Moved = Type.Object({ ...changed, from: Type.String(), to: Type.String() })
-const Counts = Type.Object({ sampled: Type.Integer(), passed: Type.Integer(), failed: Type.Integer() })
+const counts = { sampled: Type.Integer(), passed: Type.Integer(), failed: Type.Integer() }
+const unsure =
+  'might fare otherwise: a row does not tell whether a member was null or absent, nor how an instant, a time, a decimal or a uuid was written.'
 
 const DATASET = 'page-views'
 const URI = 'https://example.com/schemas/page-view/2'
@@ -44,16 +46,17 @@ export const ImpactDocument = Type.Object(
     sampled: Type.Integer(),
     passed: Type.Integer(),
     failed: Type.Integer(),
-    rows: Counts,
-    dead_letters: Counts,
+    rows: Type.Object({ ...counts, unsure: Type.Integer({ description: `How many of these ${unsure}` }) }),
+    dead_letters: Type.Object(counts),
     complete: Type.Boolean({ description: 'False: time was up before all that was asked for was judged.' }),
     examples: Type.Array(
       Type.Object({
         of: Type.Enum(['row', 'dead_letter']),
         event_id: nullable(Type.String()),
+        unsure: Type.Optional(Type.Literal(true, { description: `It ${unsure}` })),
         errors: Type.Array(Type.Object({ pointer: Type.String(), keyword: Type.String(), message: Type.String() })),
       }),
-      { description: 'Up to ten that would be refused, and why.' },
+      { description: 'Up to ten that would, or might, be refused, and why.' },
     ),
   },
   {
@@ -72,7 +75,7 @@ export const ImpactDocument = Type.Object(
         sampled: 1_012,
         passed: 1_010,
         failed: 2,
-        rows: { sampled: 1_000, passed: 999, failed: 1 },
+        rows: { sampled: 1_000, passed: 999, failed: 1, unsure: 0 },
         dead_letters: { sampled: 12, passed: 11, failed: 1 },
         complete: true,
         examples: [
