@@ -1,8 +1,8 @@
 import type { Verdict } from '../collect/index.ts'
-import type { Fault } from '../problems/index.ts'
 import type { RefusedRow, RowEvent } from './events.ts'
 import type { Row } from './place.ts'
 import { MOST_REJECTIONS, type Rejection, type Standing } from './record.ts'
+import { rejectionOf } from './rejection.ts'
 import type { Chunk } from './rows.ts'
 
 interface Carriage {
@@ -18,8 +18,6 @@ interface Carriage {
 
 /** Chunks under way at once: reading goes on while the bus answers. */
 const AT_ONCE = 4
-/** Faults told of one row. */
-const MOST_FAULTS = 5
 
 /** What is sent in one go, and what the batch's standing is once it and all before it are settled. */
 interface Load {
@@ -118,18 +116,3 @@ function partsOf(
   }
   return parts
 }
-
-function rejectionOf(row: RowEvent | RefusedRow, verdict: Verdict | undefined): Rejection {
-  if (!('text' in row))
-    return {
-      line: row.line,
-      event_id: null,
-      code: row.code,
-      errors: [{ pointer: '', keyword: row.code, message: row.message }],
-    }
-  const errors = (verdict?.errors ?? []).slice(0, MOST_FAULTS).map(ofRow)
-  return { line: row.line, event_id: row.eventId, code: verdict?.code ?? 'invalid', errors }
-}
-
-/** A place in the event's data is a place in the row. */
-const ofRow = (fault: Fault): Fault => ({ ...fault, pointer: fault.pointer.replace(/^\/data(?=\/|$)/, '') })

@@ -110,7 +110,17 @@ test('a bad line is a verdict with its line, code, pointer and sentence, and har
       [6, 'malformed', '/dataset'],
     ],
   )
-  assert.ok(told.every(({ errors }) => errors[0].message.length > 10))
+  // Told in places and words of the row, not of the event that was made of it.
+  assert.deepEqual(
+    told.slice(0, 3).map(({ errors }) => errors[0].message),
+    [
+      'The row is not JSON: Unexpected end of JSON input',
+      'must be integer',
+      'A row is an object: its members become the data of an event.',
+    ],
+  )
+  const [late] = await rejections(await upload(`{"timestamp":"${AT}",x}`, NDJSON))
+  assert.match(late?.['errors'][0].message, /in JSON at position 36$/)
 })
 
 test('a JSON array is rows, however it is laid out, and so is one object', async () => {
