@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { ROUTE_TEMPLATES } from '../../src/api/index.ts'
 import { makeJourney, withApi } from '../kit/api-server.ts'
@@ -20,6 +21,14 @@ test('the document is OpenAPI 3.1 and names every route that is not itself docum
   )
   assert.deepEqual(Object.keys(paths).sort(), templates.sort())
   assert.ok(!text.includes('"nullable"'), '3.1 says null as a type')
+})
+
+test('a validator that knows nothing of us takes the document, and one with a reference to nowhere not', async () => {
+  assert.deepEqual(await new Validator().validate(structuredClone(document)), { valid: true })
+  const { Faults, ...schemas } = document['components'].schemas
+  assert.ok(Faults !== undefined)
+  const damaged = { ...document, components: { ...document['components'], schemas } }
+  assert.equal((await new Validator().validate(structuredClone(damaged))).valid, false)
 })
 
 test('every operation says what it answers, problems included', () => {
