@@ -3,6 +3,8 @@ import { Problem } from '../problems/index.ts'
 
 interface ContentLimits {
   readonly encoding: string | undefined
+  /** Of the body, as the sender says it; 0 where it is not known. */
+  readonly length: number
   /** Of the unpacked content, what lies before `offset` included. */
   readonly maxBytes: number
   /** Where the body's first byte lies in the content. */
@@ -10,12 +12,17 @@ interface ContentLimits {
 }
 
 /**
- * An upload's content, unpacked as it arrives and no faster than it is taken. Throws `unsupported_media_type` at once; later
- * `too_large`, and `malformed` where what is packed is broken or ends early.
+ * An upload's content, unpacked as it arrives and no faster than it is taken. Throws `unsupported_media_type` at once, and
+ * `too_large` where the sender says so much; later `too_large`, and `malformed` where what is packed is broken or ends early.
  */
 export function openContent(body: AsyncIterable<Buffer>, limits: ContentLimits): AsyncIterable<Buffer> {
   const coding = limits.encoding?.trim().toLowerCase() ?? ''
-  if (coding === '' || coding === 'identity') return bounded(body, limits)
+  if (coding === '' || coding === 'identity') {
+    // Said before a row is sent: else so much of it would have been taken first.
+    if (limits.offset + limits.length > limits.maxBytes)
+      throw tooLarge(`This one has ${limits.offset + limits.length}: send it in parts, each a file of its own`, limits)
+    return bounded(body, limits)
+  }
   const isGzip = coding === 'gzip' || coding === 'x-gzip'
   if (!isGzip && coding !== 'zstd')
     throw new Problem(
@@ -73,8 +80,10 @@ async function* bounded(content: AsyncIterable<Buffer>, { maxBytes, offset }: Co
   let bytes = offset
   for await (const chunk of content) {
     bytes += chunk.length
-    if (bytes > maxBytes)
-      throw new Problem('too_large', `Unpacked, a file may have ${maxBytes} bytes. Send the rest as another file.`)
+    if (bytes > maxBytes) throw tooLarge('Send the rest as another file', { maxBytes })
     yield chunk
   }
 }
+
+const tooLarge = (what: string, { maxBytes }: Pick<ContentLimits, 'maxBytes'>): Problem =>
+  new Problem('too_large', `Unpacked, a file may have ${maxBytes} bytes. ${what}.`)

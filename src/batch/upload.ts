@@ -40,6 +40,8 @@ interface Arriving {
   readonly dataset: string
   readonly contentType: string | undefined
   readonly contentEncoding: string | undefined
+  /** Undefined where the sender does not know how long the body will be. */
+  readonly contentLength: string | undefined
   readonly uploadId: string | undefined
   readonly uploadOffset: string | undefined
   readonly given: ReadingGiven
@@ -152,6 +154,7 @@ export function openUploads(places: UploadPlaces): Uploads {
       throw parameter('upload-offset', 'says how many bytes of the unpacked file lie before this part')
     const content = openContent(incoming(arriving.body, stop.signal), {
       encoding: arriving.contentEncoding,
+      length: Number(arriving.contentLength ?? 0),
       maxBytes: limits.maxFileBytes,
       offset,
     })

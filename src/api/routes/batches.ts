@@ -47,6 +47,7 @@ export function addUploadRoute(app: FastifyInstance, places: UploadRoutePlaces):
         dataset: (request.params as UploadParams).dataset,
         contentType: headers['content-type'],
         contentEncoding: headers['content-encoding'],
+        contentLength: headers['content-length'],
         uploadId: headers['upload-id'] as string | undefined,
         uploadOffset: headers['upload-offset'] as string | undefined,
         given: givenOf(request.query),
