@@ -4,16 +4,17 @@ import {
   descriptorInvalid,
   placeFault,
   schemaAt,
-  stepsOf,
   type Composed,
   type Definition,
   type DescriptorKind,
+  type Rename,
 } from '../pdm/index.ts'
 import type { Fault } from '../problems/index.ts'
 import type { Sql } from '../store/index.ts'
 import { schemaByUri } from './entity-rows.ts'
 import type { Entity } from './kinds.ts'
 import { requireReferent, type References } from './references.ts'
+import { moved } from './renames.ts'
 
 /** A descriptor that is to be kept, or published. */
 interface Said {
@@ -45,7 +46,7 @@ export async function checkAbout(sql: Sql, references: References, said: Said, p
   const fault = placeFault(kind, composed, pointer, schemaUri)
   if (fault !== undefined) throw descriptorInvalid([fault])
   if (kind === 'relationship') await checkTarget(sql, references, definition, publishes)
-  if (kind === 'rename') await checkRename(sql, references, { schema, composed, definition, pointer })
+  if (kind === 'rename') await checkRename(sql, references, { uri: said.uri, schema, composed, definition, pointer })
   if (publishes) await checkOthers(sql, { ...said, kind, schemaUri, pointer })
 }
 
@@ -70,7 +71,7 @@ async function checkTarget(
 async function checkRename(
   sql: Sql,
   references: References,
-  about: { schema: Entity; composed: Composed; definition: Definition; pointer: string },
+  about: { uri: string; schema: Entity; composed: Composed; definition: Definition; pointer: string },
 ): Promise<void> {
   const { schema, composed, pointer } = about
   const from = about.definition['from'] as string
@@ -87,10 +88,24 @@ async function checkRename(
     if (schemaAt(was, pointer) !== undefined)
       fault('/pointer', `${pointer} was there in ${before?.uri} already: nothing can be renamed to it`)
   }
-  const parent = (one: string): string => JSON.stringify(stepsOf(one)?.slice(0, -1))
-  if (parent(from) !== parent(pointer))
-    fault('/definition/from', `${from} and ${pointer} do not lie in one object: a field keeps its place`)
+  const around = (one: string): string => one.slice(0, one.lastIndexOf('/'))
+  if (moved(around(from), await renamesOf(sql, schema.uri, about.uri)) !== around(pointer)) {
+    const message = `${from} and ${pointer} do not lie in one object: a field keeps its place. Where the object has another name, too, publish that rename first`
+    fault('/definition/from', message)
+  }
   if (faults.length > 0) throw descriptorInvalid(faults)
+}
+
+/** What other published descriptors rename in a schema. */
+async function renamesOf(sql: Sql, schemaUri: string, except: string): Promise<Rename[]> {
+  const said = await sql.query<SaidBefore>(SAID_BEFORE, [schemaUri, 'rename', except])
+  return said.map(({ pointer, definition }) => ({ from: (JSON.parse(definition) as Rename).from, to: pointer ?? '' }))
+}
+
+interface SaidBefore {
+  readonly uri: string
+  readonly pointer: string | null
+  readonly definition: string
 }
 
 /** What is said once only: one primary identity a schema, one name a place, one place a rename. The schema is locked, so that of two one waits. */
@@ -101,11 +116,7 @@ async function checkOthers(
   const { kind, schemaUri, pointer, definition } = said
   if (kind === 'label' || kind === 'relationship') return
   await sql.query(LOCK_SCHEMA, [schemaUri])
-  const others = await sql.query<{ uri: string; pointer: string | null; definition: string }>(SAID_BEFORE, [
-    schemaUri,
-    kind,
-    said.uri,
-  ])
+  const others = await sql.query<SaidBefore>(SAID_BEFORE, [schemaUri, kind, said.uri])
   for (const other of others) {
     const has = JSON.parse(other.definition) as Definition
     const where = `the descriptor ${other.uri} (at ${other.pointer ?? ''})`

@@ -1,4 +1,4 @@
-import { PII, type Notes } from '../pdm/index.ts'
+import { PII, type Notes, type Rename } from '../pdm/index.ts'
 import type { Sql } from '../store/index.ts'
 import { moved } from './renames.ts'
 
@@ -32,15 +32,16 @@ export async function loadNotes(sql: Sql, schemaUri: string): Promise<Notes> {
 function notesFrom(rows: readonly SaidRow[]): Notes {
   const labels = new Map<string, string[]>()
   const names = new Map<string, string>()
-  /** From the place that a version before has to where it is now, nearest version first. */
-  const renames: { readonly back: number; readonly from: string; readonly to: string }[] = []
+  /** From the places of the version before to those of the one that is so far back. */
+  const renames = new Map<number, Rename[]>()
   for (const { kind, pointer, definition, back } of rows) {
     const { from } = JSON.parse(definition) as { from?: unknown }
-    if (kind === 'rename' && typeof from === 'string') renames.push({ back, from, to: pointer })
+    if (kind !== 'rename' || typeof from !== 'string') continue
+    renames.set(back, [...(renames.get(back) ?? []), { from, to: pointer }])
   }
-  renames.reverse()
   for (const { kind, pointer, definition, back } of rows) {
-    const place = renames.reduce((at, one) => (one.back < back ? moved(at, [one]) : at), pointer)
+    let place = pointer
+    for (let version = back - 1; version >= 0; version -= 1) place = moved(place, renames.get(version) ?? [])
     const said = JSON.parse(definition) as { labels?: unknown; name?: unknown }
     if (kind === 'label' && Array.isArray(said.labels)) {
       const known = labels.get(place) ?? []

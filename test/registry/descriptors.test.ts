@@ -273,6 +273,46 @@ const bound = async (slug: string, ...versions: Answer[]): Promise<Answer> => {
   return dataset
 }
 
+test('an object and a member of it are renamed at once, the object first, and labels go along', async () => {
+  const first = await schemaOf(person)
+  await say(first, 'label', '/home/street', { labels: ['pii'] })
+  await say(first, 'label', '/home/city', { labels: ['place'] })
+  const { home: _home, ...rest } = person
+  const place = { type: 'object', properties: { road: { type: 'string' }, city: { type: 'string' } } }
+  const second = await schemaOf({ ...rest, place }, { supersedes: first.body['uri'] })
+  const member = {
+    schema_uri: second.body['uri'],
+    kind: 'rename',
+    pointer: '/place/road',
+    definition: { from: '/home/street' },
+  }
+  const early = await post('descriptors', member, 422)
+  assert.match(early.body['detail'], /publish that rename first/)
+  await say(second, 'rename', '/place', { from: '/home' })
+  await publish('descriptors', await post('descriptors', member))
+  const dataset = await bound('moved-house', first)
+  const before = flat(await columnsOf(dataset)).map(([path, { id }]) => [path, id] as const)
+  const again = await api.ask('PATCH', '/v1/datasets/moved-house', {
+    tenant,
+    body: { schema_uri: second.body['uri'] },
+  })
+  assert.equal(again.status, 200, again.text)
+  const after = flat(await columnsOf(dataset))
+  const renamed = before.map(([path, id]) => [path.replace(/^home/, 'place').replace('street', 'road'), id])
+  assert.deepEqual(
+    after.map(([path, { id }]) => [path, id]),
+    renamed,
+  )
+  assert.deepEqual(
+    after.flatMap(([path, { doc }]) => (doc?.startsWith('[') === true ? [[path, doc]] : [])),
+    [
+      ['place.road', '[labels: pii]'],
+      ['place.city', '[labels: place]'],
+    ],
+  )
+  assert.deepEqual(await masked(dataset), ['place.road'])
+})
+
 test('a label of what a version dropped from an object hides no other member of it', async () => {
   const first = await schemaOf(person)
   await say(first, 'label', '/home/street', { labels: ['pii'] })
