@@ -101,7 +101,7 @@ function proofsDocument(proofs: readonly Proof[]): string {
     '',
     NOTICE,
     '',
-    'What the window promises, and the test that keeps each promise. Every one names a line of source that, changed, turns its test red:',
+    'What Pulse promises (1 to 30: its window; from 31 on: what it does), and the test that keeps each promise. Every one names a line of source that, changed, turns its test red:',
     '`npm run prove` changes each once, in a copy, and fails where that goes unnoticed (`-- --real` also those under `test/real`, which need',
     'Prometheus and Alertmanager; `-- --only 8,9` some of them).',
     '',

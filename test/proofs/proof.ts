@@ -1,9 +1,9 @@
 /**
- * A promise of the window, the test that keeps it, and one line of source that, changed, must turn that
+ * A promise, the test that keeps it, and one line of source that, changed, must turn that
  * test red (`npm run prove` changes each once, in a copy). A promise without such a line is not proved.
  */
 export interface Proof {
-  /** 1 to 30, as numbered in docs/reference/proofs.md. */
+  /** From 1 on without a gap: 1 to 30 are the window's. */
   readonly number: number
   readonly promise: string
   /** Path of the test file. */
