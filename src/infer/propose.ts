@@ -29,6 +29,9 @@ export function propose(shape: Shape): { definition: Definition; notes: Fault[] 
   const required: string[] = []
   const taken = new Set<string>()
   const left: string[] = []
+  const time = shape.members.get('timestamp')
+  const hasTime = time !== undefined && isEventTime(time, shape)
+  const timeLike = hasTime ? [] : namesLikeTimes(shape)
   for (const [name, member] of shape.members) {
     if (name === 'timestamp' && !isEventTime(member, shape)) continue
     const why = whyNoColumn(name, true, taken) ?? whyNoRoom(progress, [name])
@@ -39,7 +42,8 @@ export function propose(shape: Shape): { definition: Definition; notes: Fault[] 
     taken.add(name.toLowerCase())
     account(progress, [name])
     properties.push([name, schemaOf(member, ['properties', name], progress)])
-    if (member.seen === shape.objects) required.push(name)
+    // What is mapped to the timestamp is not there under its own name any more.
+    if (member.seen === shape.objects && !timeLike.includes(name)) required.push(name)
   }
   const say = (pointer: string, keyword: string, message: string): void =>
     void progress.notes.push({ pointer, keyword, message })
@@ -49,8 +53,7 @@ export function propose(shape: Shape): { definition: Definition; notes: Fault[] 
   }
   if (shape.seen < ENOUGH_SAMPLES)
     say('/required', 'required', `says little after ${shape.seen} samples: remove what an event may lack`)
-  const timestamp = shape.members.get('timestamp')
-  if (timestamp === undefined || !isEventTime(timestamp, shape)) say('', 'timestamp', withoutTime(shape))
+  if (!hasTime) say('', 'timestamp', withoutTime(timeLike))
   return {
     definition: {
       $class: EVENT_CLASS.uri,
@@ -67,15 +70,19 @@ export function propose(shape: Shape): { definition: Definition; notes: Fault[] 
 const isEventTime = ({ strings, seen, texts }: Shape, { objects }: Shape): boolean =>
   seen === objects && strings === seen && texts?.formats[0] === 'date-time'
 
-function withoutTime({ members, objects }: Shape): string {
-  const like = [...members]
+/** The members that may be it, each in all samples a text that reads as a day or an instant. */
+const namesLikeTimes = ({ members, objects }: Shape): readonly string[] =>
+  [...members]
     .filter(([, { texts, strings, seen }]) => seen === objects && strings === seen && texts !== undefined)
     .filter(([, { texts }]) => texts?.formats[0] === 'date-time' || texts?.formats[0] === 'date' || texts?.almostTimes)
-    .map(([name]) => JSON.stringify(name.slice(0, 80)))
+    .map(([name]) => name)
+
+function withoutTime(timeLike: readonly string[]): string {
+  const shown = timeLike.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 80)))
   const hint =
-    like.length === 0
+    shown.length === 0
       ? 'give each event one, or set one when a file is imported'
-      : `${like.slice(0, 3).join(' or ')} may be it: send it as timestamp, or map it when a file is imported`
+      : `${shown.join(' or ')} may be it: send it as timestamp, or map it when a file is imported; it is not required, so that both work`
   return `an event needs "timestamp", RFC 3339 with a zone, and not every sample has one: ${hint}`
 }
 

@@ -59,6 +59,22 @@ test('a proposal is registered, published and bound as it came, and every sample
   assert.deepEqual([sent.status, sent.body['accepted']], [202, 40], sent.text)
 })
 
+test('a file whose proposal was adopted as it came is uploaded by the day that its note names, and by a constant too', async () => {
+  const file = readFileSync(join(DATA, 'birdstrikes.csv'), 'utf8').split('\n').slice(0, 2_001).join('\n')
+  const proposal = await infer(file, 'text/csv')
+  assert.match(proposal.text, /\\"Flight Date\\" may be it/)
+  const sent = await adopt(proposal, [])
+  assert.equal(sent.body['code'], 'empty_events')
+  for (const query of ['map=timestamp=Flight%20Date', 'set=timestamp=2020-01-01']) {
+    const answer = await api.ask('POST', `/v1/datasets/inferred-${count}/batch?${query}`, {
+      tenant,
+      body: file,
+      headers: { 'content-type': 'text/csv' },
+    })
+    assert.deepEqual([answer.body['accepted'], answer.body['rejected']], [2_000, 0], `${query} ${answer.text}`)
+  }
+})
+
 test('a file of real flights: types as they are, and what lacks a timestamp says so and is a dataset all the same', async () => {
   const path = join(DATA, 'flights-200k.json')
   const flights = (JSON.parse(readFileSync(path, 'utf8')) as object[]).slice(0, 2_000)

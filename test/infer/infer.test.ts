@@ -154,6 +154,7 @@ test('without a usable timestamp the proposal still makes a dataset, and says wh
     assert.equal(propertiesOf(proposal)['timestamp'], undefined)
     assert.equal(proposal.definition['$class'], 'https://ns.azothedge.com/pdm/class/interaction-event')
     assert.match(noted(proposal, ''), /"created" or "Flight Date" may be it/)
+    assert.equal(proposal.definition['required'], undefined, 'what is mapped is not there under its own name')
     assert.equal(proposal.accepted, 0)
     assert.equal(proposal.refused[0]?.errors[0]?.pointer, '/timestamp')
   }
