@@ -3,7 +3,7 @@ import { Problem, type Fault } from '../problems/index.ts'
 import { branchProperties } from './close.ts'
 import type { Composed } from './compose.ts'
 import { isObject, propertiesOf, typesOf, type Definition, type Schema } from './keywords.ts'
-import { nameOf } from './pointer.ts'
+import { below, nameOf } from './pointer.ts'
 
 /** What can be said about a place in a schema's events. The list is closed. */
 export const DESCRIPTOR_KINDS = ['identity', 'relationship', 'label', 'friendly_name', 'rename'] as const
@@ -117,6 +117,25 @@ export function schemaAt(composed: Composed, pointer: string): Schema | undefine
   return here
 }
 
+const NAMES_SHOWN = 10
+
+/** That a pointer is no place in events of a schema, and what is to be found where it leaves them. */
+export function noPlace(composed: Composed, pointer: string, about: string): string {
+  const steps = stepsOf(pointer) ?? []
+  let known = Math.max(0, steps.length - 1)
+  while (schemaAt(composed, pointerOf(steps.slice(0, known))) === undefined) known -= 1
+  const around = pointerOf(steps.slice(0, known))
+  const said = `${pointer} is no place in events of ${about}`
+  const schema = schemaAt(composed, around)
+  const names = isObject(schema) ? Object.keys(propertiesOf(schema)) : []
+  if (names.length > 0) {
+    const some = names.slice(0, NAMES_SHOWN).join(', ') + (names.length > NAMES_SHOWN ? ', …' : '')
+    return `${said}: ${around === '' ? 'at the top' : `in ${around}`} they have ${some}`
+  }
+  const hasEach = schemaAt(composed, below(around, EACH)) !== undefined
+  return `${said}: ${hasEach ? `in ${around} * stands for every item or value` : `nothing in ${around} has a name`}`
+}
+
 const SCALARS = new Set(['string', 'integer'])
 
 /**
@@ -131,7 +150,7 @@ export function placeFault(
 ): Fault | undefined {
   const schema = schemaAt(composed, pointer)
   if (schema === undefined) {
-    return { pointer: '/pointer', keyword: 'reference', message: `${pointer} is no place in events of ${about}` }
+    return { pointer: '/pointer', keyword: 'reference', message: noPlace(composed, pointer, about) }
   }
   if (kind !== 'identity') return undefined
   const types = isObject(schema) ? (typesOf(schema) ?? []).filter((type) => type !== 'null') : []

@@ -7,6 +7,7 @@ export {
   DESCRIPTOR_KINDS,
   EACH,
   descriptorInvalid,
+  noPlace,
   PII,
   placeFault,
   schemaAt,

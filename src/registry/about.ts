@@ -2,6 +2,7 @@ import {
   checkDescriptor,
   composedFrom,
   descriptorInvalid,
+  noPlace,
   placeFault,
   schemaAt,
   type Composed,
@@ -64,7 +65,7 @@ async function checkTarget(
   requireReferent(references, to, { kind: 'schema', pointer: '/definition/to', published: publishes })
   const target = composedOf(await schemaByUri(sql, references, to))
   if (field === undefined || target === undefined || schemaAt(target, field) !== undefined) return
-  const message = `${field} is no place in events of ${to}`
+  const message = noPlace(target, field, to)
   throw descriptorInvalid([{ pointer: '/definition/field', keyword: 'reference', message }])
 }
 
@@ -82,7 +83,7 @@ async function checkRename(
   if (was === undefined) {
     fault('/schema_uri', `${schema.uri} supersedes no schema that something could be renamed from`)
   } else {
-    if (schemaAt(was, from) === undefined) fault('/definition/from', `${from} is no place in events of ${before?.uri}`)
+    if (schemaAt(was, from) === undefined) fault('/definition/from', noPlace(was, from, String(before?.uri)))
     if (schemaAt(composed, from) !== undefined)
       fault('/definition/from', `${from} is still there in ${schema.uri}: what is kept is not renamed`)
     if (schemaAt(was, pointer) !== undefined)

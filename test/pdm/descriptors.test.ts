@@ -4,6 +4,7 @@ import { compose } from '../../src/pdm/compose.ts'
 import {
   checkDescriptor,
   DESCRIPTOR_KINDS,
+  noPlace,
   placeFault,
   schemaAt,
   stepsOf,
@@ -128,6 +129,17 @@ test('every place of an event is found: in objects, lists, maps and branches; an
   ]) {
     assert.equal(schemaAt(composed, pointer), undefined, pointer)
   }
+})
+
+test('what is no place is told with what there is instead', () => {
+  const told = (pointer: string) =>
+    noPlace(composed, pointer, 'urn:s').replace(`${pointer} is no place in events of urn:s: `, '')
+  assert.match(told('/nobody'), /^at the top they have user, .*place/)
+  assert.equal(told('/place/street'), 'in /place they have city, tags')
+  assert.equal(told('/items/0/sku'), 'in /items * stands for every item or value')
+  assert.equal(told('/counts/x'), 'in /counts * stands for every item or value')
+  assert.equal(told('/free/x/y'), 'nothing in /free has a name')
+  assert.equal(told('/place/tags/*/x'), 'nothing in /place/tags/* has a name')
 })
 
 test('an identity is one text or one whole number', () => {
