@@ -22,16 +22,22 @@ export const itemsOf = (answered: Pick<Answered, 'text' | 'json'>): readonly Jso
 /** Ends every answer of the API with a line's end. */
 export const asLine = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`)
 
+/** Its ETag, as `--if-match` takes it: without the quotes, which a shell would take away. */
+export function etagIn({ headers }: Pick<Answered, 'headers'>): { readonly etag?: string } {
+  const { etag } = headers
+  return etag === undefined ? {} : { etag: etag.replaceAll('"', '') }
+}
+
 /** One thing, as it was answered. `first` stands above it. */
 export const saidOne = (answered: Answered, first = ''): Said => ({
   json: asLine(answered.text),
-  text: first + one(objectOf(answered)),
+  text: [first, one({ ...objectOf(answered), ...etagIn(answered) })],
 })
 
 /** A page of things as a table of some of their members; headings are the members' names. */
 export function saidPage(answered: Answered, members: readonly string[], nothing: string): Said {
   const rows = itemsOf(answered).map((item) => members.map((member) => item[member]))
-  return { json: asLine(answered.text), text: table(members, rows, nothing) + more(objectOf(answered)['next_cursor']) }
+  return { json: asLine(answered.text), text: [table(members, rows, nothing), more(objectOf(answered)['next_cursor'])] }
 }
 
 /** The options that every list has. */

@@ -45,7 +45,7 @@ export const BATCH_VERBS: readonly Verb[] = [
           return [at, event_id, code, errors[0]?.['pointer'], errors[0]?.['message']]
         })
       const headings = ['line', 'event_id', 'code', 'pointer', 'message']
-      return { json: text === '' ? '' : asLine(text), text: table(headings, rows, 'No row was rejected.') }
+      return { json: text === '' ? '' : asLine(text), text: [table(headings, rows, 'No row was rejected.')] }
     },
   },
 ]

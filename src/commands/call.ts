@@ -1,6 +1,7 @@
 import { openHttp } from '../client/index.ts'
 import { openInput } from './input.ts'
 import type { Place } from './place.ts'
+import { written, type Text } from './screen.ts'
 import { tenantId } from './tenants.ts'
 import { Refused, type Asked, type Call, type Verb } from './verb.ts'
 
@@ -13,6 +14,8 @@ export interface Streams {
   progress(line: string): void
   /** Takes the last of them away. */
   wipe(): void
+  /** How wide the terminal is, where people look; undefined: it is none. */
+  columns(): number | undefined
   /** Acts before the process ends because somebody stopped it. */
   whenStopped(act: () => void): void
 }
@@ -29,17 +32,23 @@ export function callOf(
   { place, tenant, streams }: { readonly place: Place; readonly tenant: string | undefined; readonly streams: Streams },
 ): Call {
   const http = openHttp({ base: place.url, key: place.key })
-  const plainly: Call['hear'] = (method, path, asked = {}) => http.ask(method, path + queryOf(asked), asked)
+  const ifMatch = options['ifMatch'] as string | undefined
+  const guarded = (method: string, { headers = {}, ...asked }: Asked): Asked => ({
+    ...asked,
+    headers: ifMatch === undefined || method === 'GET' ? headers : { ...headers, 'if-match': ifMatch },
+  })
+  const plainly: Call['hear'] = (method, path, asked = {}) =>
+    http.ask(method, path + queryOf(asked), guarded(method, asked))
   const named = (options['tenant'] as string | undefined) ?? tenant
   let known: Promise<string> | undefined
-  const note = (line: string): void => {
+  const note = (...text: Text): void => {
     streams.wipe()
-    streams.complain(`${line}\n`)
+    streams.complain(`${written(text, streams.columns()).trimEnd()}\n`)
   }
   const hear: Call['hear'] = async (method, path, asked = {}) => {
     if (!verb.forTenant || named === undefined) return plainly(method, path, asked)
     known ??= tenantId(plainly, named)
-    return http.ask(method, path + queryOf(asked), { ...asked, tenantId: await known })
+    return http.ask(method, path + queryOf(asked), { ...guarded(method, asked), tenantId: await known })
   }
   return {
     argument: (at) => (typeof given[at] === 'string' ? given[at] : ''),

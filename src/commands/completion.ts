@@ -10,17 +10,28 @@ interface Place {
   readonly words: readonly { readonly text: string; readonly says: string }[]
   /** Options that take a value, with what it may be; empty: a file, or anything. */
   readonly values: readonly { readonly option: string; readonly choices: readonly string[] }[]
+  /** What is typed here is a file, where it is no option. */
+  readonly takesFile: boolean
 }
 
 /** All places of the command line, from the command line itself. */
 function placesOf(command: Command, path: readonly string[] = []): Place[] {
-  const below = command.commands.map((one) => ({ text: one.name(), says: one.description() }))
+  const takes = command.registeredArguments
+  const chosen = takes.flatMap(({ argChoices = [], description }) =>
+    argChoices.map((text) => ({ text, says: description })),
+  )
+  const below = [...command.commands.map((one) => ({ text: one.name(), says: one.description() })), ...chosen]
   const options = command.options.map(({ long, description }) => ({ text: long ?? '', says: description }))
   const values = command.options
     .filter(({ required, optional }) => required || optional)
     .map(({ long, argChoices }) => ({ option: long ?? '', choices: argChoices ?? [] }))
   const help = { text: '--help', says: 'what it takes' }
-  const here = { path: path.join(' '), words: [...below, ...options, help], values }
+  const here = {
+    path: path.join(' '),
+    words: [...below, ...options, help],
+    values,
+    takesFile: takes.some((one) => one.name() === 'file'),
+  }
   return [here, ...command.commands.flatMap((one) => placesOf(one, [...path, one.name()]))]
 }
 
@@ -44,6 +55,10 @@ const valueCases = (
 
 const SCRIPTS: Readonly<Record<Shell, (places: readonly Place[]) => string>> = {
   bash: (places) => `# bash completion of pulse: source <(pulse completion bash)
+_pulse_files() {
+  local IFS=$'\\n' # names may have spaces
+  COMPREPLY=($(compgen -f -- "$1"))
+}
 _pulse() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} path='' at next
   for ((at = 1; at < COMP_CWORD; at++)); do
@@ -59,14 +74,19 @@ ${valueCases(
   (choices) =>
     choices.length > 0
       ? `COMPREPLY=($(compgen -W ${quoted(choices.join(' '))} -- "$word")); return`
-      : 'COMPREPLY=($(compgen -f -- "$word")); return',
+      : '_pulse_files "$word"; return',
   ' ',
 ).join('\n')}
   esac
   case "$path" in
-${places.map((place) => `    ${quoted(place.path)}) COMPREPLY=($(compgen -W ${quoted(textsOf(place))} -- "$word")) ;;`).join('\n')}
+${places
+  .map((place) => {
+    const isWanted = place.takesFile ? '[[ $word != -* ]] || ' : ''
+    return `    ${quoted(place.path)}) ${isWanted}COMPREPLY=($(compgen -W ${quoted(textsOf(place))} -- "$word")) ;;`
+  })
+  .join('\n')}
   esac
-  if [[ \${#COMPREPLY[@]} -eq 0 && $word != -* ]]; then COMPREPLY=($(compgen -f -- "$word")); fi
+  if [[ \${#COMPREPLY[@]} -eq 0 && $word != -* ]]; then _pulse_files "$word"; fi
 }
 complete -o filenames -F _pulse pulse
 `,
@@ -85,13 +105,13 @@ ${valueCases(places, (choices) => (choices.length > 0 ? `compadd -- ${choices.ma
   local -a found
   case "$way" in
 ${places
-  .map(
-    (place) =>
-      `    ${quoted(place.path)}) found=(${place.words.map(({ text, says }) => quoted(`${text}:${says}`)).join(' ')}) ;;`,
-  )
+  .map(({ path, words, takesFile }) => {
+    const found = words.map(({ text, says }) => quoted(`${text}:${says}`)).join(' ')
+    return `    ${quoted(path)}) ${takesFile ? '[[ $PREFIX != -* ]] || ' : ''}found=(${found}) ;;`
+  })
   .join('\n')}
   esac
-  _describe pulse found || _files
+  (( $#found )) && _describe pulse found || _files
 }
 if [[ $funcstack[1] == _pulse ]]; then _pulse "$@"; else compdef _pulse pulse; fi
 `,

@@ -1,6 +1,6 @@
 import { asLine, inPath, objectOf, PAGE, saidOne, saidPage } from './answers.ts'
 import { cell, table } from './screen.ts'
-import type { Verb } from './verb.ts'
+import { Mistaken, type Verb } from './verb.ts'
 
 const NAMED = [{ name: '<dataset>', says: 'its slug or id' }] as const
 
@@ -17,7 +17,9 @@ export const DATASET_VERBS: readonly Verb[] = [
     example: 'dataset create page-views --schema https://example.com/schemas/page-view --tenant acme',
     async act(call) {
       const slug = call.argument(0)
-      const body = { slug, name: call.option('name') ?? slug, schema_uri: call.option('schema') }
+      const schema = call.option('schema')
+      if (schema === undefined) throw new Mistaken('Name the schema of its events, a published one: --schema <uri>.')
+      const body = { slug, name: call.option('name') ?? slug, schema_uri: schema }
       return saidOne(await call.ask('POST', '/v1/datasets', { body }))
     },
   },
@@ -42,10 +44,25 @@ export const DATASET_VERBS: readonly Verb[] = [
     act: async (call) => saidOne(await call.ask('GET', `/v1/datasets/${inPath(call.argument(0))}`)),
   },
   {
+    words: ['dataset', 'edit'],
+    says: 'give a dataset another name; its slug and table stay',
+    takes: NAMED,
+    options: [{ flags: '--name <name>', says: 'what people call it' }],
+    forTenant: true,
+    isGuarded: true,
+    example: 'dataset edit page-views --name "Page views" --tenant acme',
+    async act(call) {
+      const name = call.option('name')
+      if (name === undefined) throw new Mistaken('Say what changes: --name <name>.')
+      return saidOne(await call.ask('PATCH', `/v1/datasets/${inPath(call.argument(0))}`, { body: { name } }))
+    },
+  },
+  {
     words: ['dataset', 'bind'],
     says: 'bind a dataset to another published version of its schema: its table changes, its rows stay',
     takes: [...NAMED, { name: '<uri>', says: 'the published schema' }],
     forTenant: true,
+    isGuarded: true,
     example: 'dataset bind page-views https://example.com/schemas/page-view/2 --tenant acme',
     async act(call) {
       const body = { schema_uri: call.argument(1) }
@@ -83,7 +100,7 @@ export const DATASET_VERBS: readonly Verb[] = [
         snapshot_id === null
           ? ''
           : `\n${lines.length} of ${cell(total_rows)} rows, snapshot ${cell(snapshot_id)} of ${cell(committed_at)}\n`
-      return { json: asLine(answered.text), text: table(names, lines, 'The table has no rows yet.') + of }
+      return { json: asLine(answered.text), text: [table(names, lines, 'The table has no rows yet.'), of] }
     },
   },
 ]

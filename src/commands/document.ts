@@ -34,7 +34,7 @@ export function commandsDocument(pulse: Command, notice: string): string {
     ),
     '',
     '## Asking the API',
-    'All take `--url` and `--json`, those of a tenant `--tenant`.',
+    'All take `--url` and `--json`, those of a tenant `--tenant`, those that change one thing [`--if-match`](../operate/commands.md#two-people-at-once).',
     '',
     ...leaves.filter(([words]) => isVerb(words)).flatMap(([words, command]) => verb(words, command)),
     '## Exit codes',
@@ -52,7 +52,7 @@ const bracketed = (name: string, isRequired: boolean, isSome: boolean): string =
   return isRequired ? `<${text}>` : `[${text}]`
 }
 
-const EVERYWHERE = new Set(['--url', '--json', '--tenant'])
+const EVERYWHERE = new Set(['--url', '--json', '--tenant', '--if-match'])
 
 function verb(words: readonly string[], command: Command): string[] {
   const takes = command.registeredArguments.map((one) => `| \`${one.name()}\` | ${cellOf(one.description)} |`)

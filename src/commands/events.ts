@@ -54,7 +54,7 @@ async function send(call: Call): Promise<Said> {
   const unseen = rejected > rows.length ? `and ${(rejected - rows.length).toLocaleString('en')} more\n` : ''
   return {
     json: `${JSON.stringify({ accepted, rejected, rejections: told })}\n`,
-    text: rejected === 0 ? sum : `${sum}\n${table(['line', 'code', 'pointer', 'message'], rows, '')}${unseen}`,
+    text: rejected === 0 ? [sum] : [sum, '\n', table(['line', 'code', 'pointer', 'message'], rows, ''), unseen],
     isPartial: rejected > 0,
   }
 }

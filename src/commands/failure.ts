@@ -23,8 +23,11 @@ interface Failure {
 /** What a person can do about some codes, in words of the command line. */
 const HINTS: Readonly<Record<string, string>> = {
   in_use: 'Put a successor in its place first, or archive it all the same: --force.',
+  uri_taken: 'Where it is your draft: pulse <kind> edit puts another definition into it.',
+  definition_frozen: 'Make a new version: pulse <kind> create, with another --uri and --supersedes.',
   key_required: 'Set PULSE_API_KEY, or PULSE_API_KEY_FILE to a file that holds it.',
   key_invalid: 'The key that was shown is the one of PULSE_API_KEY, or the operator’s in the data folder.',
+  tenant_unknown: 'See pulse tenant list, then --tenant <slug or id>, or PULSE_TENANT.',
   tenant_required: 'Name the tenant: --tenant <slug or id>, or PULSE_TENANT.',
   tenant_mismatch: 'The key has its tenant: leave --tenant and PULSE_TENANT out.',
 }
@@ -53,7 +56,7 @@ const said = (code: number, name: string, detail: string, asJson: boolean): Fail
 
 /** A problem document for people: what happened and what to do, each place with what is wrong there, the code, the trace. */
 function problemText(answered: Answered): string {
-  const { code, detail, errors, trace_id: trace } = objectOf(answered)
+  const { code, detail, errors, etag, trace_id: trace } = objectOf(answered)
   const lines = [cell(detail)]
   const faults = Array.isArray(errors) ? (errors as readonly { pointer?: unknown; message?: unknown }[]) : []
   for (const { pointer, message } of faults) lines.push(`  ${cell(pointer) || '(whole)'}  ${cell(message)}`)
@@ -61,6 +64,7 @@ function problemText(answered: Answered): string {
     const { kind, uri, slug, status } = user
     lines.push(`  used by ${cell(kind)} ${cell(uri ?? slug)}${status === undefined ? '' : ` (${cell(status)})`}`)
   }
+  if (typeof etag === 'string') lines.push(`What is there now: --if-match ${cell(etag).replaceAll('"', '')}`)
   const hint = HINTS[String(code)]
   if (hint !== undefined) lines.push(hint)
   const after = answered.headers['retry-after']

@@ -1,7 +1,7 @@
 import { asLine, inPath, objectOf } from './answers.ts'
-import { schemaId } from './entities.ts'
+import { schemaId } from './entity.ts'
 import { wholeOf } from './numbers.ts'
-import { cell, table } from './screen.ts'
+import { apart, cell, table, type Text } from './screen.ts'
 import { Mistaken, type Verb } from './verb.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -12,7 +12,7 @@ const listOf = (from: unknown, name: string): readonly Json[] => {
 }
 
 /** What binding would do, for people: the columns, what would break, how many events would pass, and some that would not. */
-function impactText(impact: Json): string {
+function impactText(impact: Json): Text {
   const changes = ['added', 'widened', 'renamed', 'relaxed', 'dropped'].flatMap((change) =>
     listOf(impact['columns'], change).map(({ pointer, type, from, to }) => [change, pointer, from ?? type, to]),
   )
@@ -31,13 +31,13 @@ function impactText(impact: Json): string {
   )
   const parts = [
     table(['column', 'pointer', 'type', 'becomes'], changes, 'The columns stay as they are.'),
-    breaking.length === 0 ? 'Nothing would break.\n' : `It would break:\n${table(['pointer', 'reason'], breaking, '')}`,
+    ...(breaking.length === 0 ? ['Nothing would break.\n'] : [table(['would break', 'reason'], breaking, '')]),
     table(['judged', 'sampled', 'pass', 'fail'], counts, ''),
   ]
   if (examples.length > 0) parts.push(table(['what', 'event_id', 'pointer', 'message'], examples, ''))
   if (impact['complete'] === false)
     parts.push('Time was up before all of them were judged: ask with a smaller --last.\n')
-  return parts.join('\n')
+  return apart(parts)
 }
 
 export const IMPACT_VERBS: readonly Verb[] = [

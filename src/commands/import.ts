@@ -5,7 +5,7 @@ import { Unanswered, type Answered } from '../client/index.ts'
 import { asLine, inPath, objectOf } from './answers.ts'
 import { DELIMITER, delimiterOf } from './delimiter.ts'
 import { fileOf, FORMATS, type UploadFile } from './files.ts'
-import { cell, table } from './screen.ts'
+import { cell, table, type Table } from './screen.ts'
 import { patienceOf, waitOf } from './patience.ts'
 import { Mistaken, Refused, type Call, type Said, type Verb } from './verb.ts'
 
@@ -126,7 +126,7 @@ async function outcome(call: Call, answered: Answered): Promise<Said> {
   const batch = objectOf(answered)
   const { batch_id, status, accepted, rejected, problem } = batch
   const counts = `${Number(accepted).toLocaleString('en')} accepted, ${Number(rejected).toLocaleString('en')} rejected`
-  const lines = [`${counts} (batch ${cell(batch_id)})\n`]
+  const lines: (string | Table)[] = [`${counts} (batch ${cell(batch_id)})\n`]
   if (problem !== null) lines.push(`${cell(status)}: ${cell((problem as Json)['detail'])}\n`)
   else if (status !== 'done')
     lines.push(`${cell(status)}: the same command with --upload-id ${cell(batch_id)} goes on.\n`)
@@ -137,10 +137,10 @@ async function outcome(call: Call, answered: Answered): Promise<Said> {
       const { line: at, code, errors = [] } = JSON.parse(line) as Json & { readonly errors?: readonly Json[] }
       return [at, code, errors[0]?.['pointer'], errors[0]?.['message']]
     })
-    lines.push(`\n${table(['line', 'code', 'pointer', 'message'], rows, '')}`)
+    lines.push('\n', table(['line', 'code', 'pointer', 'message'], rows, ''))
     if (Number(rejected) > rows.length) lines.push(`and more: pulse batch results ${cell(batch_id)}\n`)
   }
-  return { json: asLine(answered.text), text: lines.join(''), isPartial: status !== 'done' || Number(rejected) > 0 }
+  return { json: asLine(answered.text), text: lines, isPartial: status !== 'done' || Number(rejected) > 0 }
 }
 
 export const IMPORT_VERBS: readonly Verb[] = [

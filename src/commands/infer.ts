@@ -1,7 +1,7 @@
 import { asLine, itemsIn, objectOf } from './answers.ts'
 import { DELIMITER, delimiterOf } from './delimiter.ts'
 import { readWhole } from './input.ts'
-import { table } from './screen.ts'
+import { cell, table } from './screen.ts'
 import { Mistaken, type Verb } from './verb.ts'
 
 const MOST_BYTES = 4 << 20
@@ -44,7 +44,8 @@ export const INFER_VERBS: readonly Verb[] = [
     example: 'schema infer visits.ndjson --tenant acme > page-view.json',
     async act(call) {
       const file = call.argument(0)
-      const data = await readWhole(await call.open(file), file, MOST_BYTES)
+      const part = ` A part of it is enough: head -n 5000 ${cell(file)} | pulse schema infer -`
+      const data = await readWhole(await call.open(file), file, MOST_BYTES, part)
       if (data.length === 0) throw new Mistaken(`There is nothing in ${file}.`)
       const type = TYPES[call.option('type') ?? ''] ?? typeOf(file, data)
       const answered = await call.ask('POST', '/v1/schemas/infer', {
@@ -54,11 +55,11 @@ export const INFER_VERBS: readonly Verb[] = [
       const { definition, samples } = objectOf(answered)
       const notes = itemsIn(answered, 'notes').map(({ pointer, keyword, message }) => [pointer, keyword, message])
       call.note(`From ${String(samples)} samples.`)
-      if (notes.length > 0) call.note(table(['pointer', 'keyword', 'note'], notes, '').trimEnd())
+      if (notes.length > 0) call.note(table(['pointer', 'keyword', 'note'], notes, ''))
       // The definition alone, so that it can go into a file; what is remarked goes beside it.
       return {
         json: asLine(answered.text),
-        text: `${JSON.stringify(definition, undefined, 2)}\n`,
+        text: [`${JSON.stringify(definition, undefined, 2)}\n`],
       }
     },
   },

@@ -17,13 +17,13 @@ export async function openInput(name: string): Promise<Readable> {
   throw new Mistaken(`${name} is a folder: name a file, or - for standard input.`)
 }
 
-/** All of it, up to `mostBytes`. Rejects with `Mistaken` beyond. */
-export async function readWhole(source: Readable, name: string, mostBytes: number): Promise<Buffer> {
+/** All of it, up to `mostBytes`. Rejects with `Mistaken` beyond, which says the `remedy`. */
+export async function readWhole(source: Readable, name: string, mostBytes: number, remedy = ''): Promise<Buffer> {
   const parts: Buffer[] = []
   let bytes = 0
   for await (const part of source as AsyncIterable<Buffer>) {
     bytes += part.length
-    if (bytes > mostBytes) throw new Mistaken(`${name} is larger than ${mostBytes >> 20} MiB.`)
+    if (bytes > mostBytes) throw new Mistaken(`${name} is larger than ${mostBytes >> 20} MiB.${remedy}`)
     parts.push(part)
   }
   const all = Buffer.concat(parts as Uint8Array[])

@@ -1,6 +1,6 @@
-import { inPath, PAGE, saidOne, saidPage } from './answers.ts'
+import { inPath, saidOne, saidPage } from './answers.ts'
 import { wholeOf } from './numbers.ts'
-import type { Verb } from './verb.ts'
+import { Mistaken, type Verb } from './verb.ts'
 
 const NAMED = [{ name: '<id>', says: 'the id in the middle of the key' }] as const
 const ONCE = 'The key is shown this once and kept nowhere: put it where it is used now.\n\n'
@@ -23,6 +23,7 @@ export const KEY_VERBS: readonly Verb[] = [
     example: 'key create website --scope collect --tenant acme',
     async act(call) {
       const scopes = call.every('scope')
+      if (scopes.length === 0) throw new Mistaken('Say what the key may do: --scope collect, read, pii or manage.')
       const body = { name: call.argument(0), scopes, expires_at: call.option('expires') }
       return saidOne(await call.ask('POST', '/v1/keys', { body }), ONCE)
     },
@@ -30,7 +31,6 @@ export const KEY_VERBS: readonly Verb[] = [
   {
     words: ['key', 'list'],
     says: "list the tenant's keys, newest first",
-    options: PAGE,
     forTenant: true,
     example: 'key list --tenant acme',
     async act(call) {
@@ -40,10 +40,19 @@ export const KEY_VERBS: readonly Verb[] = [
     },
   },
   {
+    words: ['key', 'show'],
+    says: 'show a key, without its text',
+    takes: NAMED,
+    forTenant: true,
+    example: 'key show 0193d5a8-7c00-7000-8000-000000000000 --tenant acme',
+    act: async (call) => saidOne(await call.ask('GET', `/v1/keys/${inPath(call.argument(0))}`)),
+  },
+  {
     words: ['key', 'revoke'],
     says: 'end a key: refused everywhere within two seconds',
     takes: NAMED,
     forTenant: true,
+    isGuarded: true,
     example: 'key revoke 0193d5a8-7c00-7000-8000-000000000000 --tenant acme',
     act: async (call) => saidOne(await call.ask('DELETE', `/v1/keys/${inPath(call.argument(0))}`)),
   },
@@ -53,6 +62,7 @@ export const KEY_VERBS: readonly Verb[] = [
     takes: NAMED,
     options: [{ flags: '--overlap <seconds>', says: 'how long the old one still holds; without it a day' }],
     forTenant: true,
+    isGuarded: true,
     example: 'key rotate 0193d5a8-7c00-7000-8000-000000000000 --overlap 3600 --tenant acme',
     async act(call) {
       const body = { overlap_seconds: wholeOf(call, 'overlap') }

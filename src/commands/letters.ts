@@ -1,6 +1,6 @@
 import type { Answered } from '../client/index.ts'
 import { asLine, inPath, itemsIn, objectOf, PAGE, saidOne, saidPage } from './answers.ts'
-import { readJson } from './input.ts'
+import { bodyWith } from './body.ts'
 import { table } from './screen.ts'
 import { Mistaken, type Call, type Option, type Said, type Verb } from './verb.ts'
 
@@ -48,15 +48,9 @@ async function list(call: Call): Promise<Said> {
 }
 
 async function replayOne(call: Call, id: string): Promise<Said> {
-  const file = call.option('data')
   const body = call.isGiven('dryRun') ? { dry_run: true } : {}
-  const text = JSON.stringify(body)
-  const edited = file === undefined ? undefined : (await readJson(await call.open(file), file)).text
-  // What was edited goes as it was written: numbers keep their digits.
-  const data = edited === undefined ? text : `${text.slice(0, -1)}${text === '{}' ? '' : ','}"data":${edited}}`
-  return saidOne(
-    await call.ask('POST', `${pathOf(call)}/${inPath(id)}/replay`, { content: { type: 'application/json', data } }),
-  )
+  const asked = await bodyWith(call, body, { member: 'data', file: call.option('data') })
+  return saidOne(await call.ask('POST', `${pathOf(call)}/${inPath(id)}/replay`, asked))
 }
 
 /** Slice after slice, until there is none: who stops it with Ctrl-C has replayed what was counted, and may begin again. */
@@ -90,7 +84,7 @@ async function replayMany(call: Call): Promise<Said> {
   const text = `${sum.examined} dead letters: ${passed}\n`
   return {
     json: asLine(JSON.stringify({ ...sum, refused })),
-    text: rows.length === 0 ? text : `${text}\n${table(['id', 'code', 'pointer', 'message'], rows, '')}`,
+    text: rows.length === 0 ? [text] : [text, '\n', table(['id', 'code', 'pointer', 'message'], rows, '')],
     isPartial: sum.rejected > 0,
   }
 }

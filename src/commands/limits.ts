@@ -36,6 +36,7 @@ export const LIMIT_VERBS: readonly Verb[] = [
     takes: [{ name: '<tenant>', says: 'its slug or id' }],
     options: OPTIONS,
     forTenant: false,
+    isGuarded: true,
     example: 'tenant limit acme --events-per-second 2000 --bytes-per-day 5000000000',
     async act(call) {
       const body = { limits: limitsOf(call) }
@@ -48,6 +49,7 @@ export const LIMIT_VERBS: readonly Verb[] = [
     takes: [{ name: '<id>', says: 'the id in the middle of the key' }],
     options: OPTIONS,
     forTenant: true,
+    isGuarded: true,
     example: 'key limit 0193d5a8-7c00-7000-8000-000000000000 --events-per-second 100 --tenant acme',
     async act(call) {
       const body = { limits: limitsOf(call) }

@@ -3,6 +3,7 @@ import type { Settings } from '../config/index.ts'
 import { callOf, type Streams } from './call.ts'
 import { EXIT_CODES, failureOf } from './failure.ts'
 import { placeOf } from './place.ts'
+import { written } from './screen.ts'
 import { GROUPS, VERBS } from './table.ts'
 import type { Option, Verb } from './verb.ts'
 
@@ -36,6 +37,10 @@ function describe(command: Command, verb: Verb, around: Surroundings): void {
   for (const option of verb.options ?? []) command.addOption(flagOf(option))
   if (verb.forTenant)
     command.addOption(new Flag('--tenant <tenant>', 'its slug or id; without it PULSE_TENANT, or whose the key is'))
+  if (verb.isGuarded === true)
+    command.addOption(
+      new Flag('--if-match <etag>', 'only if it still is what was shown with this etag').argParser(quotedEtag),
+    )
   command
     .addOption(
       new Flag('--url <url>', 'where the API answers; without it PULSE_URL, or this machine').argParser(address),
@@ -56,6 +61,9 @@ function flagOf({ flags, says, isRepeated, choices }: Option): Flag {
   return flag
 }
 
+/** As the API reads it: the quotes of an ETag are easily lost in a shell. */
+const quotedEtag = (text: string): string => (text === '*' || text.includes('"') ? text : `"${text}"`)
+
 function address(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
@@ -73,7 +81,7 @@ async function run(verb: Verb, given: readonly unknown[], around: Surroundings):
     const place = await placeOf(settings, options['url'] as string | undefined)
     const said = await verb.act(callOf(call, { place, tenant: settings.tenant, streams: around }))
     around.wipe()
-    await around.write(asJson ? said.json : said.text)
+    await around.write(asJson ? said.json : written(said.text, around.columns()))
     around.end(said.isPartial === true ? EXIT_CODES.not_done.code : EXIT_CODES.done.code)
   } catch (error) {
     around.wipe()

@@ -30,7 +30,7 @@ export const RECEIPT_VERBS: readonly Verb[] = [
       if (dataset === undefined) throw new Mistaken('Name the dataset: --dataset <slug or id>.')
       const answered = await call.ask('GET', `/v1/events/${inPath(call.argument(0))}`, { query: { dataset } })
       const receipt = objectOf(answered)
-      return { json: asLine(answered.text), text: `${sentence(receipt)}\n\n${one(receipt)}` }
+      return { json: asLine(answered.text), text: [`${sentence(receipt)}\n\n`, one(receipt)] }
     },
   },
 ]

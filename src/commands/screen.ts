@@ -1,11 +1,9 @@
 import { isExact } from './exact.ts'
+import { laidOut, pad, widthOf } from './layout.ts'
 
 /** What people see. Whatever comes from an event or a name is shown as text, never obeyed by the terminal. */
 
 type Json = Readonly<Record<string, unknown>>
-
-/** A cell is cut here: whole values are in `--json`. */
-const WIDEST = 60
 
 /** Control characters, and those that turn the direction of writing, as their escapes. */
 export const plain = (text: string): string =>
@@ -20,23 +18,34 @@ export function cell(value: unknown): string {
   return plain(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
-const cut = (text: string): string => {
-  const characters = [...text]
-  return characters.length <= WIDEST ? text : `${characters.slice(0, WIDEST - 1).join('')}…`
+/** Rows below their headings, or a sentence where there are none. */
+export interface Table {
+  readonly headings: readonly string[]
+  readonly rows: readonly (readonly unknown[])[]
+  readonly nothing: string
 }
-const widthOf = (text: string): number => [...text].length
-const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - widthOf(text)))
 
-/** Rows below their headings, a line each; a sentence where there are none. */
-export function table(headings: readonly string[], rows: readonly (readonly unknown[])[], nothing: string): string {
+/** What is shown, part below part. Tables are laid out when it is known how wide the terminal is. */
+export type Text = readonly (string | Table)[]
+
+/** A value of `Table`. */
+export const table = (headings: Table['headings'], rows: Table['rows'], nothing: string): Table => ({
+  headings,
+  rows,
+  nothing,
+})
+
+/** All parts as they are written. `columns` is the width of the terminal; undefined: it is none, and nothing is too wide. */
+export const written = (text: Text, columns?: number): string =>
+  text.map((part) => (typeof part === 'string' ? part : tableText(part, columns))).join('')
+
+function tableText({ headings, rows, nothing }: Table, columns: number | undefined): string {
   if (rows.length === 0) return `${nothing}\n`
-  const cells = [headings.map(cell), ...rows.map((row) => row.map((value) => cut(cell(value))))]
-  const widths = headings.map((_, at) => Math.max(...cells.map((line) => widthOf(line[at] ?? ''))))
-  return cells
-    .map((line) => `${line.map((text, at) => pad(text, widths[at] ?? 0)).join('  ')}`.trimEnd())
-    .map((line) => `${line}\n`)
-    .join('')
+  return laidOut([headings.map(cell), ...rows.map((row) => row.map(cell))], columns)
 }
+
+/** Parts with an empty line between. */
+export const apart = (parts: Text): Text => parts.flatMap((part, at) => (at === 0 ? [part] : ['\n', part]))
 
 /** One thing: its plain members first, a line each, then those that have members themselves, as JSON. */
 export function one(thing: unknown): string {

@@ -1,7 +1,7 @@
 import { isUuid } from '../event/index.ts'
 import { itemsOf, PAGE, saidOne, saidPage } from './answers.ts'
-import { readJson } from './input.ts'
-import { Mistaken, type Call, type Said, type Verb } from './verb.ts'
+import { bodyWith } from './body.ts'
+import { Mistaken, type Asked, type Call, type Said, type Verb } from './verb.ts'
 
 /** The id of the tenant that is named by slug or id. Rejects with `Mistaken` where there is none. */
 export async function tenantId(hear: Call['hear'], named: string): Promise<string> {
@@ -18,11 +18,16 @@ export async function tenantId(hear: Call['hear'], named: string): Promise<strin
 const NAMED = [{ name: '<tenant>', says: 'its slug or id' }] as const
 const pathOf = async (call: Call): Promise<string> => `/v1/tenants/${await tenantId(call.hear, call.argument(0))}`
 
+/** Members, with the metadata as they were written in their file. */
+const bodyOf = (call: Call, members: Readonly<Record<string, unknown>>): Promise<Asked> =>
+  bodyWith(call, members, { member: 'metadata', file: call.option('metadata') })
+
 const changing = (word: string, says: string, status: string): Verb => ({
   words: ['tenant', word],
   says,
   takes: NAMED,
   forTenant: false,
+  isGuarded: true,
   example: `tenant ${word} acme`,
   act: async (call): Promise<Said> => saidOne(await call.ask('PATCH', await pathOf(call), { body: { status } })),
 })
@@ -40,11 +45,8 @@ export const TENANT_VERBS: readonly Verb[] = [
     example: 'tenant create acme --name "Acme Ltd"',
     async act(call) {
       const slug = call.argument(0)
-      const file = call.option('metadata')
-      const metadata = file === undefined ? undefined : await readJson(await call.open(file), file)
-      const body = JSON.stringify({ slug, name: call.option('name') ?? slug })
-      const data = metadata === undefined ? body : `${body.slice(0, -1)},"metadata":${metadata.text}}`
-      return saidOne(await call.ask('POST', '/v1/tenants', { content: { type: 'application/json', data } }))
+      const asked = await bodyOf(call, { slug, name: call.option('name') ?? slug })
+      return saidOne(await call.ask('POST', '/v1/tenants', asked))
     },
   },
   {
@@ -66,6 +68,24 @@ export const TENANT_VERBS: readonly Verb[] = [
     forTenant: false,
     example: 'tenant show acme',
     act: async (call) => saidOne(await call.ask('GET', await pathOf(call))),
+  },
+  {
+    words: ['tenant', 'edit'],
+    says: 'give a tenant another name, or other metadata',
+    takes: NAMED,
+    options: [
+      { flags: '--name <name>', says: 'what people call it' },
+      { flags: '--metadata <file>', says: 'JSON of your own, from now on, whole' },
+    ],
+    forTenant: false,
+    isGuarded: true,
+    example: 'tenant edit acme --name "Acme International"',
+    async act(call) {
+      const name = call.option('name')
+      if (name === undefined && !call.isGiven('metadata'))
+        throw new Mistaken('Say what changes: --name, or --metadata with a file.')
+      return saidOne(await call.ask('PATCH', await pathOf(call), await bodyOf(call, { name })))
+    },
   },
   changing('suspend', 'refuse what a tenant sends and asks, until it is resumed', 'suspended'),
   changing('resume', 'let a suspended tenant in again', 'active'),

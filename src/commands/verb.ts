@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Answered, Question } from '../client/index.ts'
+import type { Text } from './screen.ts'
 
 /** One verb of `pulse` that asks the API: what it is called, what it takes, what it does. Help, completion and the page are made of this. */
 export interface Verb {
@@ -11,6 +12,8 @@ export interface Verb {
   readonly options?: readonly Option[]
   /** Whether it acts for a tenant: then there is `--tenant`. */
   readonly forTenant: boolean
+  /** Whether it changes one thing that may be somebody else's work meanwhile: then there is `--if-match`. */
+  readonly isGuarded?: true
   /** What follows `pulse`. */
   readonly example: string
   act(call: Call): Promise<Said>
@@ -30,7 +33,7 @@ export interface Said {
   /** For machines: one JSON document, where it can be the API's own text. */
   readonly json: string
   /** For people. */
-  readonly text: string
+  readonly text: Text
   /** Not all that was asked was done: exit code 1. */
   readonly isPartial?: boolean
 }
@@ -53,8 +56,8 @@ export interface Call {
   open(name: string): Promise<Readable>
   /** A line on standard error, over the one before where that is a terminal; nothing where it is none. */
   progress(line: string): void
-  /** A line on standard error that stays. */
-  note(line: string): void
+  /** A line, or a table, on standard error that stays. */
+  note(...text: Text): void
   /** The line to leave behind where somebody stops the command (Ctrl-C) before it is done: how to go on. */
   ifStopped(say: () => string): void
 }

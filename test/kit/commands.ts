@@ -28,6 +28,7 @@ export async function typed(env: Environment, ...words: readonly string[]): Prom
     complain,
     progress: () => undefined,
     wipe: () => undefined,
+    columns: () => undefined,
     whenStopped: () => undefined,
     end: (given) => void (code = given),
     defect(error) {

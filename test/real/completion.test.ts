@@ -28,6 +28,7 @@ test('fish offers commands, verbs, options, their values and files', async (t) =
     'key create website --scope ',
     'schema list --json --status p',
     'events send completion.t',
+    'completion ',
   ]
   const text = await said(
     t,
@@ -38,11 +39,12 @@ test('fish offers commands, verbs, options, their values and files', async (t) =
   const words = offered.slice(1).map((found) => found.map((line) => line.split('\t')[0]))
   assert.deepEqual(words, [
     ['dataset', 'datatype'],
-    ['create', 'limit', 'list', 'revoke', 'rotate'],
+    ['create', 'limit', 'list', 'revoke', 'rotate', 'show'],
     ['--scope'],
     ['collect', 'manage', 'pii', 'read'],
     ['published'],
     ['completion.test.ts'],
+    ['bash', 'fish', 'zsh'],
   ])
   assert.match(text, /rotate\tmake a key in the place of another/, 'with what they do')
 })
