@@ -120,5 +120,13 @@ async function judgeLetters(context: Context): Promise<boolean> {
 
 function faultsOf(event: Buffer, validate: Validator, limits: ImpactPlaces['limits']): readonly Fault[] | null {
   const judgement = judge(event, validate, limits)
-  return judgement.kind === 'valid' ? null : judgement.faults
+  if (judgement.kind === 'valid') return null
+  return judgement.faults.map((fault) => ({ ...fault, message: unquoted(judgement.reason, fault) }))
+}
+
+/** Whoever may read may ask, and values may be personal: where a sentence quotes what was sent, another is said. */
+function unquoted(reason: string, { message }: Fault): string {
+  if (reason === 'malformed') return 'cannot be read as an event'
+  // What is said of a number that fits no column begins with it (pdm/numbers.ts).
+  return /^-?\d/.test(message) ? 'a number that its column would not hold as it was written' : message
 }

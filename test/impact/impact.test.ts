@@ -145,6 +145,23 @@ test('rows and dead letters that would pass and fail are counted, the columns th
   )
 })
 
+test('examples say why and quote nothing of what was sent', async () => {
+  const definition = { type: 'object', properties: { n: { type: 'integer' } } }
+  const place = await carriage.place({ definition })
+  const data = (n: string) => `{"dataset":"events","data":{"timestamp":"${at(1)}","n":${n}}}`
+  const secret = '4917012345678901234567'
+  await settle(place, [
+    recordOf(place, {}, { value: data(secret) }),
+    recordOf(place, {}, { value: `${data('1').slice(0, -1)},${secret}}` }),
+  ])
+  const impact = await assess(place, place.dataset.schemaId)
+  assert.deepEqual(impact?.dead_letters, { sampled: 2, passed: 0, failed: 2 })
+  assert.deepEqual(impact?.examples.flatMap(({ errors }) => errors.map(({ message }) => message)).toSorted(), [
+    'a number that its column would not hold as it was written',
+    'cannot be read as an event',
+  ])
+})
+
 test('when time is up, what was judged is answered, and that it is not all', async () => {
   const place = await carriage.place()
   await settle(
