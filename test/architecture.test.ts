@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['event', 'tenancy'],
   store: ['tenancy', 'problems'],
   // `telemetry`: whoever watches the places says when one goes away; `event`, `tenancy`: what they did, when and in which trace.
-  places: ['config', 'bus', 'lake', 'problems', 'telemetry', 'event', 'tenancy'],
+  places: ['config', 'bus', 'lake', 'store', 'problems', 'telemetry', 'event', 'tenancy'],
   // `store`: what is left of an allowance is shared through Postgres.
   limits: ['problems', 'store'],
   // `store`: keys are rows under the tenant's policy; `tenancy`: the canary's tenant has one from the first migration on.

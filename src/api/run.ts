@@ -1,12 +1,11 @@
 import { openBus } from '../bus/index.ts'
 import { recordSettings } from '../audit/index.ts'
-import { isLoopback, redact, secretValues, settingsHash, type Settings } from '../config/index.ts'
+import { isLoopback, redact, windowSettings, type Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import { openObjectStore, timedObjectStore } from '../lake/index.ts'
-import { busSettings, neededPlaces, objectStoreOptions, tellLakeCall, tellTransaction } from '../places/index.ts'
+import { busSettings, neededPlaces, objectStoreOptions, openRecord, tellLakeCall } from '../places/index.ts'
 import { Problem } from '../problems/index.ts'
-import { openStore, openWaitingStore } from '../store/index.ts'
-import { announce, openTelemetry } from '../telemetry/index.ts'
+import { openTelemetry } from '../telemetry/index.ts'
 import { ROUTE_TEMPLATES } from './route-table.ts'
 import { startApi } from './start.ts'
 
@@ -36,35 +35,11 @@ const ACQUIRE_MS = 2_000
  */
 export async function runApi(settings: Settings): Promise<RunningProcess> {
   refuseOpenDoor(settings)
-  const { databaseUrl } = neededPlaces(settings)
+  neededPlaces(settings)
   await using opened = new AsyncDisposableStack()
-  const telemetry = opened.use(
-    openTelemetry({
-      plane: 'api',
-      logLevel: settings.logLevel,
-      enabled: settings.telemetry !== 'off',
-      secrets: secretValues(settings),
-      otlpEndpoint: settings.otlpEndpoint,
-      limits: { tenants: settings.metricsTenants, datasets: settings.metricsDatasets, pinned: settings.metricsPinned },
-      about: { commit: settings.buildCommit, configHash: settingsHash(settings) },
-      routes: ROUTE_TEMPLATES,
-    }),
-  )
+  const telemetry = opened.use(openTelemetry({ plane: 'api', ...windowSettings(settings), routes: ROUTE_TEMPLATES }))
   const store = opened.use(
-    await openWaitingStore(
-      () =>
-        openStore({
-          url: databaseUrl,
-          poolSize: settings.databasePoolSize,
-          applicationName: 'pulse-api',
-          leaseSeconds: settings.leaseSeconds,
-          acquireMs: ACQUIRE_MS,
-          timeoutMs: STORE_TIMEOUT_MS,
-          openMs: 0,
-          onFinished: tellTransaction,
-        }),
-      { onRefused: ({ message }) => announce('process.defect', { where: 'store', detail: message }) },
-    ),
+    await openRecord(settings, { applicationName: 'pulse-api', acquireMs: ACQUIRE_MS, timeoutMs: STORE_TIMEOUT_MS }),
   )
   const recording = new AbortController()
   opened.defer(() => recording.abort())

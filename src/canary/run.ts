@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { ownKey, reachable, secretValues, settingsHash, type Settings } from '../config/index.ts'
+import { ownKey, reachable, windowSettings, type Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
-import { openServer, openTelemetry, text, type Answer } from '../telemetry/index.ts'
+import { metricsPage, openServer, openTelemetry, text } from '../telemetry/index.ts'
 import { openDoor } from './door.ts'
 import { startRounds } from './rounds.ts'
 
@@ -25,23 +25,10 @@ export async function runCanary(settings: Settings): Promise<RunningCanary> {
   if (settings.canarySeconds === 0)
     throw new CanaryRefused('PULSE_CANARY_SECONDS is 0, so that no canary runs: set how often it shall.')
   await using opened = new AsyncDisposableStack()
-  const telemetry = opened.use(
-    openTelemetry({
-      plane: 'canary',
-      logLevel: settings.logLevel,
-      enabled: settings.telemetry !== 'off',
-      secrets: secretValues(settings),
-      otlpEndpoint: settings.otlpEndpoint,
-      limits: { tenants: settings.metricsTenants, datasets: settings.metricsDatasets, pinned: settings.metricsPinned },
-      about: { commit: settings.buildCommit, configHash: settingsHash(settings) },
-    }),
-  )
+  const telemetry = opened.use(openTelemetry({ plane: 'canary', ...windowSettings(settings) }))
   const server = opened.use(
     await openServer(settings.host, settings.canaryPort, {
-      '/metrics': async (request): Promise<Answer> => {
-        const { contentType, bytes } = await telemetry.metrics.exposition(request.headers.accept)
-        return { status: 200, contentType, body: bytes }
-      },
+      '/metrics': metricsPage(telemetry.metrics),
       '/livez': () => text(200, 'live'),
     }),
   )

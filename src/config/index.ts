@@ -3,5 +3,6 @@ export { SettingsRefused, environmentWith, loadSettings, readSettings, type Envi
 export { embeddedDefaults } from './embedded.ts'
 export { keysFolder, ownKey, type Own } from './own-key.ts'
 export { isLoopback, reachable } from './reachable.ts'
-export { redact, secretValues, settingsHash } from './redact.ts'
+export { redact, settingsHash } from './redact.ts'
+export { windowSettings } from './window.ts'
 export { settingsDocument, settingsHelp } from './document.ts'

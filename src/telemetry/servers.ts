@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Metrics } from './metrics.ts'
 
 export interface Answer {
   readonly status: number
@@ -34,6 +35,14 @@ export const json = (body: unknown): Answer => ({
   contentType: 'application/json',
   body: `${JSON.stringify(body)}\n`,
 })
+
+/** What a scrape is answered, in the format that it asks for. */
+export const metricsPage =
+  (metrics: Pick<Metrics, 'exposition'>): Route =>
+  async ({ headers }) => {
+    const { contentType, bytes } = await metrics.exposition(headers.accept)
+    return { status: 200, contentType, body: bytes }
+  }
 
 /**
  * A server for probes and scrapes: a handful of paths, no bodies, bounded in time. Rejects where the

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
 import { openBus } from '../bus/index.ts'
 import { recordSettings } from '../audit/index.ts'
-import { redact, secretValues, settingsHash, type Settings } from '../config/index.ts'
+import { redact, windowSettings, type Settings } from '../config/index.ts'
 import { systemClock } from '../event/index.ts'
 import {
   openAdoptTopic,
@@ -21,13 +21,21 @@ import {
   busSettings,
   neededPlaces,
   objectStoreOptions,
+  openRecord,
   tellLakeCall,
-  tellTransaction,
   watchDependencies,
 } from '../places/index.ts'
 import { openBindings } from '../registry/index.ts'
-import { openStore, openWaitingStore } from '../store/index.ts'
-import { announce, json, openServer, openTelemetry, text, tracePage, type Answer } from '../telemetry/index.ts'
+import {
+  announce,
+  json,
+  metricsPage,
+  openServer,
+  openTelemetry,
+  text,
+  tracePage,
+  type Answer,
+} from '../telemetry/index.ts'
 import { startUpkeep } from '../upkeep/index.ts'
 import { openCensus } from './census.ts'
 import { readGauges } from './gauges.ts'
@@ -64,50 +72,22 @@ const EARLIER_FACTS = { owned: 0, members: 0, shared: false, sinceTickMs: 0 } as
  * setting, a taken port. Installs no signal handlers.
  */
 export async function runWorker(settings: Settings, options: WorkerOptions = {}): Promise<RunningWorker> {
-  const { databaseUrl } = neededPlaces(settings)
+  neededPlaces(settings)
   await using opened = new AsyncDisposableStack()
   const name = `${hostname()}-${process.pid}`
   const now = (): number => performance.now()
-  const telemetry = opened.use(
-    openTelemetry({
-      plane: 'worker',
-      logLevel: settings.logLevel,
-      enabled: settings.telemetry !== 'off',
-      secrets: secretValues(settings),
-      otlpEndpoint: settings.otlpEndpoint,
-      limits: { tenants: settings.metricsTenants, datasets: settings.metricsDatasets, pinned: settings.metricsPinned },
-      about: { commit: settings.buildCommit, configHash: settingsHash(settings) },
-    }),
-  )
+  const telemetry = opened.use(openTelemetry({ plane: 'worker', ...windowSettings(settings) }))
 
   let stopping = false
   // The probes answer before there is an ingest to ask.
   const carriage: { ingest?: Ingest } = {}
-  const store = opened.use(
-    await openWaitingStore(
-      () =>
-        openStore({
-          url: databaseUrl,
-          poolSize: settings.databasePoolSize,
-          applicationName: 'pulse-worker',
-          leaseSeconds: settings.leaseSeconds,
-          openMs: 0,
-          onFinished: tellTransaction,
-        }),
-      {
-        onRefused: ({ message }) => announce('process.defect', { where: 'store', detail: message }),
-      },
-    ),
-  )
+  const store = opened.use(await openRecord(settings, { applicationName: 'pulse-worker' }))
   const recording = new AbortController()
   opened.defer(() => recording.abort())
   void recordSettings(store, 'worker', redact(settings), recording.signal)
   const metricsServer = opened.use(
     await openServer(settings.host, settings.workerMetricsPort, {
-      '/metrics': async (request): Promise<Answer> => {
-        const { contentType, bytes } = await telemetry.metrics.exposition(request.headers.accept)
-        return { status: 200, contentType, body: bytes }
-      },
+      '/metrics': metricsPage(telemetry.metrics),
     }),
   )
   // Before the probes' port is there, so that they have somebody to ask.
