@@ -15,6 +15,7 @@ export const entityMembers = (entity: Entity): Members => ({
   definition: entity.definition,
   class_uri: entity.class_uri,
   field_group_uris: entity.field_group_uris,
+  pointer: entity.pointer,
   updated_at: entity.updated_at,
 })
 export const datasetMembers = ({ name, schema_uri, updated_at }: Dataset): Members => ({ name, schema_uri, updated_at })

@@ -11,6 +11,9 @@ interface ProblemExample {
 const at = (pointer: string, keyword: string, message: string): { errors: readonly Fault[] } => ({
   errors: [{ pointer, keyword, message }],
 })
+const PLACE = '/definition/properties/place/$ref names the datatype https://example.com/datatypes/place, which'
+const DISAGREE =
+  'field group https://example.com/field-groups/offer and the schema disagree at /properties/price/type: number and string'
 const EVENT_ID = '01936f1e-8a40-7c3d-9f00-5a1b2c3d4e5f'
 const verdicts = (status: 'rejected' | 'failed', code: string): { members: Readonly<Record<string, unknown>> } => ({
   members: {
@@ -56,7 +59,8 @@ export const PROBLEM_EXAMPLES: Readonly<Partial<Record<ProblemCode, ProblemExamp
   },
   conflict: { detail: 'Somebody else is changing the same thing: try again.' },
   in_use: {
-    detail: 'The schema is used by the dataset page-views: bind that to another first, or archive it with ?force=true.',
+    detail:
+      'The schema https://example.com/schemas/page-view is used by the dataset page-views: publish one that supersedes it, bind its datasets to another schema first, or say ?force=true. What was published with it stays as it is.',
     members: { used_by: [{ kind: 'dataset', id: EVENT_ID, slug: 'page-views' }], used_by_total: 1 },
   },
   precondition_failed: {
@@ -83,17 +87,24 @@ export const PROBLEM_EXAMPLES: Readonly<Partial<Record<ProblemCode, ProblemExamp
     ...at('/pointer', 'pointer', 'leads nowhere in the schema'),
   },
   reference_not_found: {
-    detail: 'There is no datatype https://example.com/datatypes/place that this tenant sees.',
-    ...at('/properties/place/$ref', '$ref', 'is not known here'),
+    detail: `${PLACE} is none that this tenant can see: create it first, or correct the URI.`,
+    ...at('/definition/properties/place/$ref', 'reference', 'must be the uri of a datatype that this tenant can see'),
   },
   reference_not_published: {
-    detail: 'The datatype https://example.com/datatypes/place is a draft: publish it first.',
-    ...at('/properties/place/$ref', '$ref', 'is a draft'),
+    detail: `${PLACE} is still a draft: publish it first.`,
+    ...at(
+      '/definition/properties/place/$ref',
+      'reference',
+      'the datatype https://example.com/datatypes/place is a draft',
+    ),
   },
   composition_conflict: {
-    detail:
-      'At /properties/price, the schema says "string" where field group https://example.com/field-groups/offer says "number". Make the two agree, or leave one out.',
-    ...at('/properties/price/type', 'type', 'does not fit "number"'),
+    detail: `${DISAGREE}. Make the two agree, or leave one of them out.`,
+    errors: ['/field_group_uris/0', '/definition/properties/price/type'].map((pointer) => ({
+      pointer,
+      keyword: 'composition',
+      message: DISAGREE,
+    })),
   },
   schema_too_large: { detail: 'Composed, the schema has 2100 properties; it may have 2000.' },
   reserved_name: {

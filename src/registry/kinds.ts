@@ -54,8 +54,12 @@ export interface NewEntity {
   readonly supersedes?: string | undefined
 }
 
+/** What is named is changed; all but title and status in draft only, and only what the kind has. */
 export interface EntityChange {
   readonly title?: string | undefined
   readonly definition?: string | undefined
+  readonly class_uri?: string | undefined
+  readonly field_group_uris?: readonly string[] | undefined
+  readonly pointer?: string | undefined
   readonly status?: EntityStatus | undefined
 }

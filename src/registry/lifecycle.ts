@@ -18,9 +18,12 @@ import { openReferences, type References } from './references.ts'
 import { requireUnused } from './users.ts'
 
 const UPDATE = `UPDATE pdm_entities SET title = $2, definition = $3::json, status = $4, class_uri = $5,
-    field_group_uris = $6::text[], composed = $7::json, uses = coalesce($8::text[], uses), origins = $9::json, updated_at = clock_timestamp(),
+    field_group_uris = $6::text[], composed = $7::json, uses = coalesce($8::text[], uses), origins = $9::json, pointer = $10, updated_at = clock_timestamp(),
     published_at = CASE WHEN $4 = 'published' AND published_at IS NULL THEN clock_timestamp() ELSE published_at END
   WHERE id = $1 RETURNING ${ENTITY_COLUMNS}`
+
+/** What frozen entities keep. */
+const DRAFT_ONLY = ['definition', 'class_uri', 'field_group_uris', 'pointer'] as const
 
 /** How a change is asked for: `check` looks at the locked row first, and may throw; `force` archives what is still used. */
 interface ChangeOptions {
@@ -29,7 +32,7 @@ interface ChangeOptions {
 }
 
 /**
- * Changes an entity: its title at any time, its definition in draft only, its status forward only.
+ * Changes an entity: its title at any time, its definition, parts and place in draft only, its status forward only.
  * Publishing a schema freezes what it is composed to. All of it or nothing; undefined where the tenant
  * does not see the entity. Throws `definition_frozen`, `lifecycle_forward_only`, `read_only`, and what
  * composing and publishing refuse. Archiving what is
@@ -52,7 +55,8 @@ export async function patchEntity(
       if (before === undefined) return undefined
       options.check?.(before)
       was = before.status
-      if (change.definition !== undefined) move(before, 'edit')
+      const edited = DRAFT_ONLY.find((member) => change[member] !== undefined)
+      if (edited !== undefined) move(before, 'edit', edited)
       const status = change.status === undefined ? before.status : move(before, MOVES[change.status])
       if (status === 'archived' && before.status !== 'archived' && options.force !== true)
         await requireUnused(sql, before)
@@ -68,6 +72,7 @@ export async function patchEntity(
         after.composed,
         after.uses,
         after.origins,
+        after.pointer,
       ])
       return composedNow(references, row as Entity)
     },
@@ -119,23 +124,17 @@ const MOVES: Readonly<Record<EntityStatus, Move | undefined>> = {
 }
 
 /** The status after a move, by pdm's table. Throws what the table's cell says. */
-function move(before: Entity, wanted: Move | undefined): EntityStatus {
+function move(before: Entity, wanted: Move | undefined, member: keyof EntityChange = 'status'): EntityStatus {
   const next: EntityStatus | ProblemCode =
     wanted === undefined ? 'lifecycle_forward_only' : nextStatus(before.status, wanted)
   if (next === 'draft' || next === 'published' || next === 'archived') return next
   const { noun } = ENTITY_KINDS[before.kind]
   const sentence =
     next === 'definition_frozen'
-      ? `The ${noun} is ${before.status}: a definition can change only in draft. Make a new one that supersedes it.`
+      ? `The ${noun} is ${before.status}: ${member === 'definition' ? 'a definition' : `its ${member}`} can change only in draft. Make a new one that supersedes it.`
       : `The ${noun} is ${before.status}: the lifecycle only goes forward, draft to published to archived.`
   throw new Problem(next, sentence, {
-    errors: [
-      {
-        pointer: next === 'definition_frozen' ? '/definition' : '/status',
-        keyword: 'lifecycle',
-        message: `is ${before.status}`,
-      },
-    ],
+    errors: [{ pointer: `/${member}`, keyword: 'lifecycle', message: `is ${before.status}` }],
   })
 }
 
@@ -150,9 +149,17 @@ async function settled(
   change: EntityChange & { status: EntityStatus },
 ): Promise<Settled> {
   const definition = change.definition ?? before.definition
-  const after = { ...before, title: change.title ?? before.title, definition, status: change.status, uses: null }
+  const pointer = change.pointer ?? before.pointer
+  const after = {
+    ...before,
+    title: change.title ?? before.title,
+    definition,
+    pointer,
+    status: change.status,
+    uses: null,
+  }
   const publishes = change.status === 'published' && before.status === 'draft'
-  if (change.definition === undefined && !publishes) return after
+  if (DRAFT_ONLY.every((member) => change[member] === undefined) && !publishes) return after
   const parsed = JSON.parse(definition) as Definition
   const named = compositionOf(parsed)
   const parts = await resolveParts(
@@ -161,12 +168,13 @@ async function settled(
       ...partsOf(before),
       definition: parsed,
       // A definition that names its parts itself says so anew with each edit.
-      class_uri: named.classUri === undefined ? (before.class_uri ?? undefined) : undefined,
-      field_group_uris: named.fieldGroupUris === undefined ? before.field_group_uris : undefined,
+      class_uri: change.class_uri ?? (named.classUri === undefined ? (before.class_uri ?? undefined) : undefined),
+      field_group_uris:
+        change.field_group_uris ?? (named.fieldGroupUris === undefined ? before.field_group_uris : undefined),
     },
     publishes,
   )
-  if (before.kind === 'descriptor') await checkAbout(sql, references, saidOf(before, parsed), publishes)
+  if (before.kind === 'descriptor') await checkAbout(sql, references, saidOf(after, parsed), publishes)
   const { composed, uses } = parts
   const checked = { ...after, class_uri: parts.classUri ?? null, field_group_uris: parts.fieldGroupUris, uses }
   if (!publishes || composed === undefined) return checked

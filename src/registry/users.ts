@@ -33,10 +33,14 @@ export async function requireUnused(sql: Sql, entity: Entity): Promise<void> {
     .map((isDataset) => found.find((user) => (user.kind === 'dataset') === isDataset)?.total ?? 0)
     .reduce((sum, some) => sum + some)
   const named = users.slice(0, 3).map(nameOf).join(', ')
+  const remedies = [
+    ...(found.some((user) => user.kind !== 'dataset') ? ['archive those'] : []),
+    ...(found.some((user) => user.kind === 'dataset') ? ['bind its datasets to another schema'] : []),
+  ].join(' and ')
   const more = total > 3 ? ` and ${total - 3} more` : ''
   throw new Problem(
     'in_use',
-    `The ${ENTITY_KINDS[entity.kind].noun} ${entity.uri} is used by ${named}${more}: publish one that supersedes it, archive those first, or say ?force=true. What was published with it stays as it is.`,
+    `The ${ENTITY_KINDS[entity.kind].noun} ${entity.uri} is used by ${named}${more}: publish one that supersedes it, ${remedies} first, or say ?force=true. What was published with it stays as it is.`,
     {
       errors: users.map((user) => ({ pointer: '/status', keyword: 'used_by', message: `is used by ${nameOf(user)}` })),
       members: { used_by: users, used_by_total: total },

@@ -232,6 +232,64 @@ test('a failed change changes nothing: title, definition and status go together'
   assert.match(edited?.composed ?? '', /"x"/)
 })
 
+test("a draft's parts and place can be given anew, and are checked as when it was made", async () => {
+  const fields = (name: string) => JSON.stringify({ type: 'object', properties: { [name]: { type: 'string' } } })
+  const [a, b] = [
+    await make('field_group', { class_uri: CLASS, definition: fields('a') }),
+    await make('field_group', { class_uri: CLASS, definition: fields('b') }),
+  ]
+  const { id } = await make('schema', { class_uri: CLASS, field_group_uris: [a.uri] })
+  const patch = (change: Parameters<typeof patchEntity>[3]) => patchEntity(store, mine, { kind: 'schema', id }, change)
+  const mixed = await patch({ field_group_uris: [b.uri] })
+  assert.deepEqual(mixed?.field_group_uris, [b.uri])
+  assert.deepEqual(Object.keys(JSON.parse(mixed?.composed ?? '{}').properties), ['timestamp', 'b'])
+  const users = async (uses: string) => (await listEntities(store, mine, 'schema', { limit: 9, uses })).items
+  assert.deepEqual([(await users(a.uri)).length, (await users(b.uri)).length], [0, 1])
+  await assert.rejects(patch({ field_group_uris: [uri('none')] }), isProblem('reference_not_found'))
+  await assert.rejects(patch({ class_uri: PROFILE }), isProblem('composition_conflict'))
+  const profile = await patch({ class_uri: PROFILE, field_group_uris: [] })
+  assert.deepEqual([profile?.class_uri, profile?.field_group_uris], [PROFILE, []])
+  assert.deepEqual(Object.keys(JSON.parse(profile?.composed ?? '{}').properties), ['person_id'])
+  await assert.rejects(
+    patch({ class_uri: CLASS, definition: JSON.stringify({ $class: PROFILE }) }),
+    isProblem('invalid'),
+  )
+  await publish('schema', id)
+  await assert.rejects(
+    patch({ class_uri: CLASS }),
+    (error: Problem) =>
+      error.code === 'definition_frozen' &&
+      error.errors?.[0]?.pointer === '/class_uri' &&
+      /its class_uri/.test(error.message),
+  )
+
+  const about = await make('schema', { class_uri: CLASS, definition: fields('who') })
+  const label = await make('descriptor', {
+    schema_uri: about.uri,
+    kind: 'label',
+    pointer: '/timestamp',
+    definition: '{"labels":["pii"]}',
+  })
+  const target = { kind: 'descriptor', id: label.id } as const
+  assert.equal((await patchEntity(store, mine, target, { pointer: '/who' }))?.pointer, '/who')
+  await assert.rejects(patchEntity(store, mine, target, { pointer: '/whom' }), isProblem('descriptor_invalid'))
+})
+
+test('two may be drafted, and published, after one: each is its next version', async () => {
+  const one = await make('schema', { class_uri: CLASS })
+  await publish('schema', one.id)
+  const next = [
+    await make('schema', { class_uri: CLASS, supersedes: one.uri }),
+    await make('schema', { class_uri: CLASS, supersedes: one.uri }),
+  ]
+  for (const { id } of next) await publish('schema', id)
+  const after = (await listEntities(store, mine, 'schema', { limit: 9, supersedes: one.uri })).items
+  assert.deepEqual(
+    after.map(({ id, version, status }) => [id, version, status]),
+    next.map(({ id }) => [id, 2, 'published']).reverse(),
+  )
+})
+
 test('a new version supersedes an entity of the same kind and tenant', async () => {
   const one = await make('schema', { class_uri: CLASS })
   const two = await make('schema', { class_uri: CLASS, supersedes: one.uri })

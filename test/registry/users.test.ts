@@ -79,6 +79,8 @@ test('what is used is not archived without a word: each kind of use is named', a
       assert.deepEqual(usersIn(answer), users, collection)
       assert.equal(answer.body['used_by_total'], users.length)
       for (const user of users) assert.ok(String(answer.body['detail']).includes(String(user)), answer.text)
+      const first = collection === 'schemas' ? 'archive those and bind its datasets to another schema' : 'archive those'
+      assert.ok(String(answer.body['detail']).includes(`, ${first} first, or say ?force=true`), answer.text)
     }
     assert.equal((await ask('GET', path)).body['status'], 'published')
   }
@@ -116,7 +118,9 @@ test('a published successor takes its place: then no force is asked for', async 
     { class_uri: CLASS, supersedes: old['uri'], definition: object({ a: { type: 'string' } }) },
     false,
   )
-  assert.equal((await archive('schemas', old)).status, 409, 'a draft is no successor')
+  const early = await archive('schemas', old)
+  assert.equal(early.status, 409, 'a draft is no successor')
+  assert.match(String(early.body['detail']), /supersedes it, bind its datasets to another schema first, or say/)
   await ask('PATCH', `/v1/schemas/${String(next['id'])}`, { status: 'published' })
   assert.equal((await archive('schemas', old)).status, 200)
   assert.equal((await archive('schemas', old)).status, 200, 'again changes nothing')

@@ -10,6 +10,7 @@ import {
   patchEntity,
   schemaFacts,
   type Entity,
+  type EntityChange,
   type EntityKind,
   type NewEntity,
 } from '../../registry/index.ts'
@@ -17,7 +18,7 @@ import type { Store } from '../../store/index.ts'
 import { entityText, found, pageText, sendText } from '../answers.ts'
 import { entityMembers, etagOf, preconditionOf } from '../etags.ts'
 import { memberText } from '../json-body.ts'
-import { ForceQuery, PatchEntity, entityQuery, entitySchemas } from '../schemas/entities.ts'
+import { ForceQuery, entityQuery, entitySchemas } from '../schemas/entities.ts'
 import { IfMatch, tagged } from '../schemas/etags.ts'
 import { problems } from '../schemas/wire.ts'
 import { tenantOf } from '../tenant-hook.ts'
@@ -29,7 +30,7 @@ export function addEntityRoutes(app: FastifyInstance, store: Store): void {
 
 function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
   const { collection, noun } = ENTITY_KINDS[kind]
-  const { document, page, create } = entitySchemas(kind)
+  const { document, page, create, patch } = entitySchemas(kind)
   const path = `/v1/${collection}`
   const tags = [collection]
   const one = async <T>(id: string, act: (id: string) => Promise<T | undefined>): Promise<T> =>
@@ -91,7 +92,7 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
       return send(request, reply, 200, entity)
     },
   )
-  app.patch<{ Params: { id: string }; Querystring: Static<typeof ForceQuery>; Body: Static<typeof PatchEntity> }>(
+  app.patch<{ Params: { id: string }; Querystring: Static<typeof ForceQuery>; Body: Omit<EntityChange, 'definition'> }>(
     `${path}/:id`,
     {
       schema: {
@@ -99,15 +100,14 @@ function addKind(app: FastifyInstance, store: Store, kind: EntityKind): void {
         summary: `Change a ${noun}, publish or archive it`,
         headers: IfMatch,
         querystring: ForceQuery,
-        body: PatchEntity,
+        body: patch,
         response: { 200: tagged(document), ...problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
-      const { title, status } = request.body
       const check = preconditionOf(request, entityMembers)
       const { force } = request.query
-      const change = { title, status, definition: memberText(request.bodyBytes as Buffer, 'definition') }
+      const change = { ...request.body, definition: memberText(request.bodyBytes as Buffer, 'definition') }
       const entity = await one(request.params.id, (id) =>
         patchEntity(store, tenantOf(request), { kind, id }, change, { check, force }),
       )

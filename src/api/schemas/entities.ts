@@ -77,6 +77,15 @@ const ADDED: Readonly<
   },
 }
 
+/** What a draft of a kind can be given anew, besides what all can. */
+const PATCHED: Readonly<Record<EntityKind, Record<string, TSchema>>> = {
+  class: {},
+  datatype: {},
+  field_group: { class_uri: Type.Optional(Uri) },
+  schema: { class_uri: Type.Optional(Uri), field_group_uris: Type.Optional(FieldGroupUris) },
+  descriptor: { pointer: Type.Optional(Pointer) },
+}
+
 const CLASS = 'https://ns.azothedge.com/pdm/class/interaction-event'
 const uri = (name: string): string => `https://example.com/${name}`
 const PLACE = { type: 'object', properties: { city: { type: 'string' }, country: { type: 'string' } } }
@@ -146,13 +155,18 @@ export function entitySchemas(kind: EntityKind) {
       },
       { examples: [EXAMPLES[kind]] },
     ),
+    patch: closed(
+      {
+        title: Type.Optional(Name),
+        definition: Type.Optional(Definition),
+        status: Type.Optional(Status),
+        ...PATCHED[kind],
+      },
+      { minProperties: 1, examples: [{ status: 'published' }] },
+    ),
   }
 }
 
-export const PatchEntity = closed(
-  { title: Type.Optional(Name), definition: Type.Optional(Definition), status: Type.Optional(Status) },
-  { minProperties: 1, examples: [{ status: 'published' }] },
-)
 const filter = (description: string) => Type.Optional(Type.String({ ...FILTER, description }))
 
 /** What a kind's list can be filtered by, besides what all can. */
