@@ -268,7 +268,7 @@ export const SETTINGS = {
   ),
 
   PULSE_DEAD_LETTER_DAYS: given('Upkeep', whole(1, 3650), '30', 'How long dead letters are kept.'),
-  PULSE_AUDIT_DAYS: given('Upkeep', whole(1, 36_500), '365', 'How long the audit is kept.'),
+  PULSE_AUDIT_DAYS: given('Upkeep', whole(30, 36_500), '365', 'How long the audit is kept.'),
   PULSE_SNAPSHOTS_KEEP: given('Upkeep', whole(1, 100_000), '100', 'Snapshots of a table that are kept at most …'),
   PULSE_SNAPSHOT_SECONDS: given(
     'Upkeep',

@@ -42,6 +42,11 @@ const COLUMNS = `id, name, scopes, rotated_from, ${time('created_at')}, ${time('
   CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'active' END AS status, limits_of(id) AS limits`
 const LOCK = 'SELECT FROM api_keys WHERE id = $1 FOR NO KEY UPDATE'
 const GET = `SELECT ${COLUMNS} FROM api_keys WHERE id = $1`
+/** When a key was to end before rotations gave it an end: as the last that took its place does. */
+const END = `WITH RECURSIVE line AS (
+    SELECT id, expires_at FROM api_keys WHERE id = $1
+    UNION ALL SELECT k.id, k.expires_at FROM api_keys k JOIN line ON k.rotated_from = line.id)
+  SELECT ${time('expires_at')} FROM line ORDER BY line.expires_at DESC NULLS FIRST LIMIT 1`
 /** Of one tenant: a list of all of them stays one answer. */
 const MOST_KEYS = 1_000
 
@@ -117,7 +122,7 @@ export const revokeKey = (
   )
 
 /**
- * A new key in the place of an old one, with its name, scopes, limits and end; the old one holds for `overlapSeconds` more, so that whoever
+ * A new key in the place of an old one, with its name, scopes, limits and end (also where it is rotated again, because an answer was lost); the old one holds for `overlapSeconds` more, so that whoever
  * has it can change over. Undefined where there is no such key; throws `conflict` where it holds no longer. `check`
  * looks at the locked row first, and may throw.
  */
@@ -139,12 +144,13 @@ export const rotateKey = (
           'conflict',
           `The key is ${old.status} and has no place to fill: make a new one with POST /v1/keys.`,
         )
+      const [end] = await sql.query<Pick<Key, 'expires_at'>>(END, [id])
       await sql.query(
         `UPDATE api_keys SET expires_at = least(expires_at, now() + make_interval(secs => $2)), changed_at = clock_timestamp() WHERE id = $1`,
         [id, overlapSeconds],
       )
-      const { name, scopes, expires_at: expiresAt, limits } = old
-      const wanted = { name, scopes, expiresAt: expiresAt ?? undefined, limits: limits ?? undefined }
+      const { name, scopes, limits } = old
+      const wanted = { name, scopes, expiresAt: end?.expires_at ?? undefined, limits: limits ?? undefined }
       return insert(sql, tenantId, wanted, id)
     },
     { name: 'key' },

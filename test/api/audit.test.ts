@@ -258,6 +258,11 @@ test('so is each change of a key, by whom it is made, and no secret is in it; be
   ])
   const ended = rotated.rows.find(({ action }) => action === 'key.update')
   assert.deepEqual([ended?.['entity_id'], ended?.before], [id, { expires_at: null }])
+  // A key with limits leaves them to the new one: a third thing that is made.
+  await leaving(['limits.create'], manager, patch({ events_per_second: 9 }))
+  const again = ['POST', `/v1/keys/${id}/rotate`, { body: { overlap_seconds: 30 } }] as const
+  const { rows } = await leaving(['key.rotate', 'key.update', 'limits.create'], manager, again)
+  assert.equal(rows.find(({ entity }) => entity === 'limits')?.['name'], 'key')
   await leaving(['key.revoke'], manager, ['DELETE', `/v1/keys/${id}`])
   await leaving([], manager, ['DELETE', `/v1/keys/${id}`])
   const all = JSON.stringify(await api.postgres.sql('admin').query('SELECT * FROM audit'))
@@ -334,6 +339,14 @@ test('a tenant reads its own, filtered and in pages; another one’s, and the op
   assert.deepEqual(await verdict(reader, '/v1/audit'), [403, 'scope_missing'])
   assert.deepEqual(await verdict(manager, '/v1/audit', { tenant: other }), [403, 'tenant_mismatch'])
   assert.deepEqual(await verdict(operator, '/v1/audit'), [400, 'tenant_required'])
+  await as(operator, 'PATCH', `/v1/tenants/${other}`, { body: { status: 'suspended' } })
+  assert.deepEqual(await verdict(operator, '/v1/audit', { tenant: other }), [403, 'tenant_suspended'])
+  const { body: suspended } = await as(operator, 'GET', `/v1/operator/audit?tenant_id=${other.toUpperCase()}`)
+  assert.deepEqual(
+    (suspended['items'] as Row[]).map(({ action, tenant_id: whose }) => [action, whose]),
+    ['tenant.suspend', ...theirs.map((row) => String(row['action']))].map((action) => [action, other]),
+  )
+  assert.deepEqual(await verdict(manager, `/v1/audit?tenant_id=${other}`), [400, 'invalid_parameter'])
   for (const key of [manager, reader])
     assert.deepEqual(await verdict(key, '/v1/operator/audit'), [403, 'scope_missing'])
   for (const query of [
@@ -348,6 +361,11 @@ test('a tenant reads its own, filtered and in pages; another one’s, and the op
     'entity=event',
     'id=x',
     'actor=%00',
+    'actor=01936f1e-8a40-7c3d-9f00-000000000001',
+    'action=schema',
+    'action=schema.publsh',
+    'action=key.publish',
+    'trace_id=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     'cursor=x',
     'limit=0',
     'who=me',

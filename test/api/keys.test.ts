@@ -165,6 +165,32 @@ test('a key is shown once, listed without its secret, rotated with an overlap, r
   assert.ok(!JSON.stringify(stored).includes(secret), 'the secret is in no row')
 })
 
+test('a key that is rotated again while the old one holds ends when the first was to, and not with the overlap', async (t) => {
+  const { as, tenant, key } = await guarded(t)
+  const acme = await tenant('acme')
+  const manager = await key(acme, 'manage', 'collect')
+  const rotate = async (id: string): Promise<Record<string, unknown>> => {
+    const { status, text, body } = await as(manager.key, 'POST', `/v1/keys/${id}/rotate`, {
+      body: { overlap_seconds: 60 },
+    })
+    assert.equal(status, 201, text)
+    return body
+  }
+  for (const end of [null, '2999-01-01T00:00:00.000000Z']) {
+    const body = { name: 'web', scopes: ['collect'], ...(end === null ? {} : { expires_at: end }) }
+    const { body: made } = await as(manager.key, 'POST', '/v1/keys', { body })
+    const id = String(made['id'])
+    const first = await rotate(id)
+    // The answer was lost: the same is asked again, also after the one that was never seen was rotated itself.
+    const second = await rotate(id)
+    const third = await rotate(String(first['id']))
+    assert.deepEqual([first['expires_at'], second['expires_at'], third['expires_at']], [end, end, end])
+    assert.equal((await rotate(id))['expires_at'], end)
+    const { body: old } = await as(manager.key, 'GET', `/v1/keys/${id}`)
+    assert.ok(Date.parse(String(old['expires_at'])) < Date.now() + 61_000)
+  }
+})
+
 test('keys can be made while the door is open, for the day on which it is not', async (t) => {
   const api = await withApi(t)
   const { body } = await api.ask('POST', '/v1/tenants', { body: { slug: 'acme', name: 'a' } })

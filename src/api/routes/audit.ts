@@ -5,7 +5,7 @@ import { canonicalUuid } from '../../event/index.ts'
 import { Problem } from '../../problems/index.ts'
 import type { Store } from '../../store/index.ts'
 import { auditText, pageText, sendText } from '../answers.ts'
-import { AuditPage, AuditQuery, OperatorAuditPage } from '../schemas/audit.ts'
+import { AuditPage, AuditQuery, OperatorAuditPage, OperatorAuditQuery } from '../schemas/audit.ts'
 import { problems } from '../schemas/wire.ts'
 import { tenantOf } from '../tenant-hook.ts'
 
@@ -44,7 +44,7 @@ export function addAuditRoute(app: FastifyInstance, store: Store): void {
 
 /** What was changed of anybody's, and of the installation: its settings, the operator's keys. */
 export function addOperatorAuditRoute(app: FastifyInstance, store: Store): void {
-  app.get<Asked>(
+  app.get<{ Querystring: Static<typeof OperatorAuditQuery> }>(
     '/v1/operator/audit',
     {
       schema: {
@@ -52,15 +52,16 @@ export function addOperatorAuditRoute(app: FastifyInstance, store: Store): void 
         summary: 'What was changed in the whole installation, newest first',
         description:
           'The changes of all tenants, with whose each is, and those that are no tenant’s: what processes were started with, the operator’s keys.',
-        querystring: AuditQuery,
+        querystring: OperatorAuditQuery,
         response: { 200: OperatorAuditPage, ...problems(400, 401, 403, 503) },
       },
     },
     async (request, reply) => {
       if (request.key?.tenantId !== undefined)
         throw new Problem('scope_missing', 'This is the operator’s: GET /v1/audit has what was changed of yours.')
-      const all = await pageOf(store, undefined, request.query, (row) => auditText(row, row.tenant_id))
-      return sendText(reply, 200, all)
+      const { tenant_id: tenant, ...query } = request.query
+      const tenantId = tenant === undefined ? undefined : canonicalUuid(tenant)
+      return sendText(reply, 200, await pageOf(store, tenantId, query, (row) => auditText(row, row.tenant_id)))
     },
   )
 }

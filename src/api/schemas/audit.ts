@@ -1,20 +1,23 @@
 import { Type } from 'typebox'
 import { Id, PAGE_QUERY, Time, closed, nullable, pageOf } from './wire.ts'
 
-const ENTITIES = [
-  'tenant',
-  'class',
-  'field_group',
-  'datatype',
-  'schema',
-  'descriptor',
-  'dataset',
-  'key',
-  'limits',
-  'settings',
-] as const
-const VERBS =
-  'create, update, delete of anything; publish and archive of what has a lifecycle; bind of a dataset; suspend and resume of a tenant; rotate and revoke of a key'
+const LIFECYCLE = ['create', 'update', 'publish', 'archive', 'delete']
+/** What can be done to each; `delete` only by hand, in the database. */
+const VERBS = {
+  tenant: ['create', 'update', 'suspend', 'resume', 'delete'],
+  class: LIFECYCLE,
+  field_group: LIFECYCLE,
+  datatype: LIFECYCLE,
+  schema: LIFECYCLE,
+  descriptor: LIFECYCLE,
+  dataset: ['create', 'update', 'bind', 'delete'],
+  key: ['create', 'update', 'rotate', 'revoke', 'delete'],
+  limits: ['create', 'update', 'delete'],
+  settings: ['create', 'update'],
+}
+const ENTITIES = Object.keys(VERBS)
+const ACTIONS = Object.entries(VERBS).flatMap(([entity, verbs]) => verbs.map((verb) => `${entity}.${verb}`))
+const Action = Type.Enum(ACTIONS, { description: '<entity>.<verb>; delete is of rows that went by hand.' })
 
 /** What a change was from or to: members by the names of their columns. */
 const State = (description: string) => nullable(Type.Object({}, { additionalProperties: true, description }))
@@ -39,8 +42,8 @@ const CHANGE = {
     description:
       'key:<id> and operator:<id> of who showed that key, open where none is asked for, pulse:<process> for Pulse itself, database:<role> for whoever changed rows by hand.',
   }),
-  action: Type.String({ description: `<entity>.<verb>: ${VERBS}.` }),
-  entity: Type.Enum([...ENTITIES]),
+  action: Action,
+  entity: Type.Enum(ENTITIES),
   entity_id: nullable(Id),
   name: Type.String({
     description: 'Its slug, URI or name at that time; of limits whose they are (tenant, key), of settings the plane.',
@@ -62,16 +65,31 @@ export const OperatorAuditPage = page(Type.Object({ ...CHANGE, ...OF }), {
   tenant_id: '01980000-0000-7000-8000-00000000000a',
 })
 
-const Word = (description: string) =>
-  Type.Optional(Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]*$', description }))
-
 export const AuditQuery = closed({
   ...PAGE_QUERY,
-  entity: Type.Optional(Type.Enum([...ENTITIES], { description: 'What kind of thing was changed.' })),
+  entity: Type.Optional(Type.Enum(ENTITIES, { description: 'What kind of thing was changed.' })),
   id: Type.Optional(Type.String({ format: 'uuid', description: 'The one thing that was changed.' })),
-  action: Word('<entity>.<verb>, such as schema.publish.'),
-  actor: Word('As in the items, such as key:<id>.'),
-  trace_id: Word('What one request changed.'),
+  action: Type.Optional(Action),
+  actor: Type.Optional(
+    Type.String({
+      maxLength: 200,
+      pattern: '^(open|(key|operator|pulse|database):[^\\u0000]+)$',
+      description: 'As in the items, such as key:<id>.',
+    }),
+  ),
+  trace_id: Type.Optional(
+    Type.String({
+      pattern: '^[0-9a-f]{32}$',
+      description: 'What one request changed: the second part of its traceparent.',
+    }),
+  ),
   from: Type.Optional(Type.String({ format: 'date-time', maxLength: 64, description: 'RFC 3339: from then on.' })),
   to: Type.Optional(Type.String({ format: 'date-time', maxLength: 64, description: 'RFC 3339: before then.' })),
+})
+
+export const OperatorAuditQuery = closed({
+  ...AuditQuery.properties,
+  tenant_id: Type.Optional(
+    Type.String({ format: 'uuid', description: 'What is of this tenant, also while it is suspended.' }),
+  ),
 })
