@@ -3,6 +3,7 @@ import { parseTraceparent, type DeadLetterReason } from '../event/index.ts'
 import { Problem } from '../problems/index.ts'
 import { rfc3339, type Sql, type Store } from '../store/index.ts'
 import { conditionsOf, type LetterFilter } from './letter-filter.ts'
+import { walk } from './walk.ts'
 
 /** What is kept of an accepted event that could not become a row, without its payload. Times are RFC 3339. */
 interface Letter {
@@ -55,20 +56,34 @@ interface LetterPage {
   readonly next_cursor: string | null
 }
 
-/** Letters that fit the filter, newest first. Rejects with `invalid_parameter` for a cursor of no list. */
+/**
+ * Letters that fit the filter, newest first; where few do, fewer than `limit` or none, with a cursor to those that were not looked at.
+ * Rejects with `invalid_parameter` for a cursor of no list.
+ */
 export async function listLetters(
   store: Store,
   tenantId: string,
   filter: LetterFilter,
   { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
 ): Promise<LetterPage> {
-  const { where, values } = conditionsOf(filter, [
-    ['l.number < $', cursor === undefined ? undefined : atCursor(cursor)],
-  ])
-  const text = `SELECT ${MEMBERS} ${FROM} WHERE ${where} ORDER BY l.number DESC LIMIT ${limit + 1}`
-  const rows = await store.asTenant(tenantId, (sql) => sql.query<Row>(text, values), { name: 'dead_letters' })
-  const items = rows.slice(0, limit).map(letterOf)
-  return { items, next_cursor: rows.length > limit ? cursorOf(items.at(-1)?.id ?? '') : null }
+  const conditions = conditionsOf(filter, [['l.number < $', cursor === undefined ? undefined : atCursor(cursor)]])
+  return await store.asTenant(
+    tenantId,
+    async (sql) => {
+      const { heads, end } = await walk(sql, conditions, 'DESC', limit + 1)
+      const numbers = heads.slice(0, limit).map(({ number }) => number)
+      const rows =
+        numbers.length === 0
+          ? []
+          : await sql.query<Row>(
+              `SELECT ${MEMBERS} ${FROM} WHERE l.number = ANY ($1::bigint[]) ORDER BY l.number DESC`,
+              [numbers],
+            )
+      const last = heads.length > limit ? numbers.at(-1) : end
+      return { items: rows.map(letterOf), next_cursor: last === undefined ? null : cursorOf(last) }
+    },
+    { name: 'dead_letters' },
+  )
 }
 
 /** One letter with its payload; undefined where there is none of that id, or not of that dataset. */

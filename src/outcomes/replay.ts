@@ -158,8 +158,8 @@ export async function replaySlice(
     },
     { name: 'dead_letters' },
   )
-  const { letters, last, upTo, more } = slice
-  const next_cursor = more && last !== undefined ? sliceCursor(last, upTo) : null
+  const { letters, last, upTo } = slice
+  const next_cursor = last === undefined ? null : sliceCursor(last, upTo)
   const about = { dry_run: dryRun, examined: letters.length, next_cursor }
   if (letters.length === 0) return { slice: { ...about, replayed: 0, rejected: 0, refused: [] }, answer: undefined }
   const lines = letters.flatMap((letter) => [lineOf(letter), NEWLINE])

@@ -1,44 +1,37 @@
 import { Problem } from '../problems/index.ts'
 import type { Sql } from '../store/index.ts'
 import { conditionsOf, type LetterFilter } from './letter-filter.ts'
-import { FROM } from './letters.ts'
+import { walk, type Head } from './walk.ts'
 
 /** The next letters to be sent again, in their order. */
 export interface Slice {
   readonly numbers: readonly string[]
+  /** The next one begins behind it; undefined where this was the last. */
   readonly last: string | undefined
   /** The newest letter that there was when the first slice was asked for. */
   readonly upTo: string
-  readonly more: boolean
 }
 
 /** Payloads of a slice together, unless one alone is larger. */
 const SLICE_BYTES = 8 << 20
 
-interface Head {
-  readonly number: string
-  readonly bytes: number
-}
-
-/** Chooses the letters of a slice by their numbers and sizes, before any payload is read. Rejects with `invalid_parameter`. */
+/**
+ * Chooses the letters of a slice by their numbers and sizes, before any payload is read. Where few fit there may be none in it, and
+ * more behind it. Rejects with `invalid_parameter`.
+ */
 export async function readSlice(
   sql: Sql,
   filter: LetterFilter,
   { limit, cursor }: { readonly limit: number; readonly cursor: string | undefined },
 ): Promise<Slice> {
   const { after, upTo } = cursor === undefined ? await begin(sql) : positionOf(cursor)
-  const { where, values } = conditionsOf(filter, [
+  const conditions = conditionsOf(filter, [
     ['l.number > $', after],
     ['l.number <= $', upTo],
   ])
-  // `octet_length` reads no payload that Postgres keeps aside.
-  const heads = await sql.query<Head>(
-    `SELECT l.number::text AS number, coalesce(octet_length(l.value), 0) AS bytes ${FROM}
-     WHERE ${where} ORDER BY l.number LIMIT ${limit + 1}`,
-    values,
-  )
+  const { heads, end } = await walk(sql, conditions, 'ASC', limit + 1)
   const numbers = cut(heads.slice(0, limit)).map(({ number }) => number)
-  return { numbers, last: numbers.at(-1), upTo, more: heads.length > numbers.length }
+  return { numbers, last: heads.length > numbers.length ? numbers.at(-1) : end, upTo }
 }
 
 async function begin(sql: Sql): Promise<{ readonly after: string; readonly upTo: string }> {

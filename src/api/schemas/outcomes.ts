@@ -75,7 +75,15 @@ const COUNT_EXAMPLE = { reason: 'unconvertible', count: 12, first_at: EXAMPLE.at
 
 export const LetterPage = Type.Union([
   Type.Object(
-    { items: Type.Array(Type.Object(LETTER)), next_cursor: nullable(Type.String()) },
+    {
+      items: Type.Array(Type.Object(LETTER)),
+      next_cursor: nullable(
+        Type.String({
+          description:
+            'Ask again with it; null: that was the last page. With a filter a page looks at 100,000 letters, so that it may have few items, or none, and a cursor.',
+        }),
+      ),
+    },
     { examples: [{ items: [EXAMPLE], next_cursor: null }] },
   ),
   Type.Object(
@@ -178,7 +186,12 @@ export const ReplayedSliceDocument = Type.Object(
       }),
       { description: 'The first hundred of those, with the reason.' },
     ),
-    next_cursor: nullable(Type.String({ description: 'Ask again with it; null: that was the last slice.' })),
+    next_cursor: nullable(
+      Type.String({
+        description:
+          'Ask again with it; null: that was the last slice. A slice looks at 100,000 letters: it may have none, and a cursor.',
+      }),
+    ),
   },
   { examples: [{ dry_run: true, examined: 12, replayed: 12, rejected: 0, refused: [], next_cursor: null }] },
 )
