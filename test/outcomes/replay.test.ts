@@ -211,6 +211,9 @@ test('a letter whose id is none gets the same one each time', async (t) => {
   const tenantWide = `/v1/dead-letters/${id}/replay`
   const dry = await api.ask('POST', tenantWide, { tenant, body: { dry_run: true } })
   const real = await api.ask('POST', tenantWide, { tenant, body: {} })
+  assert.deepEqual([dry.status, dry.body['status']], [200, 'would_pass'], dry.text)
+  assert.deepEqual([real.status, real.body['status']], [200, 'replayed'], real.text)
+  assert.match(String(real.body['event_id']), /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
   assert.equal(dry.body['event_id'], real.body['event_id'])
   assert.equal(published()[0]?.key.toString(), real.body['event_id'])
   assert.equal((await ok('/replay'))['examined'], 0, 'it is of no dataset')
