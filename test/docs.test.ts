@@ -146,18 +146,38 @@ test('every source path that the papers name exists', async () => {
   assert.deepEqual(missing, [])
 })
 
-test('every room of the house is on the page about rooms', async () => {
+test('every page that a sentence of the source names exists', async () => {
+  const missing: string[] = []
+  let checked = 0
+  for (const path of tree.filter((path) => /\.(ts|mjs|sql)$/.test(path))) {
+    for (const [page] of (await textOf(path)).matchAll(/\bdocs\/[a-z0-9/-]+\.md\b/g)) {
+      checked += 1
+      if (!existsSync(join(root, page))) missing.push(`${path}: ${page}`)
+    }
+  }
+  assert.deepEqual(missing, [])
+  assert.ok(checked > 30, `${checked} pages looked up`)
+})
+
+test('every room of the house is on the page about rooms, and on the map for those who contribute', async () => {
   const page = await textOf('docs/concepts/rooms.md')
   const rooms = new Set(tree.flatMap((path) => /^src\/([a-z]+)\//.exec(path)?.[1] ?? []))
   assert.deepEqual(
     [...rooms].filter((room) => !page.includes(`\`${room}\``)),
     [],
   )
+  const map = (await textOf('CONTRIBUTING.md')).split('## The map')[1]?.split('\n## ')[0] ?? ''
+  assert.deepEqual(
+    [...rooms].filter((room) => !map.includes(`\`${room}\``)),
+    [],
+  )
 })
 
-test('the journey in the README is eight files', async () => {
+test('the journey in the README is eight files, none longer than one sitting takes', async () => {
   const journey = (await textOf('README.md')).split('## The journey of an event')[1]?.split('\n## ')[0] ?? ''
-  assert.equal([...journey.matchAll(/\]\((src\/[\w/.-]+)\)/g)].length, 8)
+  const files = [...journey.matchAll(/\]\((src\/[\w/.-]+)\)/g)].map(([, path = '']) => path)
+  assert.equal(files.length, 8)
+  for (const path of files) assert.ok((await textOf(path)).split('\n').length <= 260, path)
 })
 
 test('no file speaks of one machine, and the lockfile of no download address', async () => {
