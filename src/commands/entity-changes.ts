@@ -19,6 +19,7 @@ const create = (kind: Kind): Verb => ({
   options: [
     { flags: '--uri <uri>', says: 'what it is called for ever' },
     { flags: '--title <title>', says: 'what people call it; without it the uri' },
+    ...(kind.once ?? []),
     ...kind.more,
     { flags: '--supersedes <uri>', says: 'the version before it' },
     { flags: '--publish', says: 'publish it at once' },
@@ -42,17 +43,18 @@ const create = (kind: Kind): Verb => ({
 
 const edit = (kind: Kind): Verb => ({
   words: [kind.word, 'edit'],
-  says: `put another definition or title into a ${kind.noun}; of a draft only, the title always`,
+  says: `put something else into a ${kind.noun} that is a draft; a title into any`,
   takes: [...named(kind), { name: '[file]', says: 'the definition from now on, whole; - reads standard input' }],
-  options: [{ flags: '--title <title>', says: 'what people call it' }],
+  options: [{ flags: '--title <title>', says: 'what people call it' }, ...kind.more],
   forTenant: true,
   isGuarded: true,
   example: `${kind.word} edit ${exampleUri(kind)} definition.json --tenant acme`,
   async act(call) {
-    const [file, title] = [call.argument(1), call.option('title')]
-    if (file === '' && title === undefined)
-      throw new Mistaken('Say what changes: a file with the definition, or --title.')
-    const asked = await bodyOf(call, { title }, file)
+    const file = call.argument(1)
+    const members = { title: call.option('title'), ...kind.membersOf(call) }
+    if (file === '' && Object.values(members).every((value) => value === undefined))
+      throw new Mistaken('Say what changes: a file with the definition, --title, or another option of --help.')
+    const asked = await bodyOf(call, members, file)
     return saidEntity(await call.ask('PATCH', await entityPath(call, kind), asked))
   },
 })

@@ -17,13 +17,13 @@ function impactText(impact: Json): Text {
     listOf(impact['columns'], change).map(({ pointer, type, from, to }) => [change, pointer, from ?? type, to]),
   )
   const counts = ['rows', 'dead_letters'].map((name) => {
-    const { sampled, passed, failed } = (impact[name] ?? {}) as Json
-    return [name.replace('_', ' '), sampled, passed, failed]
+    const { sampled, passed, failed, unsure } = (impact[name] ?? {}) as Json
+    return [name.replace('_', ' '), sampled, passed, failed, unsure]
   })
   const breaking = listOf(impact, 'breaking').map(({ pointer, reason }) => [pointer, reason])
-  const examples = listOf(impact, 'examples').flatMap(({ of, event_id, errors }) =>
+  const examples = listOf(impact, 'examples').flatMap(({ of, event_id, errors, unsure }) =>
     listOf({ errors }, 'errors').map(({ pointer, message }) => [
-      cell(of).replace('_', ' '),
+      `${cell(of).replace('_', ' ')}${unsure === true ? ', maybe' : ''}`,
       event_id,
       pointer,
       message,
@@ -32,8 +32,10 @@ function impactText(impact: Json): Text {
   const parts = [
     table(['column', 'pointer', 'type', 'becomes'], changes, 'The columns stay as they are.'),
     ...(breaking.length === 0 ? ['Nothing would break.\n'] : [table(['would break', 'reason'], breaking, '')]),
-    table(['judged', 'sampled', 'pass', 'fail'], counts, ''),
+    table(['judged', 'sampled', 'pass', 'fail', 'unsure'], counts, ''),
   ]
+  if (Number(((impact['rows'] ?? {}) as Json)['unsure']) > 0)
+    parts.push('Unsure: what the table keeps does not tell in which of two ways the event was written.\n')
   if (examples.length > 0) parts.push(table(['what', 'event_id', 'pointer', 'message'], examples, ''))
   if (impact['complete'] === false)
     parts.push('Time was up before all of them were judged: ask with a smaller --last.\n')

@@ -5,8 +5,10 @@ export interface Kind {
   readonly word: string
   readonly noun: string
   readonly collection: string
-  /** What is given besides uri, title and definition. */
+  /** What is given besides title and definition, and of a draft given anew. */
   readonly more: readonly Option[]
+  /** What is given once and stays, besides the uri. */
+  readonly once?: readonly Option[]
   /** What its list can be narrowed by, and how the API calls it. */
   readonly filters: readonly (readonly [option: Option, name: string])[]
   /** Its definition may be left out. */
@@ -73,11 +75,11 @@ export const KINDS: readonly Kind[] = [
     word: 'descriptor',
     noun: 'descriptor',
     collection: 'descriptors',
-    more: [
+    once: [
       { flags: '--schema <uri>', says: 'the schema that it is about' },
       { flags: '--kind <kind>', says: 'identity, relationship, label, friendly_name or rename' },
-      { flags: '--pointer <pointer>', says: 'the place in the event, as /user/email' },
     ],
+    more: [{ flags: '--pointer <pointer>', says: 'the place in the event, as /user/email' }],
     isBare: true,
     filters: [
       [{ flags: '--schema <uri>', says: 'only those about it' }, 'schema_uri'],

@@ -40,15 +40,17 @@ async function list(call: Call): Promise<Said> {
   const nothing = 'There are no dead letters like that.'
   if (group === undefined)
     return saidPage(answered, ['id', 'at', 'reason', 'pointer', 'error', 'event_id', 'replayed_at'], nothing)
-  return saidPage(
-    answered,
-    ['reason', ...(group === 'pointer' ? ['pointer'] : []), 'count', 'first_at', 'last_at'],
-    nothing,
-  )
+  const members = ['reason', ...(group === 'pointer' ? ['pointer'] : []), 'count', 'first_at', 'last_at']
+  const said = saidPage(answered, members, nothing)
+  if (objectOf(answered)['complete'] !== false) return said
+  return {
+    ...said,
+    text: [...said.text, '\nThese are not all: narrow them with --reason, --from, --to or --pointer.\n'],
+  }
 }
 
 async function replayOne(call: Call, id: string): Promise<Said> {
-  const body = call.isGiven('dryRun') ? { dry_run: true } : {}
+  const body = { ...(call.isGiven('dryRun') && { dry_run: true }), dataset: call.option('sendTo') }
   const asked = await bodyWith(call, body, { member: 'data', file: call.option('data') })
   return saidOne(await call.ask('POST', `${pathOf(call)}/${inPath(id)}/replay`, asked))
 }
@@ -124,6 +126,7 @@ export const LETTER_VERBS: readonly Verb[] = [
       DATASET,
       ...WHICH,
       { flags: '--data <file>', says: 'JSON to send in the place of its data; of one only' },
+      { flags: '--send-to <dataset>', says: 'where one of no dataset belongs, by slug' },
       { flags: '--dry-run', says: 'say what would happen, and change nothing' },
       { flags: '--all', says: 'without an id and any other choice: really all of them' },
     ],
@@ -136,7 +139,11 @@ export const LETTER_VERBS: readonly Verb[] = [
         if (isChosen) throw new Mistaken('Give the id of one, or what is meant of many: not both.')
         return replayOne(call, id)
       }
-      if (call.isGiven('data')) throw new Mistaken('--data is for one: give its id.')
+      for (const [name, flag] of [
+        ['data', '--data'],
+        ['sendTo', '--send-to'],
+      ] as const)
+        if (call.isGiven(name)) throw new Mistaken(`${flag} is for one: give its id.`)
       if (!isChosen && !call.isGiven('all') && !call.isGiven('dryRun'))
         throw new Mistaken('Say which: an id, --reason, --from, --to, --pointer, or --all.')
       return replayMany(call)

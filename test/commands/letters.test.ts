@@ -23,9 +23,18 @@ async function prepare(owner: Owner) {
       api.postgres.sql('admin'),
       values.map((value) => ({ tenantId: tenant, datasetId, value, pointer: '/data/n' })),
     )
+  const putAt = (pointers: readonly string[]): Promise<string[]> =>
+    putLetters(
+      api.postgres.sql('admin'),
+      pointers.map((pointer) => ({ tenantId: tenant, datasetId, value: event('"one"'), pointer })),
+    )
+  const putLost = async (value: string): Promise<string> => {
+    const letters = [{ tenantId: tenant, reason: 'unknown_dataset' as const, value }]
+    return String((await putLetters(api.postgres.sql('admin'), letters))[0])
+  }
   const pulse = (...words: string[]) => typed(env, ...words)
   const published = (): string[] => (api.bus.records.get(rawTopic(tenant)) ?? []).map(({ value }) => value.toString())
-  return { put, pulse, published, folder: await ownFolder(owner), bus: api.bus }
+  return { put, putAt, putLost, pulse, published, folder: await ownFolder(owner), bus: api.bus }
 }
 
 test('dead letters are listed, counted and shown', async (t) => {
@@ -94,12 +103,31 @@ test('all are meant only where that is said, and one and many are not mixed', as
     [['replay'], /Say which: an id, --reason, --from, --to, --pointer, or --all/],
     [['replay', '7', '--reason', 'invalid'], /not both/],
     [['replay', '--data', 'x.json', '--all'], /--data is for one/],
+    [['replay', '--send-to', 'events', '--all'], /--send-to is for one/],
   ] as const) {
     const { code, err } = await pulse('dead-letters', ...words)
     assert.equal(code, 2)
     assert.match(err, says)
   }
   assert.deepEqual(published(), [])
+})
+
+test('one of no dataset is sent to the one that is named', async (t) => {
+  const { putLost, pulse, published } = await prepare(t)
+  const id = await putLost(`{"dataset":"elsewhere","data":{${AT},"n":1}}`)
+  assert.equal((await pulse('dead-letters', 'replay', id)).code, 1)
+  const replayed = await pulse('dead-letters', 'replay', id, '--send-to', 'events')
+  assert.match(replayed.out, /^status +replayed$/m, replayed.err)
+  assert.equal((JSON.parse(published()[0] ?? '') as { dataset: string }).dataset, 'events')
+})
+
+test('counts of more places than are shown say that they are not all', async (t) => {
+  const { putAt, pulse } = await prepare(t)
+  await putAt(Array.from({ length: 201 }, (_, n) => `/data/n${n}`))
+  const counts = await pulse('dead-letters', 'list', '--group', 'pointer')
+  assert.equal(counts.out.split('\n').length, 204, counts.err)
+  assert.match(counts.out, /\n\nThese are not all: narrow them with --reason, --from, --to or --pointer\.\n$/)
+  assert.doesNotMatch((await pulse('dead-letters', 'list', '--group', 'reason')).out, /not all/)
 })
 
 test('an event’s receipt says in a sentence what became of it and what to do', async (t) => {

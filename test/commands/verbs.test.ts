@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -203,7 +204,7 @@ describe('the verbs against an API', () => {
       /^column +pointer +type +becomes\nadded +\/who +string\n\nNothing would break\.\n/,
       impact.err,
     )
-    assert.match(impact.out, /^rows +0 +0 +0$/m)
+    assert.match(impact.out, /^rows +0 +0 +0 +0$/m)
     const narrow = [await file('narrow.json', wider.replace('"integer"', '"boolean"')), '--uri', `${uri}/3`]
     assert.equal((await pulse('schema', 'create', ...narrow)).code, 0)
     const breaks = await pulse('schema', 'impact', `${uri}/3`, '--dataset', 'proposed', '--last', '10')
@@ -249,6 +250,16 @@ describe('the verbs against an API', () => {
     ]
     const made = await pulse(...descriptor)
     assert.match(made.out, /^pointer +\/city$/m, made.err)
+    const anew = await pulse('descriptor', 'edit', uri('who'), '--pointer', '/_event_id')
+    assert.match(anew.err, /\/pointer/, 'it is judged again')
+    const other = await file('other.json', '{"type":"object","properties":{"town":{"type":"string"}}}')
+    const otherGroup = ['field-group', 'create', other, '--uri', uri('there'), '--class', uri('visit'), '--publish']
+    assert.equal((await pulse(...otherGroup)).code, 0)
+    const draft = ['schema', 'create', schema[2], '--uri', uri('draft'), '--class', uri('visit')]
+    assert.equal((await pulse(...draft, '--field-group', uri('where'))).code, 0)
+    const both = ['--field-group', uri('where'), '--field-group', uri('there')]
+    const grown = await pulse('schema', 'edit', uri('draft'), ...both)
+    assert.match(grown.out, /^\d+ +town +string +https:\/\/test\.example\/there$/m, grown.err)
     const label = await file('label.json', '{"labels":["pii"]}')
     const labelled = ['descriptor', 'create', label, '--uri', uri('pii'), '--schema', uri('seen'), '--kind', 'label']
     assert.match((await pulse(...labelled, '--pointer', '/city', '--publish')).out, /^status +published$/m)
@@ -317,7 +328,7 @@ describe('the verbs against an API', () => {
       /^at +actor +action +name +entity_id +trace_id\n2\S+Z +\S+ +key\.revoke +audited .*\n2\S+Z +\S+ +key\.create +audited /,
       audit.err,
     )
-    assert.match((await pulse('audit', '--action', 'tenant.burn')).out, /^Nothing like that was changed\./)
+    assert.match((await pulse('audit', '--id', randomUUID())).out, /^Nothing like that was changed\./)
     assert.match((await pulse('audit', '--limit', '1')).out, /\nThere are more: --cursor /)
     const all = await pulse('audit', '--everything', '--action', 'tenant.create')
     assert.match(all.out, /^at +actor +action +name +entity_id +tenant_id +trace_id\n/, all.err)
