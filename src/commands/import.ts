@@ -28,14 +28,42 @@ async function importFile(call: Call): Promise<Said> {
   const patienceMs = patienceOf(call)
   const goOn = `The same command with --upload-id ${id} goes on where it stands.`
   call.ifStopped(() => goOn)
-  let from = call.option('uploadId') === undefined || !file.isSeekable ? 0 : offsetOf(await call.hear('GET', batch))
+  const isNew = call.option('uploadId') === undefined
+  const sending = { file, path, batch, goOn, patienceMs, headers: { ...file.headers, 'upload-id': id } }
+  let from = isNew || !file.isSeekable ? 0 : offsetOf(await call.hear('GET', batch))
+  for (let settled = -1; ;) {
+    await send(call, sending, from)
+    const last = await finished(call, sending)
+    const { status, accepted, rejected } = objectOf(last)
+    const reached = Number(accepted) + Number(rejected)
+    // The rows of a Parquet file go on after the answer, and who carried them may be gone: it is sent again while that helps.
+    if (status !== 'interrupted' || reached <= settled) return outcome(call, last)
+    settled = reached
+    from = file.isSeekable ? offsetOf(last) : 0
+  }
+}
+
+interface Sending {
+  readonly file: UploadFile
+  readonly path: string
+  readonly batch: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Said where the same command may go on. */
+  readonly goOn: string
+  readonly patienceMs: number
+}
+
+/** Sends the file until the API has it; what was cut goes on where it stands. */
+async function send(call: Call, sending: Sending, begin: number): Promise<void> {
+  const { file, path, batch, goOn, patienceMs } = sending
+  let from = begin
   let givesUpAt = performance.now() + patienceMs
   for (let tries = 0; ; tries += 1) {
-    const headers = { ...file.headers, 'upload-id': id, 'upload-offset': String(from) }
+    const headers = { ...sending.headers, 'upload-offset': String(from) }
     const data = watched(call, file, await file.open(from), from)
     const asked = { headers, content: { type: file.type, data }, timeoutMs: SILENCE_MS }
     const heard = await call.hear('POST', path, asked).catch(unanswered)
-    if (!(heard instanceof Unanswered) && heard.status < 400) break
+    if (!(heard instanceof Unanswered) && heard.status < 400) return
     const isFinal = !(heard instanceof Unanswered) && ![408, 429, 503].includes(heard.status)
     const standing = await call.hear('GET', batch).catch(unanswered)
     if (!(standing instanceof Unanswered)) {
@@ -51,7 +79,6 @@ async function importFile(call: Call): Promise<Said> {
     call.progress(`waiting for the API, ${Math.ceil(waitMs / 1000)} s`)
     await sleep(waitMs)
   }
-  return outcome(call, await finished(call, batch))
 }
 
 const unanswered = (error: unknown): Unanswered => {
@@ -110,13 +137,25 @@ function bar(gone: number, bytes: number | undefined, perMs: number): string {
 }
 
 /** The batch, once it runs no longer: the rows of a Parquet file go on after the answer. */
-async function finished(call: Call, batch: string): Promise<Answered> {
-  for (;;) {
-    const answered = await call.ask('GET', batch)
-    const { status, accepted } = objectOf(answered)
-    if (status !== 'running') return answered
-    call.progress(`${Number(accepted).toLocaleString('en')} rows`)
-    await sleep(LOOK_MS)
+async function finished(call: Call, { batch, goOn, patienceMs }: Sending): Promise<Answered> {
+  let givesUpAt = performance.now() + patienceMs
+  for (let tries = 0; ;) {
+    const heard = await call.hear('GET', batch).catch(unanswered)
+    const isAway = heard instanceof Unanswered || heard.status === 503
+    if (!isAway) {
+      if (heard.status >= 400) throw new Refused(heard)
+      const { status, accepted } = objectOf(heard)
+      if (status !== 'running') return heard
+      call.progress(`${Number(accepted).toLocaleString('en')} rows`)
+      tries = 0
+      givesUpAt = performance.now() + patienceMs
+    }
+    const waitMs = isAway ? waitOf(heard, tries++) : LOOK_MS
+    if (isAway && performance.now() + waitMs > givesUpAt) {
+      call.note(goOn)
+      throw heard instanceof Unanswered ? heard : new Refused(heard)
+    }
+    await sleep(waitMs)
   }
 }
 

@@ -88,26 +88,44 @@ interface Harm {
   readonly cuts: number
   readonly bytes: number
   readonly isStuck?: true
+  /** An upload that is cut is answered all the same: as one of a Parquet file whose rows nobody carries on. */
+  readonly isAnswered?: true
+  /** So many questions after that meet nobody. */
+  readonly deaf?: number
 }
 
 /** Between command and API: harms the first uploads, and remembers from where each began. */
-async function openRelay(owner: Owner, to: string, { cuts, bytes, isStuck }: Harm) {
+async function openRelay(owner: Owner, to: string, { cuts, bytes, isStuck, isAnswered, deaf = 0 }: Harm) {
   const offsets: number[] = []
+  let unheard = 0
   const relay = createServer((asked, reply) => {
     const { method, url, headers } = asked
     const isUpload = method === 'POST'
     if (isUpload) offsets.push(Number(headers['upload-offset']))
     const isCut = isUpload && offsets.length <= cuts
+    if (!isUpload && offsets.length > 0 && unheard < deaf) {
+      unheard += 1
+      asked.socket.destroy()
+      return
+    }
     const on = sendOn(`${to}${url}`, { method: method as string, headers }, (answer: IncomingMessage) => {
       reply.writeHead(answer.statusCode as number, answer.headers)
       answer.pipe(reply)
     })
-    on.on('error', () => asked.socket.destroy())
+    on.on('error', () => {
+      if (isCut && isAnswered === true) reply.writeHead(202, { 'content-type': 'application/json' }).end('{}')
+      else asked.socket.destroy()
+    })
     let gone = 0
     asked.on('data', (part: Buffer) => {
       gone += part.length
       if (!isCut || gone < bytes) return
       if (isStuck === true) return void asked.unpipe(on)
+      if (isAnswered === true) {
+        asked.unpipe(on)
+        asked.resume()
+        return void on.destroy(new Error('cut'))
+      }
       asked.socket.destroy()
       on.destroy()
     })
@@ -147,6 +165,15 @@ test('an upload that ended early goes on from the byte where the API says that i
   const done = await typed(through, 'import', path, '--dataset', 'events', '--upload-id', id)
   assert.match(done.out, /^6,000 accepted, 0 rejected /, done.err)
   assert.deepEqual([ids().size, relay.offsets], [6_000, [0, standing.upload_offset]])
+})
+
+test('rows that go on after the answer and that nobody carries on any more are sent again, though the API is away meanwhile', async (t) => {
+  const { api, env, file, ids } = await prepare(t)
+  const relay = await openRelay(t, api.url, { cuts: 1, bytes: 200_000, isAnswered: true, deaf: 3 })
+  const path = await file('long.ndjson', rows(6_000))
+  const done = await typed({ ...env, PULSE_URL: relay.url }, 'import', path, '--dataset', 'events')
+  assert.match(done.out, /^6,000 accepted, 0 rejected /, done.err)
+  assert.deepEqual([done.code, ids().size, relay.offsets.length], [0, 6_000, 2])
 })
 
 test('when patience is over it says how to go on, and that goes on', async (t) => {
