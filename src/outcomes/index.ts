@@ -1,4 +1,5 @@
-export { LETTER_GROUPS, countLetters, getLetter, listLetters, payloadOf, type LetterWithPayload } from './letters.ts'
+export { LETTER_GROUPS, countLetters } from './counts.ts'
+export { getLetter, listLetters, payloadOf, type LetterWithPayload } from './letters.ts'
 export { withoutQuotes } from './quotes.ts'
 export { receiptOf, type Receipt } from './receipt.ts'
 export { replayLetter, replaySlice, type Replayer } from './replay.ts'
