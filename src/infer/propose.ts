@@ -52,7 +52,11 @@ export function propose(shape: Shape): { definition: Definition; notes: Fault[] 
     say('', 'additionalProperties', `no column of their own: ${left.slice(0, 5).join('; ')}${more}`)
   }
   if (shape.seen < ENOUGH_SAMPLES)
-    say('/required', 'required', `says little after ${shape.seen} samples: remove what an event may lack`)
+    say(
+      '/required',
+      'required',
+      `says little after ${shape.seen === 1 ? 'one sample' : `${shape.seen} samples`}: remove what an event may lack`,
+    )
   if (!hasTime) say('', 'timestamp', withoutTime(timeLike))
   return {
     definition: {

@@ -24,8 +24,12 @@ export function addInferRoute(app: FastifyInstance, { bodyTimeoutMs }: { readonl
   // In a scope of its own, in which JSON is read here and not by the server.
   void app.register(async (own) => {
     own.removeAllContentTypeParsers()
-    own.addContentTypeParser('*', async ({ headers }: FastifyRequest, payload: IncomingMessage) =>
-      unpack(await readBody(payload, limits), headers['content-encoding'], MAX_BODY_BYTES),
+    own.addContentTypeParser('*', ({ headers }: FastifyRequest, payload: IncomingMessage) =>
+      readBody(payload, limits)
+        .then((body) => unpack(body, headers['content-encoding'], MAX_BODY_BYTES))
+        .catch((error: unknown) => {
+          throw error instanceof Problem && error.code === 'too_large' ? tooMuch(error) : error
+        }),
     )
     own.post<{ Body: Buffer | undefined; Querystring: { delimiter?: string } }>(
       '/v1/schemas/infer',
@@ -52,6 +56,9 @@ export function addInferRoute(app: FastifyInstance, { bodyTimeoutMs }: { readonl
     )
   })
 }
+
+const tooMuch = (cause: Problem): Problem =>
+  new Problem('too_large', `Samples may have ${MAX_BODY_BYTES} bytes: a part of what you have is enough.`, { cause })
 
 function formOf(contentType: string | undefined): SampleForm {
   const form = FORMS.get((contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '')
