@@ -63,7 +63,7 @@ Pulse is ready (${(tookMs / 1000).toFixed(1)} s).
 
 ${rows.map(([name, text]) => `  ${name.padEnd(10)}${text}`).join('\n')}
 
-Make a tenant:
+Make a tenant; docs/start.md leads on from there, to rows of your own events:
 
   curl -X POST ${api}/v1/tenants${asOperator} -H 'content-type: application/json' -d '${body}'
 

@@ -36,6 +36,7 @@ test('the screen shows the founding ports, each place with the setting that repl
     'PULSE_WAREHOUSE',
     'npm run demo',
     `{"slug":"first-0"`,
+    'docs/start.md',
   ]) {
     assert.ok(text.includes(word), word)
   }
