@@ -22,35 +22,60 @@ export interface Edit {
 }
 
 /**
- * A letter's event as one line for collect. Members are carried on as they were written, digit for digit; the dataset is the one that
+ * A letter's event as one line for collect. Members are carried on as they were written, byte for byte; the dataset is the one that
  * its record named, else that of the edit, else what the event says itself; an id is added where the client had sent none. With
  * `data` that alone takes the place of the event's other members. Total: what is no event is a line that collect refuses, with the
- * reason.
+ * reason, and nothing is made an event by sending it again.
  */
 export function lineOf(letter: Sent, { data, ...edit }: Edit = {}): Buffer {
   const { value } = letter
   const dataset = letter.dataset ?? edit.dataset
-  const written = value === null ? undefined : objectMembers(value, 0, value.length)?.members
+  const written = value === null ? undefined : membersOf(value)
   if (written === undefined && data === undefined) return oneLine(value ?? NOTHING)
-  const own = (written ?? []).map(({ key, start, end }): Member => [key, value?.toString('utf8', start, end) ?? ''])
-  const members = data === undefined ? own : [...own.filter(([name]) => name === 'dataset'), ['data', data] as const]
+  const own = written ?? []
+  const members =
+    data === undefined ? own : [...own.filter(([name]) => name === 'dataset'), ['data', Buffer.from(data)] as const]
   const envelope: Member[] = []
-  if (dataset !== undefined) envelope.push(['dataset', JSON.stringify(dataset)])
-  if (!members.some(([name]) => name === 'event_id')) envelope.push(['event_id', JSON.stringify(idOf(letter))])
+  if (dataset !== undefined) envelope.push(['dataset', asJson(dataset)])
+  if (!members.some(([name]) => name === 'event_id')) envelope.push(['event_id', asJson(idOf(letter))])
   const kept = members.filter(([name]) => name !== 'dataset' || dataset === undefined)
-  return oneLine(Buffer.from(objectOf([...envelope, ...kept])))
+  return oneLine(objectOf([...envelope, ...kept]))
 }
 
-type Member = readonly [name: string, text: string]
+type Member = readonly [name: string, value: Buffer]
 
 const NOTHING = Buffer.from('null')
+const asJson = (text: string): Buffer => Buffer.from(JSON.stringify(text))
 
-const objectOf = (members: readonly Member[]): string =>
-  `{${members.map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}`
+/** Undefined where the value is not one object, and nothing behind it. */
+function membersOf(value: Buffer): readonly Member[] | undefined {
+  const object = objectMembers(value, 0, value.length)
+  if (object === undefined || !/^[ \t\r\n]*$/.test(value.toString('latin1', object.end))) return undefined
+  return object.members.map(({ key, start, end }) => [key, value.subarray(start, end)])
+}
 
-/** Line breaks stand between the tokens of JSON and nowhere else. */
+const objectOf = (members: readonly Member[]): Buffer =>
+  Buffer.concat([
+    Buffer.from('{'),
+    ...members.flatMap(([name, value], at) => [Buffer.from(`${at === 0 ? '' : ','}${JSON.stringify(name)}:`), value]),
+    Buffer.from('}'),
+  ])
+
+/**
+ * Between tokens a line break is as good as a space. Within a string it is what JSON refuses, and gives way to a character that JSON
+ * refuses there as well.
+ */
 function oneLine(text: Buffer): Buffer {
   const line = Buffer.from(text)
-  for (let at = 0; at < line.length; at += 1) if (line[at] === 0x0a || line[at] === 0x0d) line[at] = 0x20
+  let isInString = false
+  for (let at = 0; at < line.length; at += 1) {
+    const byte = line[at]
+    if (byte === QUOTE) isInString = !isInString
+    else if (byte === BACKSLASH && isInString) at += line[at + 1] === QUOTE || line[at + 1] === BACKSLASH ? 1 : 0
+    else if (byte === 0x0a || byte === 0x0d) line[at] = isInString ? VERTICAL_TAB : 0x20
+  }
   return line.toString('latin1').trim() === '' ? NOTHING : line
 }
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const VERTICAL_TAB = 0x0b

@@ -43,6 +43,26 @@ test('a letter whose record had no usable id has one that is always the same, an
   assert.equal(idOf({ id: '42', event_id: ID.toUpperCase() }), ID)
 })
 
+test('nothing is made an event by sending it again: no byte is replaced, no line break in a text and nothing behind the event is lost', () => {
+  const parts = (...texts: (string | number[])[]): Buffer =>
+    Buffer.concat(texts.map((text) => (typeof text === 'string' ? Buffer.from(text) : Buffer.from(text))))
+  for (const [value, keyword] of [
+    [parts('{"data":{"name":"a', [0xff, 0xfe], 'b"}}'), 'utf8'],
+    [parts('{"data":{"name":"a\nb"}}'), 'json'],
+    [parts('{"data":{"name":"\\"\r"}}'), 'json'],
+    [parts('{"data":{}}{"data":{"n":2}}'), 'json'],
+    [parts('{"data":{}}\u00a0'), 'json'],
+  ] as const)
+    for (const dataset of ['events', null]) {
+      const line = lineOf(letter(value, { dataset }))
+      assert.ok(!/[\n\r]/.test(line.toString('latin1')))
+      const read = readEvent(line, 0, line.length, LIMITS)
+      assert.deepEqual([read.kind, read.kind === 'unread' && read.fault.keyword], ['unread', keyword], String(value))
+    }
+  const spaced = lineOf(letter('{\r\n "data": {"name": "\\\\",\n "n": 1}}\n\t ')).toString()
+  assert.equal(spaced, `{"dataset":"events","event_id":"${ID}","data":{"name": "\\\\",  "n": 1}}`)
+})
+
 test('whatever the record held is one line that is never empty; what is no event stays none', () => {
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array(), fc.string(), fc.json()), (value) => {
