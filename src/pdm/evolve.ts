@@ -105,11 +105,18 @@ export function evolveColumns(
 
   const calledOf = (field: Field): string => existing.members?.get(field.id) ?? field.name
 
-  /** Columns by what their members are called. A name that a member has now hides a column that only once had it. */
-  function called(fields: readonly Field[]): ReadonlyMap<string, Field> {
-    const isMember = ({ id }: Field): boolean => existing.members?.has(id) === true
-    const others = fields.filter((field) => !isMember(field))
-    return new Map([...others, ...fields.filter(isMember)].map((field) => [calledOf(field), field]))
+  /**
+   * Columns by the names that they are looked for by: what their members are called, where the new version has or renames such a
+   * member, else their own. A member's name hides a column that only happens to have it.
+   */
+  function lookedFor(drafts: readonly DraftField[], before: readonly Field[], was: string): ReadonlyMap<string, Field> {
+    const wanted = new Set([
+      ...drafts.map(({ name }) => name),
+      ...Array.from(renameTo.values(), ({ from }) => nameBelow(was, from)),
+    ])
+    const isMember = (field: Field): boolean => existing.members?.has(field.id) === true && wanted.has(calledOf(field))
+    const own = before.filter((field) => !isMember(field)).map((field) => [field.name, field] as const)
+    return new Map([...own, ...before.filter(isMember).map((field) => [calledOf(field), field] as const)])
   }
 
   /** A column for what the table has none for, optional at its top. */
@@ -123,7 +130,7 @@ export function evolveColumns(
 
   /** The members of a struct, or the columns at the top: those there are in their order, then the new ones. */
   function members(drafts: readonly DraftField[], before: readonly Field[], was: string, at: string) {
-    const oldOf = pair(drafts, called(before), was, at)
+    const oldOf = pair(drafts, lookedFor(drafts, before, was), was, at)
     const draftOf = new Map([...oldOf].map(([draft, old]) => [old, draft]))
     const sources: SourceField[] = []
     const kept = before.map((old) => {

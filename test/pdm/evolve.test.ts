@@ -343,6 +343,9 @@ test('a version that follows on an older one finds its members where that had th
     ['6 /y'],
     'what is new takes no column for its name',
   )
+  const again = evolveColumns(existing, [TIME, column('y', 'long')])
+  assert.deepEqual([again.breaking, again.changes.added, again.changes.renamed], [[], [], []])
+  assert.equal(again.sources[1]?.fieldId, 2, 'what only the later version had comes back as itself')
   const onward = evolveColumns(
     existing,
     [TIME, column('z', 'long'), column('s', { struct: [column('c', 'int'), column('b', 'int')] })],
