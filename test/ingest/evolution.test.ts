@@ -59,6 +59,12 @@ async function bind(
   return schema.id
 }
 
+async function uriOf(carriage: Carriage, schemaId: string): Promise<string> {
+  const text = 'SELECT uri FROM pdm_entities WHERE id = $1'
+  const [found] = await carriage.pg.sql('admin').query<{ uri: string }>(text, [schemaId])
+  return String(found?.uri)
+}
+
 const under = (schemaId: string) => ({ headers: { [RECORD_HEADERS.schema]: schemaId } })
 const open = async (t: TestContext): Promise<{ carriage: Carriage; place: Place }> => {
   const carriage = await openCarriage(t)
@@ -108,6 +114,46 @@ test('a worker that knows the table of before writes rows of a new version into 
     [
       ['1', 'o', null],
       [String(LARGE), null, ['m']],
+    ],
+  )
+})
+
+test('what was sent before several further versions were bound, and one again, is stored by its own when a worker comes at last', async (t) => {
+  const { carriage, place } = await open(t)
+  const first = place.dataset.schemaId
+  const send = (schemaId: string, data: object): void => {
+    carriage.log.append(place.topic, 0, [recordOf(place, { timestamp: at(1), ...data }, under(schemaId))])
+  }
+  send(first, { n: 1, name: 'one', old: 'o' })
+  const second = await bind(carriage, place, SECOND)
+  send(second, { n: LARGE, name: 'two', more: ['m'] })
+  const third = await bind(carriage, place, THIRD, ['/name', '/title'])
+  send(third, { n: 3, title: 'three', deep: { x: 1.5 }, other: true })
+  const places = { ...carriage, owner: 'test', readerGraceSeconds: 0, clock: { now: () => Date.now() } }
+  const back = await rebindDataset(places, place.tenantId, place.dataset.id, {
+    schema_uri: await uriOf(carriage, first),
+  })
+  assert.equal(back?.schema_id, first)
+  send(first, { n: 4, name: 'four', old: 'o' })
+  await bind(carriage, place, { ...THIRD, additionalProperties: false })
+  const ingest = await carriage.start()
+  await until('all of them settled', () => ingest.tally.appended + ingest.tally.deadLettered === 4)
+  assert.deepEqual(await carriage.letters(place), [])
+  const rows = (await carriage.rows(place)).map(({ n, title, old, more, deep, _extra }) => [
+    n,
+    title,
+    old,
+    more,
+    deep,
+    _extra,
+  ])
+  assert.deepEqual(
+    rows.toSorted((a, b) => Number(a[0]) - Number(b[0])),
+    [
+      ['1', 'one', 'o', null, null, null],
+      ['3', 'three', null, null, { x: 1.5 }, '{"other":true}'],
+      ['4', 'four', 'o', null, null, null],
+      [String(LARGE), 'two', null, ['m'], null, null],
     ],
   )
 })
