@@ -1,4 +1,5 @@
 import { enableCompileCache } from 'node:module'
+import manifest from '../package.json' with { type: 'json' }
 import { Argument, Command, InvalidArgumentError } from 'commander'
 import type { Shell } from './commands/index.ts'
 import { readSettings, settingsHelp, type Loaded } from './config/index.ts'
@@ -104,11 +105,13 @@ function roles(): Command {
     .description(
       'Pulse, a multi-tenant event platform: an HTTP API and a worker that carries events into Apache Iceberg, exactly once.',
     )
-    .addHelpText('after', () => `\n${settingsHelp()}`)
+    .version(manifest.version, '-V, --version', 'which one this is')
+    .addHelpText('after', '\nSettings are environment variables: pulse start --help lists them all.')
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : NOT_UNDERSTOOD))
   pulse
     .command('start')
     .description('run everything: Postgres and bus (embedded where none is set), API, worker, canary')
+    .addHelpText('after', () => `\n${settingsHelp()}`)
     .action(() => ending(async () => (await import('./start/index.ts')).start(loadedOrExit(), write)))
   for (const [name, says] of [
     ['api', 'run the API alone'],

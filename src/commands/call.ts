@@ -3,7 +3,7 @@ import { openInput } from './input.ts'
 import type { Place } from './place.ts'
 import { written, type Text } from './screen.ts'
 import { tenantId } from './tenants.ts'
-import { Refused, type Asked, type Call, type Verb } from './verb.ts'
+import { Mistaken, Refused, type Asked, type Call, type Verb } from './verb.ts'
 
 /** Where a command writes. */
 export interface Streams {
@@ -31,12 +31,13 @@ export function callOf(
   { verb, given, options }: Typed,
   { place, tenant, streams }: { readonly place: Place; readonly tenant: string | undefined; readonly streams: Streams },
 ): Call {
-  const http = openHttp({ base: place.url, key: place.key })
+  const http = openHttp({ base: place.url, key: () => sendable(place.key(), 'The key') })
   const ifMatch = options['ifMatch'] as string | undefined
-  const guarded = (method: string, { headers = {}, ...asked }: Asked): Asked => ({
-    ...asked,
-    headers: ifMatch === undefined || method === 'GET' ? headers : { ...headers, 'if-match': ifMatch },
-  })
+  const guarded = (method: string, { headers = {}, ...asked }: Asked): Asked => {
+    const all = ifMatch === undefined || method === 'GET' ? headers : { ...headers, 'if-match': ifMatch }
+    for (const [name, value] of Object.entries(all)) sendable(value, `What is sent as ${name}`)
+    return { ...asked, headers: all }
+  }
   const plainly: Call['hear'] = (method, path, asked = {}) =>
     http.ask(method, path + queryOf(asked), guarded(method, asked))
   const named = (options['tenant'] as string | undefined) ?? tenant
@@ -66,6 +67,13 @@ export function callOf(
     note,
     ifStopped: (say) => streams.whenStopped(() => note(say())),
   }
+}
+
+/** What can stand in a header. Throws `Mistaken` where it cannot: HTTP has no way to say it. */
+function sendable<T extends string | undefined>(text: T, what: string): T {
+  if (text !== undefined && /[^\t\u0020-\u007e\u0080-\u00ff]/.test(text))
+    throw new Mistaken(`${what} has a line's end or a character that no key, id or etag has: was it copied whole?`)
+  return text
 }
 
 function queryOf({ query = {} }: Asked): string {

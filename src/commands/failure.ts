@@ -28,6 +28,7 @@ const HINTS: Readonly<Record<string, string>> = {
   key_required: 'Set PULSE_API_KEY, or PULSE_API_KEY_FILE to a file that holds it.',
   key_invalid: 'The key that was shown is the one of PULSE_API_KEY, or the operator’s in the data folder.',
   tenant_unknown: 'See pulse tenant list, then --tenant <slug or id>, or PULSE_TENANT.',
+  scope_missing: 'pulse key create makes a key with other scopes; PULSE_API_KEY shows it.',
   tenant_required: 'Name the tenant: --tenant <slug or id>, or PULSE_TENANT.',
   tenant_mismatch: 'The key has its tenant: leave --tenant and PULSE_TENANT out.',
 }

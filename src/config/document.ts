@@ -27,7 +27,7 @@ an unknown \`PULSE_\` variable is a warning that names the nearest one. A secret
 ${parts.join('\n')}`
 }
 
-/** The same for a terminal: `pulse --help`. */
+/** The same for a terminal: `pulse start --help`. */
 export function settingsHelp(): string {
   const lines = GROUPS.flatMap((group) => [
     '',

@@ -61,6 +61,16 @@ test('tenant and key go with every question; a slug is looked up once; a setting
   await typed(env, 'schema', 'list', '--url', url)
   await typed({ ...env, PULSE_TENANT: id }, 'schema', 'list', '--url', url)
   assert.deepEqual(asked.splice(0), ['GET /v1/schemas - Bearer pulse_a_b', `GET /v1/schemas ${id} Bearer pulse_a_b`])
+  for (const [key, words] of [
+    ['pulse_a_b\nx', ['schema', 'list']],
+    ['pulse_a_b', ['schema', 'publish', id, '--if-match', 'ä\u2028']],
+    ['pulse_a_b', ['import', import.meta.filename, '--format', 'csv', '--dataset', 'd', '--upload-id', 'a\nb']],
+  ] as const) {
+    const unsendable = await typed({ ...env, PULSE_URL: url, PULSE_API_KEY: key }, ...words)
+    assert.equal(unsendable.code, 2, words.join(' '))
+    assert.match(unsendable.err, /^(The key|What is sent as [a-z-]+) has a line's end or a character/)
+  }
+  asked.splice(0)
   const odd = await typed({ ...env, PULSE_URL: 'nowhere' }, 'schema', 'list')
   assert.equal(odd.code, 2)
   assert.match(odd.err, /PULSE_URL/)

@@ -332,6 +332,11 @@ describe('the verbs against an API', () => {
     assert.match((await pulse('audit', '--limit', '1')).out, /\nThere are more: --cursor /)
     const all = await pulse('audit', '--everything', '--action', 'tenant.create')
     assert.match(all.out, /^at +actor +action +name +entity_id +tenant_id +trace_id\n/, all.err)
+    assert.equal((await pulse('tenant', 'create', 'watched')).code, 0)
+    assert.equal((await pulse('tenant', 'suspend', 'watched')).code, 0)
+    const theirs = await pulse('audit', '--everything', '--tenant', 'watched', '--json')
+    const actions = (theirs.json().items as readonly { action: string }[]).map(({ action }) => action)
+    assert.deepEqual(actions, ['tenant.suspend', 'tenant.create'], theirs.err)
   })
 
   test('what is refused is said with its place, its code and what to do, and machines get the problem as it is', async () => {

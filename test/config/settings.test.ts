@@ -117,7 +117,7 @@ test('docs/reference/settings.md is what the table says (write it with: npm run 
   )
 })
 
-test('--help names every setting', () => {
+test('the help of pulse start names every setting', () => {
   for (const name of Object.keys(SETTINGS)) assert.ok(settingsHelp().includes(`  ${name} `), name)
 })
 
