@@ -4,13 +4,21 @@ import type { LetterWithPayload } from './letters.ts'
 type Sent = Pick<LetterWithPayload, 'id' | 'event_id' | 'dataset' | 'value'>
 
 /**
- * The id under which a letter's event is sent again: its own, so that the ledger knows it from any other sending; where it had none
- * that can be used, one that is always the same for the letter.
+ * The id under which a letter's event is sent again, so that the ledger knows it from any other sending: the one that the event says
+ * itself, else its record's key; where neither can be used, one that is always the same for the letter.
  */
-export function idOf({ id, event_id: eventId }: Pick<Sent, 'id' | 'event_id'>): string {
-  if (eventId !== null && isUuid(eventId)) return canonicalUuid(eventId)
+export function idOf({ id, event_id: key, value }: Pick<Sent, 'id' | 'event_id' | 'value'>): string {
+  const own = value === null ? undefined : ownIdOf(value)
+  if (own !== undefined) return own
+  if (key !== null && isUuid(key)) return canonicalUuid(key)
   const number = BigInt(id).toString(16).padStart(12, '0').slice(-12)
   return deriveId(`00000000-0000-8000-8000-${number}`, 0)
+}
+
+function ownIdOf(value: Buffer): string | undefined {
+  const [, text] = membersOf(value)?.find(([name]) => name === 'event_id') ?? []
+  const id = /^"([0-9a-f-]{36})"$/i.exec(text?.toString('latin1') ?? '')?.[1]
+  return id !== undefined && isUuid(id) ? canonicalUuid(id) : undefined
 }
 
 /** What is sent in the place of what the letter has. */

@@ -36,11 +36,24 @@ test('a letter of no dataset goes with other data to the dataset that it says it
 })
 
 test('a letter whose record had no usable id has one that is always the same, and another than every other letter', () => {
-  const ids = [null, 'abc', ''].map((event_id) => idOf({ id: '42', event_id }))
+  const ids = [null, 'abc', ''].map((event_id) => idOf({ id: '42', event_id, value: null }))
   assert.equal(new Set(ids).size, 1)
   assert.match(ids[0] ?? '', /^[0-9a-f]{8}-[0-9a-f]{4}-8/)
-  assert.notEqual(idOf({ id: '43', event_id: null }), ids[0])
-  assert.equal(idOf({ id: '42', event_id: ID.toUpperCase() }), ID)
+  assert.notEqual(idOf({ id: '43', event_id: null, value: null }), ids[0])
+  assert.equal(idOf({ id: '42', event_id: ID.toUpperCase(), value: null }), ID)
+})
+
+test('an event that says another id than its record’s key goes, and is named, by what it says; edited too', () => {
+  const said = '019300aa-0000-7000-8000-0000000000FF'
+  for (const key of [ID, 'no id']) {
+    const odd = letter(`{"event_id":"${said}","data":{}}`, { event_id: key })
+    assert.equal(idOf(odd), said.toLowerCase())
+    assert.ok(lineOf(odd).includes(`"event_id":"${said}"`))
+    assert.ok(lineOf(odd, { data: '{"n":1}' }).includes(`"event_id":"${said.toLowerCase()}"`))
+  }
+  const wrong = letter('{"event_id":"abc","data":{}}')
+  assert.ok(lineOf(wrong).includes('"event_id":"abc"'), 'refused as it is')
+  assert.ok(lineOf(wrong, { data: '{}' }).includes(`"event_id":"${ID}"`))
 })
 
 test('nothing is made an event by sending it again: no byte is replaced, no line break in a text and nothing behind the event is lost', () => {
