@@ -83,8 +83,9 @@ const namesLikeTimes = ({ members, objects }: Shape): readonly string[] =>
 
 function withoutTime(timeLike: readonly string[]): string {
   const shown = timeLike.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 80)))
-  const hint =
-    shown.length === 0
+  const hint = timeLike.includes('timestamp')
+    ? 'send it whole, as 2026-11-25T08:00:00Z; where a file has 2026-11-25 or 2026-11-25 08:00 its import completes it'
+    : shown.length === 0
       ? 'give each event one, or set one when a file is imported'
       : `${shown.join(' or ')} may be it: send it as timestamp, or map it when a file is imported; it is not required, so that both work`
   return `an event needs "timestamp", RFC 3339 with a zone, and not every sample has one: ${hint}`

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { afterMark } from '../batch/index.ts'
 import {
   arrayElements,
   countMembers,
@@ -37,8 +38,9 @@ const ENVELOPE = new Set(['dataset', 'event_id', 'data'])
 export function readSamples(body: Buffer, form: SampleForm, delimiter = ','): readonly Sample[] {
   if (!isUtf8(body)) throw new Problem('malformed', 'The body is not valid UTF-8.')
   if (form === 'csv') return some(readCsv(body, delimiter))
-  const extents = form === 'json' ? elements(body) : lines(body)
-  return withoutEnvelopes(some(extents).map(({ start, end }, at) => readOne(body, start, end, at)))
+  const text = body.subarray(afterMark(body))
+  const extents = form === 'json' ? elements(text) : lines(text)
+  return withoutEnvelopes(some(extents).map(({ start, end }, at) => readOne(text, start, end, at)))
 }
 
 function some<T>(samples: readonly T[]): readonly T[] {

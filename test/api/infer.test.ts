@@ -50,6 +50,7 @@ test('a proposal is registered, published and bound as it came, and every sample
     await infer(JSON.stringify(samples)),
     await infer(JSON.stringify({ events: samples.map((data) => ({ dataset: 'x', data })) })),
     await infer(samples.map((one) => `${JSON.stringify(one)}\r\n`).join('\n'), 'application/x-ndjson; charset=utf-8'),
+    await infer(`\uFEFF${JSON.stringify(samples)}`),
     await infer(gzipSync(JSON.stringify(samples)), 'application/json', { 'content-encoding': 'gzip' }),
   ]
   for (const proposal of proposals) assert.deepEqual(proposal.body, proposals[0]?.body)
