@@ -142,6 +142,27 @@ const RULES: Readonly<Record<string, Rule>> = {
     seen: [{ person: { postcode: '1', city: 'a' } }, { person: { postcode: '2', city: 'b' } }],
     types: {},
   },
+  'a member of the structs in a list or a map is renamed and widened': {
+    before: [
+      column('lines', { list: struct(column('count', 'int')) }),
+      column('kinds', { map: struct(column('count', 'int'), column('kept', 'string')) }),
+    ],
+    next: [
+      column('lines', { list: struct(column('amount', 'long')) }),
+      column('kinds', { map: struct(column('amount', 'long'), column('kept', 'string')) }),
+    ],
+    renames: [
+      { from: '/lines/*/count', to: '/lines/*/amount' },
+      { from: '/kinds/*/count', to: '/kinds/*/amount' },
+    ],
+    old: { lines: [{ count: 1 }, { count: -2 }], kinds: { k: { count: 3, kept: 'a' } } },
+    new: { lines: [{ amount: 2 ** 40 }], kinds: { k: { amount: 2 ** 40, kept: 'b' } } },
+    seen: [
+      { lines: [{ amount: '1' }, { amount: '-2' }], kinds: { k: { amount: '3', kept: 'a' } } },
+      { lines: [{ amount: '1099511627776' }], kinds: { k: { amount: '1099511627776', kept: 'b' } } },
+    ],
+    types: {},
+  },
   'a column is dropped': {
     before: [column('dropped', 'string', must)],
     next: [],
