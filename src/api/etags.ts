@@ -103,7 +103,9 @@ function failed(wanted: readonly string[], members: Members, etag: string): Prob
   )
 }
 
+/** On one line: a definition is kept as it was written, over many. */
 function shown(value: unknown): string {
-  const text = typeof value === 'string' && /^[{[]/.test(value) ? value : (JSON.stringify(value) ?? 'null')
+  const isJson = typeof value === 'string' && /^[{[]/.test(value)
+  const text = isJson ? value.replaceAll(/\s*\n\s*/g, ' ') : (JSON.stringify(value) ?? 'null')
   return text.length > 200 ? `${text.slice(0, 200)} …` : text
 }

@@ -77,7 +77,9 @@ function* valuesOf(bytes: Buffer, name: string): Generator<Line> {
   try {
     JSON.parse(bytes.toString('utf8'))
   } catch (error) {
-    throw new Mistaken(`${name} is neither lines of JSON nor one JSON array: ${(error as Error).message}.`)
+    throw new Mistaken(
+      `${name} is neither lines of JSON nor one JSON array: ${(error as Error).message}. CSV and Parquet go with pulse import.`,
+    )
   }
   if (bytes[start] !== BRACKET) {
     yield { at: 1, text: onOneLine(bytes, start, bytes.length) }

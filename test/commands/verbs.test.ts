@@ -154,6 +154,12 @@ describe('the verbs against an API', () => {
       )
     }
     assert.match((await pulse('schema', 'publish', uri, '--if-match', `"${etagOf(hers.out)}"`)).out, /published/)
+    const long = await file('long.json', JSON.stringify({ type: 'object', description: 'x' }, undefined, 2))
+    const other = `${uri}/other`
+    const before = etagOf((await pulse('schema', 'create', definition, '--uri', other, '--class', CLASS)).out)
+    assert.equal((await pulse('schema', 'edit', other, long)).code, 0)
+    const late = await pulse('schema', 'edit', other, definition, '--if-match', before)
+    assert.match(late.err, /^ {2}\/definition {2}is now \{ "type": "object", "description": "x" \}$/m)
     const tenant = await pulse('tenant', 'create', 'edited')
     const named = await pulse('tenant', 'edit', 'edited', '--name', 'New', '--if-match', etagOf(tenant.out))
     assert.match(named.out, /^name +New$/m, named.err)
