@@ -44,8 +44,8 @@ export function columnsOf(composed: Composed): Columns {
   return { columns, keepsExtra, warnings }
 }
 
-/** Throws `schema_needs_timestamp` unless `timestamp` is a required date-time: what the table is partitioned by. */
-export function requireTimestamp(composed: Composed): void {
+/** Throws `schema_needs_timestamp`, with the place that names the schema, unless `timestamp` is a required date-time: what the table is partitioned by. */
+export function requireTimestamp(composed: Composed, pointer = ''): void {
   const timestamp = propertiesOf(composed.schema)['timestamp']
   const required = composed.schema['required']
   const usable =
@@ -58,6 +58,9 @@ export function requireTimestamp(composed: Composed): void {
     throw new Problem(
       'schema_needs_timestamp',
       'A dataset is partitioned by day: its schema needs a required property "timestamp" with "type": "string" and "format": "date-time" (the class interaction-event has it).',
+      {
+        errors: [{ pointer, keyword: 'timestamp', message: 'has no required date-time called "timestamp"' }],
+      },
     )
   }
 }

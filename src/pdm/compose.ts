@@ -5,8 +5,9 @@ import { isObject, propertiesOf, subschemas, type Definition, type Schema, type 
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
 import { mergeSchemas, type Origins as MergeOrigins, type Source } from './merge.ts'
 import { originsOf, type Origins } from './origins.ts'
-import { checkPatternBudget } from './patterns/budget.ts'
+import { checkPatternBudget, openPatternBudget } from './patterns/budget.ts'
 import { below } from './pointer.ts'
+import { tooLarge } from './too-large.ts'
 import { compositionOf } from './definition.ts'
 
 /** The effective schema of a dataset: plain JSON Schema 2020-12 without any `$ref`, closed at every depth unless it says otherwise. */
@@ -80,10 +81,13 @@ export function compose(composition: Composition): Composed {
       type: 'object',
     },
   )
-  if (!isObject(merged)) throw new Problem('definition_invalid', 'The parts together are not an object schema.')
+  if (!isObject(merged))
+    throw new Problem('definition_invalid', 'The parts together are not an object schema.', {
+      errors: [{ pointer: OWN.place(''), keyword: 'type', message: 'is no object' }],
+    })
   const whole = { ...merged, ...openness(parts.map((one) => one.schema)) }
   checkCost(whole, '')
-  checkPatternBudget(whole)
+  checkPatternBudget(whole, openPatternBudget(OWN.place('')))
   return { ...checked(close(whole) as SchemaObject), origins: originsOf(parts, placing.borrowed) }
 }
 
@@ -102,16 +106,13 @@ function checked(schema: SchemaObject): Composed {
   const text = JSON.stringify(schema)
   const bytes = Buffer.byteLength(text)
   if (bytes > LIMITS.composedBytes) {
-    throw new Problem(
-      'schema_too_large',
-      `Composed, the schema has ${bytes} bytes; it may have ${LIMITS.composedBytes}.`,
-    )
+    throw tooLarge(`Composed, the schema has ${bytes} bytes; it may have ${LIMITS.composedBytes}.`, OWN.place(''))
   }
   const properties = countProperties(schema)
   if (properties > LIMITS.properties) {
-    throw new Problem(
-      'schema_too_large',
+    throw tooLarge(
       `Composed, the schema has ${properties} properties; it may have ${LIMITS.properties}.`,
+      OWN.place(''),
     )
   }
   return { schema, text }
@@ -126,10 +127,8 @@ function checkCost(schema: Schema, pointer: string): void {
   const branches = countBranches(schema)
   const patterns = isObject(schema['patternProperties']) ? Object.keys(schema['patternProperties']).length : 0
   const refuse = (what: string, limit: number): never => {
-    throw new Problem(
-      'schema_too_large',
-      `Composed, the schema has ${what} at ${pointer === '' ? 'the top' : pointer}; it may have ${limit}.`,
-    )
+    const place = pointer === '' ? 'the top' : pointer
+    throw tooLarge(`Composed, the schema has ${what} at ${place}; it may have ${limit}.`, OWN.place(''))
   }
   if (branches > LIMITS.branches) refuse(`${branches} branches (anyOf, oneOf, then, …)`, LIMITS.branches)
   if (patterns > LIMITS.patternProperties) refuse(`${patterns} patternProperties`, LIMITS.patternProperties)

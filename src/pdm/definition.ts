@@ -15,6 +15,7 @@ import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
 import { openPatternBudget, patternsAt } from './patterns/budget.ts'
 import { PatternRefused } from './patterns/parse.ts'
 import { below } from './pointer.ts'
+import { tooLarge } from './too-large.ts'
 import { addUniqueItems } from './unique.ts'
 
 export type EntityKind = 'class' | 'field_group' | 'datatype' | 'schema' | 'descriptor'
@@ -32,7 +33,7 @@ const LOCAL_REFERENCE = /^#\/\$defs\/[^/]+$/
  * `schema_too_large` or `pattern_unsupported`, with a fault for each place (at most 20).
  */
 export function checkDefinition(kind: EntityKind, definition: unknown): asserts definition is Definition {
-  if (!isObject(definition)) throw new Problem('definition_invalid', 'A definition is a JSON object.')
+  if (!isObject(definition)) throw invalid([{ pointer: '', keyword: 'type', message: 'is not a JSON object' }])
   checkSize(definition)
   if (kind === 'descriptor') return
   const faults = metaFaults(definition)
@@ -46,10 +47,7 @@ export function checkDefinition(kind: EntityKind, definition: unknown): asserts 
   }
   if (found.faults.length > 0) throw invalid(found.faults)
   if (found.properties > LIMITS.properties) {
-    throw new Problem(
-      'schema_too_large',
-      `The definition has ${found.properties} properties; it may have ${LIMITS.properties}.`,
-    )
+    throw tooLarge(`The definition has ${found.properties} properties; it may have ${LIMITS.properties}.`)
   }
   const pattern = found.patterns[0]
   if (pattern !== undefined) {
@@ -73,11 +71,11 @@ const invalid = (faults: readonly Fault[]): Problem => {
 
 function checkSize(definition: Definition): void {
   if (jsonDepth(definition) > LIMITS.jsonDepth) {
-    throw new Problem('schema_too_large', `The definition nests deeper than ${LIMITS.jsonDepth} objects and arrays.`)
+    throw tooLarge(`The definition nests deeper than ${LIMITS.jsonDepth} objects and arrays.`)
   }
   const bytes = Buffer.byteLength(JSON.stringify(definition))
   if (bytes > LIMITS.definitionBytes) {
-    throw new Problem('schema_too_large', `The definition has ${bytes} bytes; it may have ${LIMITS.definitionBytes}.`)
+    throw tooLarge(`The definition has ${bytes} bytes; it may have ${LIMITS.definitionBytes}.`)
   }
 }
 
@@ -133,10 +131,7 @@ function look(schema: Schema, pointer: string, depth: number, found: Found): voi
     found.faults.push({ pointer: below(pointer, keyword), keyword, message })
   }
   if (depth > LIMITS.depth) {
-    throw new Problem(
-      'schema_too_large',
-      `The definition nests deeper than ${LIMITS.depth} subschemas (at ${pointer}).`,
-    )
+    throw tooLarge(`The definition nests deeper than ${LIMITS.depth} subschemas (at ${pointer}).`, pointer)
   }
   for (const keyword of Object.keys(schema)) {
     const refused = REFUSED_KEYWORDS.get(keyword)

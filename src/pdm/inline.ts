@@ -11,6 +11,7 @@ import {
 import { DEFINITION_LIMITS as LIMITS } from './limits.ts'
 import { mergeSchemas, type Source } from './merge.ts'
 import { below, nameOf } from './pointer.ts'
+import { tooLarge } from './too-large.ts'
 
 /** Which datatype, by URI, a subschema was put in place from. */
 export type Borrowed = WeakMap<object, string>
@@ -49,11 +50,15 @@ export function inline(
     placing.listed += listedIn(schema)
     const branches = Array.isArray(schema['allOf']) ? schema['allOf'].length : 0
     if (branches > LIMITS.allOf)
-      throw tooLarge(`has ${branches} branches in one allOf (at ${pointer}); it may have ${LIMITS.allOf}`)
-    if (placing.nodes > LIMITS.nodes) throw tooLarge(`makes more than ${LIMITS.nodes} subschemas of it all`)
+      throw over(
+        `has ${branches} branches in one allOf${pointer && ` (at ${pointer})`}; it may have ${LIMITS.allOf}`,
+        pointer,
+        home,
+      )
+    if (placing.nodes > LIMITS.nodes) throw over(`makes more than ${LIMITS.nodes} subschemas of it all`, pointer, home)
     if (placing.listed > LIMITS.listed)
-      throw tooLarge(`lists more than ${LIMITS.listed} names and values (required, enum) in all`)
-    if (depth > LIMITS.depth) throw tooLarge(`nests deeper than ${LIMITS.depth} subschemas (at ${pointer})`)
+      throw over(`lists more than ${LIMITS.listed} names and values (required, enum) in all`, pointer, home)
+    if (depth > LIMITS.depth) throw over(`nests deeper than ${LIMITS.depth} subschemas (at ${pointer})`, pointer, home)
     const { $ref: reference, $defs: _defs, $id: _id, $schema: _dialect, ...rest } = schema
     const placed = mapSubschemas(rest, (sub, steps) => place(sub, below(pointer, ...steps), home, trail, depth + 1))
     if (typeof reference !== 'string') return normalise(placed, pointer, home.source)
@@ -68,8 +73,8 @@ export function inline(
     return whole
   }
 
-  const tooLarge = (what: string): Problem =>
-    new Problem('schema_too_large', `With its references put in place, ${source.label} ${what}.`)
+  const over = (what: string, pointer: string, home: Home): Problem =>
+    tooLarge(`With its references put in place, ${source.label} ${what}.`, home.source.place(pointer))
 
   function follow(reference: string, pointer: string, home: Home, trail: readonly string[]) {
     const [uri, fragment = ''] = reference.split('#', 2) as [string, string?]
@@ -105,7 +110,10 @@ export function inline(
   }
 
   const placed = place(definition, '', { source, definition }, [], 0)
-  if (!isObject(placed)) throw new Problem('definition_invalid', `${source.label} is not an object schema.`)
+  if (!isObject(placed))
+    throw new Problem('definition_invalid', `${source.label} is not an object schema.`, {
+      errors: [{ pointer: source.place(''), keyword: 'type', message: 'is no object' }],
+    })
   return placed
 }
 

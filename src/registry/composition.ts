@@ -1,4 +1,4 @@
-import { compose, compositionOf, inline, referencesOf, type Composed, type Definition } from '../pdm/index.ts'
+import { compose, compositionOf, inline, referencesOf, tooLarge, type Composed, type Definition } from '../pdm/index.ts'
 import { Problem } from '../problems/index.ts'
 import { inDefinition } from './definition-faults.ts'
 import { ENTITY_KINDS, type EntityKind } from './kinds.ts'
@@ -35,9 +35,9 @@ export async function resolveParts(references: References, input: PartsInput, pu
   const given = input.field_group_uris?.length === 0 ? undefined : input.field_group_uris
   const fieldGroupUris = agreed('field_group_uris', '$fieldGroups', given, inside.fieldGroupUris) ?? []
   if (fieldGroupUris.length > MAX_FIELD_GROUPS) {
-    throw new Problem(
-      'schema_too_large',
+    throw tooLarge(
       `A schema mixes in at most ${MAX_FIELD_GROUPS} field groups, not ${fieldGroupUris.length}.`,
+      '/field_group_uris',
     )
   }
   const direct = [classUri, ...fieldGroupUris, input.schema_uri].filter((uri) => uri !== undefined)

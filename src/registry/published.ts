@@ -39,6 +39,6 @@ export async function publishedSchema(sql: Sql, uri: string): Promise<{ id: stri
     )
   }
   const composed = composedFrom(schema.composed)
-  requireTimestamp(composed)
+  requireTimestamp(composed, '/schema_uri')
   return { id: schema.id, composed }
 }

@@ -1,4 +1,4 @@
-import { referencesOf, type Definition } from '../pdm/index.ts'
+import { referencesOf, tooLarge, type Definition } from '../pdm/index.ts'
 import { Problem, type Fault } from '../problems/index.ts'
 import type { Sql } from '../store/index.ts'
 import { ENTITY_KINDS, type EntityKind, type EntityStatus } from './kinds.ts'
@@ -55,10 +55,7 @@ export function openReferences(sql: Sql): References {
           for (const uri of referencesOf(definition).keys()) if (!seen.has(uri)) wanted.add(uri)
         for (const uri of wanted) seen.add(uri)
         if (seen.size > MAX_REFERENCES) {
-          throw new Problem(
-            'schema_too_large',
-            `The definition reaches more than ${MAX_REFERENCES} references: split it.`,
-          )
+          throw tooLarge(`The definition reaches more than ${MAX_REFERENCES} references: split it.`, '/definition')
         }
         await load(wanted)
         fresh = [...wanted].flatMap((uri) => definitionOf(references, uri))

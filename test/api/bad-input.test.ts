@@ -18,6 +18,9 @@ const foreign = await api.ask('POST', '/v1/datasets', {
 assert.equal(foreign.status, 201, foreign.text)
 const place = { dataset: 'events', foreignDataset: 'theirs' }
 
+/** Members of a request that makes an entity or a dataset. */
+const ROOTS = ['definition', 'class_uri', 'field_group_uris', 'schema_uri']
+
 interface Answer {
   readonly status: number
   readonly code: string | undefined
@@ -132,5 +135,10 @@ for (const { input, status, code } of expectedAnswers('Definitions')) {
     // What is no object is the request's fault, before it is looked at as a definition.
     const expected = Array.isArray(bad.definition) ? 'invalid' : code
     assert.deepEqual([answer.status, answer.body['code']], [status, expected], answer.text)
+    // Where it is: in what was sent, or, for the name of a column, in what it was composed to.
+    const pointers = (answer.body['errors'] as { pointer: string }[]).map(({ pointer }) => pointer)
+    const roots = expected === 'reserved_name' || expected === 'columns_collide' ? ['properties'] : ROOTS
+    assert.ok(pointers.length > 0, answer.text)
+    for (const pointer of pointers) assert.ok(roots.includes(pointer.split('/')[1] ?? ''), answer.text)
   })
 }

@@ -1,14 +1,14 @@
-import { Problem } from '../../problems/index.ts'
 import { isObject, subschemas, type Schema } from '../keywords.ts'
 import { DEFINITION_LIMITS } from '../limits.ts'
+import { tooLarge } from '../too-large.ts'
 import { compilePattern } from './compile.ts'
 
 /**
  * Compiles a schema's patterns one after the other, and no more of them than their sum allows: two thousand of
- * the largest kept everybody waiting for half a minute. What is the same is counted once. Throws `schema_too_large`, and what
- * `compilePattern` throws.
+ * the largest kept everybody waiting for half a minute. What is the same is counted once. Throws `schema_too_large` with `pointer`, and
+ * what `compilePattern` throws.
  */
-export function openPatternBudget(): (source: string) => void {
+export function openPatternBudget(pointer = ''): (source: string) => void {
   const seen = new Set<string>()
   let steps = 0
   return (source) => {
@@ -16,9 +16,9 @@ export function openPatternBudget(): (source: string) => void {
     seen.add(source)
     steps += compilePattern(source).steps
     if (steps <= DEFINITION_LIMITS.patternSteps) return
-    throw new Problem(
-      'schema_too_large',
+    throw tooLarge(
       `Written out, the patterns together have more than ${DEFINITION_LIMITS.patternSteps} steps: let them repeat less, or begin them with ^ and repeat single characters only, which costs none.`,
+      pointer,
     )
   }
 }
@@ -35,7 +35,7 @@ export function patternsAt(schema: Schema): readonly (readonly [steps: readonly 
 }
 
 /** Throws `schema_too_large` where a schema's patterns are too many together. */
-export function checkPatternBudget(schema: Schema, spend = openPatternBudget()): void {
+export function checkPatternBudget(schema: Schema, spend: ReturnType<typeof openPatternBudget>): void {
   if (!isObject(schema)) return
   for (const [, source] of patternsAt(schema)) spend(source)
   for (const { schema: sub } of subschemas(schema)) checkPatternBudget(sub, spend)

@@ -86,15 +86,29 @@ const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 5 }),
 )
 
+/**
+ * Tried at the beginning of every character, as ECMA-262 has it (22.2.7.2, AdvanceStringIndex). V8's own search also tries between
+ * the halves of a surrogate pair, where it finds a \B that is not there.
+ */
+function matchesSomewhere(source: string, text: string): boolean {
+  const here = new RegExp(source, 'uy')
+  let at = 0
+  for (const character of [...text, '']) {
+    here.lastIndex = at
+    if (here.test(text)) return true
+    at += character.length
+  }
+  return false
+}
+
 test('a pattern means what ECMA-262 says, on either engine', () => {
   const engines = { native: 0, re2: 0 }
   fc.assert(
     fc.property(pattern, fc.array(text, { minLength: 5, maxLength: 5 }), (source, texts) => {
       const compiled = compilePattern(source)
       engines[compiled.engine]++
-      const reference = new RegExp(source, 'u')
       for (const one of texts)
-        assert.equal(compiled.test(one), reference.test(one), `${source} on ${JSON.stringify(one)}`)
+        assert.equal(compiled.test(one), matchesSomewhere(source, one), `${source} on ${JSON.stringify(one)}`)
     }),
     { numRuns: 4_000 },
   )
