@@ -131,6 +131,28 @@ test('counts say how many there are of each reason and place', async (t) => {
   assert.deepEqual(await get(`${path}?group=reason&reason=malformed`), { items: [], counted: 0, complete: true })
 })
 
+test('counts by day begin with the newest', async (t) => {
+  const { admin, tenant, datasetId, get } = await prepare(t)
+  const letter = (daysAgo: number, reason: 'invalid' | 'too_large') => ({
+    tenantId: tenant,
+    datasetId,
+    value: '{}',
+    daysAgo,
+    reason,
+  })
+  await putLetters(admin, [letter(1, 'invalid'), letter(1, 'invalid'), letter(1, 'too_large'), letter(0, 'invalid')])
+  const { items } = await get('/v1/datasets/events/dead-letters?group=day')
+  const told = (items as { day: string; first_at: string; reason: string; count: number }[]).map((one) => {
+    assert.equal(one.day, one.first_at.slice(0, 10))
+    return [one.reason, one.count]
+  })
+  assert.deepEqual(told, [
+    ['invalid', 1],
+    ['invalid', 2],
+    ['too_large', 1],
+  ])
+})
+
 test('counts of more places than are shown say that they are not all', async (t) => {
   const { admin, tenant, datasetId, get } = await prepare(t)
   const at = (place: number) => ({ tenantId: tenant, datasetId, value: '{}', pointer: `/data/tags/k${place}` })

@@ -35,7 +35,8 @@ export const LetterQuery = closed({
   ),
   group: Type.Optional(
     Type.Enum([...LETTER_GROUPS], {
-      description: 'Counts instead of letters: by reason, or by reason and pointer. The newest 100,000 are counted.',
+      description:
+        'Counts instead of letters: by reason, by reason and pointer, or by reason and day (UTC). The newest 100,000 are counted.',
     }),
   ),
 })
@@ -92,6 +93,7 @@ export const LetterPage = Type.Union([
         Type.Object({
           reason: Reason,
           pointer: Type.Optional(Type.String()),
+          day: Type.Optional(Type.String({ format: 'date' })),
           count: Type.Integer(),
           first_at: Time,
           last_at: Time,
