@@ -108,6 +108,7 @@ function sentence(keyword: string, message: string, params: Record<string, unkno
   if (keyword === 'const') return `must be ${JSON.stringify(params['allowedValue'])}`
   if (keyword === 'enum')
     return `must be one of ${(params['allowedValues'] as unknown[]).map((one) => JSON.stringify(one)).join(', ')}`
+  if (params['format'] === 'date-time') return 'must be an instant with its zone (RFC 3339), as 2026-11-25T08:00:00Z'
   if (keyword === 'uniqueItems') return 'must not hold the same item twice'
   if (keyword === 'pattern' && params['pattern'] === NO_NUL) return 'must not hold the character U+0000'
   return COUNTED[keyword]?.(params['limit']) ?? message

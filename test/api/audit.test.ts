@@ -371,6 +371,8 @@ test('a tenant reads its own, filtered and in pages; another one’s, and the op
     'who=me',
   ])
     assert.deepEqual(await verdict(manager, `/v1/audit?${query}`), [400, 'invalid_parameter'], query)
+  const { body } = await as(manager, 'GET', '/v1/audit?to=2026-11-25')
+  assert.match(body['detail'], /\/to must be an instant with its zone \(RFC 3339\), as 2026-11-25T08:00:00Z/)
 })
 
 /** Routes that change nothing of what is audited, each with the reason. */

@@ -19,6 +19,16 @@ export const PROOFS: readonly Proof[] = [
   },
   {
     ...kept,
+    test: 'test/upkeep/retain.test.ts',
+    name: 'the audit forgets what is older than it is kept',
+    mutation: {
+      file: 'src/store/migrations/0020-audit-days.sql',
+      from: 'greatest(keep_days, 30)',
+      to: 'greatest(keep_days, 0)',
+    },
+  },
+  {
+    ...kept,
     name: 'a row is put into the transaction of the change, by whoever makes it',
     mutation: {
       file: 'src/store/transaction.ts',

@@ -41,7 +41,7 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   'GET /v1/tenants': 'The operator sees all; a key of a tenant sees its own.',
   'GET /v1/tenants/{id}': 'The operator sees any; a key of a tenant sees its own.',
   'PATCH /v1/tenants/{id}':
-    'Renames or suspends it. Every process knows within two seconds; what was accepted before is still stored.',
+    'Renames, limits or suspends it. Every process knows within two seconds; what was accepted before is still stored.',
   ...entityWords(),
   'POST /v1/datasets':
     'Binds a published schema and makes the Iceberg table for it, partitioned by the day of `timestamp`.',
@@ -57,7 +57,8 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   'GET /v1/keys': 'Without their secrets, which are kept nowhere.',
   'GET /v1/keys/{id}': 'Without its secret, which is kept nowhere.',
   'DELETE /v1/keys/{id}': 'It stays in the list as revoked, and is refused everywhere within two seconds.',
-  'POST /v1/keys/{id}/rotate': 'The new key has the name and scopes of the old one, which holds on for the overlap.',
+  'POST /v1/keys/{id}/rotate':
+    'The new key has the name, scopes, limits and end of the old one, which holds on for the overlap.',
 }
 
 /** What parameters mean, by name, where their schema does not say. */
