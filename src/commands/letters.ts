@@ -1,6 +1,7 @@
 import type { Answered } from '../client/index.ts'
 import { asLine, inPath, itemsIn, objectOf, PAGE, saidOne, saidPage } from './answers.ts'
 import { bodyWith } from './body.ts'
+import { instantOf } from './instants.ts'
 import { table } from './screen.ts'
 import { Mistaken, type Call, type Option, type Said, type Verb } from './verb.ts'
 
@@ -10,7 +11,7 @@ const DATASET: Option = {
 }
 const WHICH: readonly Option[] = [
   { flags: '--reason <reason>', says: 'only those, as unconvertible' },
-  { flags: '--from <instant>', says: 'only from then on, as 2026-11-25T08:00:00Z' },
+  { flags: '--from <instant>', says: 'only from then on, as 2026-11-25T08:00:00Z, or a day of UTC' },
   { flags: '--to <instant>', says: 'only before then' },
   { flags: '--pointer <pointer>', says: 'only those with this place, as /data/price' },
 ]
@@ -21,8 +22,8 @@ const pathOf = (call: Call): string => {
 }
 const whichOf = (call: Call) => ({
   reason: call.option('reason'),
-  from: call.option('from'),
-  to: call.option('to'),
+  from: instantOf(call, 'from'),
+  to: instantOf(call, 'to'),
   pointer: call.option('pointer'),
 })
 
@@ -40,7 +41,7 @@ async function list(call: Call): Promise<Said> {
   const nothing = 'There are no dead letters like that.'
   if (group === undefined)
     return saidPage(answered, ['id', 'at', 'reason', 'pointer', 'error', 'event_id', 'replayed_at'], nothing)
-  const members = ['reason', ...(group === 'pointer' ? ['pointer'] : []), 'count', 'first_at', 'last_at']
+  const members = ['reason', ...(group === 'reason' ? [] : [group]), 'count', 'first_at', 'last_at']
   const said = saidPage(answered, members, nothing)
   if (objectOf(answered)['complete'] !== false) return said
   return {
@@ -102,7 +103,7 @@ export const LETTER_VERBS: readonly Verb[] = [
       ...WHICH,
       { flags: '--event-id <id>', says: 'only of this event' },
       { flags: '--replayed <which>', says: 'only those that were sent again, or were not', choices: ['true', 'false'] },
-      { flags: '--group <by>', says: 'count them instead', choices: ['reason', 'pointer'] },
+      { flags: '--group <by>', says: 'count them instead', choices: ['reason', 'pointer', 'day'] },
       ...PAGE,
     ],
     forTenant: true,

@@ -47,6 +47,10 @@ test('dead letters are listed, counted and shown', async (t) => {
   assert.match((await pulse('dead-letters', 'list', '--limit', '1')).out, /\nThere are more: --cursor \S+\n$/)
   const counts = await pulse('dead-letters', 'list', '--group', 'pointer')
   assert.match(counts.out, /^reason +pointer +count +first_at +last_at\nunconvertible +\/data\/n +2 +2\S+Z +2\S+Z\n$/)
+  assert.match(
+    (await pulse('dead-letters', 'list', '--group', 'day')).out,
+    /^reason +day +count .*\n.* 20\d\d-\d\d-\d\d +\d+ /m,
+  )
   const shown = await pulse('dead-letters', 'show', String(second))
   assert.match(shown.out, /\npayload:\n\{[^}]+"n": 12345678901234567890\n/, 'digit for digit')
   assert.match(
