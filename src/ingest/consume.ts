@@ -1,19 +1,20 @@
 import type { FetchedRecord } from '../bus/index.ts'
-import { isUuid, rfc3339Micros, systemClock } from '../event/index.ts'
+import { isUuid } from '../event/index.ts'
 import { bufferLetter, bufferRow, openFor } from './buffer.ts'
-import { carry, isSampled } from './contexts.ts'
+import { carry } from './contexts.ts'
 import { countedOf, type Counted } from './counted.ts'
 import { letterOfRecord } from './dead-letters.ts'
 import { canonicalId } from './event-id.ts'
 import { extraOf } from './extra.ts'
 import { NIL_DATASET } from './flush-commit.ts'
 import { shed } from './forget.ts'
-import { receivedMs, RUN_SAMPLES } from './freshness.ts'
-import { copyHeaders, isTime, openHeaderReader, readHeaders, type HeaderReader } from './headers.ts'
+import { receivedMs } from './freshness.ts'
+import { copyHeaders, openHeaderReader, readHeaders, type HeaderReader } from './headers.ts'
 import { BAD_KEY, judge, refuseUnread, unresolved, type JudgeLimits, type Refusal } from './judge.ts'
 import { laneOf, type IngestBuffer, type Lane } from './lane.ts'
-import { lineBytes, lineMiddle } from './line.ts'
+import { lineBytes } from './line.ts'
 import type { Resolution, Resolver } from './resolve.ts'
+import { note, openRun, timeOf, type Run } from './run.ts'
 import type { OddRecord, Segment } from './segment.ts'
 import type { Source } from './sources.ts'
 import { enter } from './tally.ts'
@@ -40,9 +41,6 @@ interface Missing {
   readonly schemaId: string
 }
 
-/** A record that was received later than this from now was received by a clock that is wrong, or read by one. */
-const FUTURE_MS = 5_000
-
 /**
  * Buffers the records from index `from` on and moves the partition's position along, without
  * waiting for anything. Stops early at a record that needs something loaded first (`missing`); the
@@ -56,131 +54,99 @@ export function consumeRun(
   nowMs: number,
   counts: Map<string, Counted>,
 ): { readonly next: number; readonly missing?: Missing } {
-  const { buffer, resolver, headers } = consumer
-  let datasetId = ''
-  let schemaId = ''
-  let resolution: Resolution | null | undefined
-  let lane: Lane | undefined
-  let counted: Counted | undefined
-  let middleOf = ''
-  let middle: Buffer = EMPTY
-  const atMs = systemClock.now()
-  const futureFrom = rfc3339Micros(atMs + FUTURE_MS)
-  const step = Math.max(1, (records.length - from) / RUN_SAMPLES)
-  let nextSample = from
-  let seenAt = ''
-  let aheadMs = 0
-  let traceparent = ''
-  let sampled = false
-
-  for (let i = from; i < records.length; i += 1) {
-    const record = records[i] as FetchedRecord
-    const offset = record.offset
+  const run = openRun(from, records.length, nowMs, counts)
+  let next = from
+  let missing: Missing | undefined
+  for (; next < records.length; next += 1) {
+    const record = records[next] as FetchedRecord
     // A batch begins before the offset asked for when that lies in its middle (Kafka protocol, Fetch).
-    if (offset < source.position) continue
+    if (record.offset < source.position) continue
     // Not past it before it is buffered: should judging it fail, it is read again and not left out.
-    source.position = offset
-    readHeaders(headers, record)
+    source.position = record.offset
+    readHeaders(consumer.headers, record)
+    missing = follow(consumer, source, run)
+    if (missing !== undefined) break
+    note(run, consumer.headers, record, next)
+    if (!isPassedOver(consumer, source, run, record.offset)) place(consumer, source, run, record)
+  }
+  if (run.receivedAt !== '') source.lastReceivedAt = run.receivedAt
+  if (missing !== undefined) return { next, missing }
+  const last = records.at(-1)
+  if (last !== undefined) source.position = Math.max(source.position, last.offset + 1)
+  return { next }
+}
 
-    if (headers.datasetId !== datasetId || headers.schemaId !== schemaId || resolution === undefined) {
-      datasetId = headers.datasetId
-      schemaId = headers.schemaId
-      if (isUuid(datasetId)) {
-        resolution = resolver.peek(source.tenantId, datasetId, schemaId, nowMs)
-        if (resolution === undefined) {
-          if (seenAt !== '') source.lastReceivedAt = seenAt
-          return { next: i, missing: { datasetId, schemaId } }
-        }
-      } else {
-        resolution = null
-      }
-      lane = resolution === null ? nilLane(consumer, source) : laneFor(buffer, source, resolution)
-      counted = countedOf(counts, lane.datasetId)
-    }
-    const into = lane as Lane
-    const count = counted as Counted
-    const value = record.value
-    count.records += 1
-    count.bytes += value === null ? 0 : value.length
-    if (i >= nextSample || count.samples.length === 0) {
-      count.samples.push(headers.receivedAt)
-      nextSample = Math.max(nextSample, i) + step
-    }
-    if (headers.receivedAt !== seenAt) {
-      seenAt = headers.receivedAt
-      aheadMs = seenAt > futureFrom ? Math.max(0, (receivedMs(seenAt) ?? 0) - atMs) : 0
-    }
-    if (aheadMs > FUTURE_MS) {
-      count.future += 1
-      count.aheadMs = Math.max(count.aheadMs, aheadMs)
-    }
-    if (headers.traceparent !== traceparent) {
-      traceparent = headers.traceparent
-      sampled = isSampled(traceparent)
-    }
+/** Turns to the dataset and schema version that the record names, where it is not those of the one before. Answers what has to be loaded first. */
+function follow({ buffer, resolver, headers }: Consumer, source: Source, run: Run): Missing | undefined {
+  const { datasetId, schemaId } = headers
+  if (datasetId === run.datasetId && schemaId === run.schemaId && run.resolution !== undefined) return undefined
+  const resolution = isUuid(datasetId) ? resolver.peek(source.tenantId, datasetId, schemaId, run.nowMs) : null
+  if (resolution === undefined) return { datasetId, schemaId }
+  run.datasetId = datasetId
+  run.schemaId = schemaId
+  run.resolution = resolution
+  run.lane = resolution === null ? nilLane(buffer, resolver, source) : laneFor(buffer, source, resolution)
+  run.counted = countedOf(run.counts, run.lane.datasetId)
+  return undefined
+}
 
-    if (offset < (source.marks.get(into.datasetId) ?? 0)) {
-      count.replayed += 1
-      into.replayed += 1
-      enter(buffer.tally, 'replayed', 1)
-      continue
-    }
-    if (into.shed.has(source) || isFull(into, consumer.parkedBytes)) {
-      if (!into.shed.has(source)) shed(into, source, offset, receivedMs(headers.receivedAt))
-      // Everything after what was forgotten is forgotten too: it is read again, in order, when the dataset is back.
-      count.released += 1
-      enter(buffer.tally, 'released', 1)
-      continue
-    }
+/** Whether the record is known here already, or forgotten until its parked dataset is back. */
+function isPassedOver({ buffer, parkedBytes }: Consumer, source: Source, run: Run, offset: number): boolean {
+  const lane = run.lane as Lane
+  const count = run.counted as Counted
+  if (offset < (source.marks.get(lane.datasetId) ?? 0)) {
+    count.replayed += 1
+    lane.replayed += 1
+    enter(buffer.tally, 'replayed', 1)
+    return true
+  }
+  const isShed = lane.shed.has(source)
+  if (!isShed && !isFull(lane, parkedBytes)) return false
+  if (!isShed) shed(lane, source, offset, receivedMs(run.receivedAt))
+  // Everything after what was forgotten is forgotten too: it is read again, in order, when the dataset is back.
+  count.released += 1
+  enter(buffer.tally, 'released', 1)
+  return true
+}
 
-    const id = canonicalId(record.key)
-    const idText = id === null ? '' : id.toString('latin1')
-    const refusal = refusalOf(consumer, resolution, datasetId, idText, value)
-    if (refusal !== null) {
-      const segment = openFor(buffer, into, source, resolution?.binding, offset, 0, nowMs)
-      const of = resolution === null ? null : into.datasetId
-      bufferLetter(buffer, into, segment, letterOfRecord(of, source, record, headers, refusal))
-      if (sampled) carry(segment, traceparent, offset, atMs)
-      continue
-    }
+/** Buffers the record: as a row, or as a dead letter where it is refused. */
+function place(consumer: Consumer, source: Source, run: Run, record: FetchedRecord): void {
+  const { buffer, headers } = consumer
+  const { offset } = record
+  const lane = run.lane as Lane
+  const resolution = run.resolution as Resolution | null
+  const id = canonicalId(record.key)
+  const idText = id === null ? '' : id.toString('latin1')
+  const refusal = refusalOf(consumer, resolution, run.datasetId, idText, record.value)
+  let segment: Segment
+  if (refusal === null) {
     // Not refused: so there are a dataset, an id and a value.
     const found = resolution as Resolution
-    const event = value as Buffer
-    const extra = found.binding.keepsExtra ? extraOf(event, found.binding) : null
-
-    let receivedAt = headers.receivedAt
-    if (receivedAt !== middleOf) {
-      if (!isTime(receivedAt)) receivedAt = busTime(record.timestampMs)
-      middle = lineMiddle(receivedAt, source.topic, source.partition)
-      middleOf = receivedAt
-    }
-    const length = lineBytes(middle, extra, event)
-    const segment = openFor(buffer, into, source, found.binding, offset, length, nowMs)
+    const value = record.value as Buffer
+    const receivedAt = timeOf(run, source, record)
+    const extra = found.binding.keepsExtra ? extraOf(value, found.binding) : null
+    segment = openFor(buffer, lane, source, found.binding, offset, lineBytes(run.middle, extra, value), run.nowMs)
     const isUsual =
-      headers.usual && found.named && id === record.key && receivedAt === headers.receivedAt && !event.includes(NEWLINE)
+      headers.usual && found.named && id === record.key && receivedAt === run.receivedAt && !value.includes(NEWLINE)
     if (!isUsual) remember(segment, record)
     row.id = id as Buffer
     row.idText = idText
-    row.middle = middle
+    row.middle = run.middle
     row.receivedAt = receivedAt
-    row.traceparent = headers.traceparent
+    row.traceparent = run.traceparent
     row.extra = extra
-    bufferRow(buffer, into, segment, row, offset, event)
-    if (sampled) carry(segment, traceparent, offset, atMs)
+    bufferRow(buffer, lane, segment, row, offset, value)
+  } else {
+    const of = resolution === null ? null : lane.datasetId
+    segment = openFor(buffer, lane, source, resolution?.binding, offset, 0, run.nowMs)
+    bufferLetter(buffer, lane, segment, letterOfRecord(of, source, record, headers, refusal))
   }
-  const last = records.at(-1)
-  if (last !== undefined) source.position = Math.max(source.position, last.offset + 1)
-  if (seenAt !== '') source.lastReceivedAt = seenAt
-  return { next: records.length }
+  if (run.sampled) carry(segment, run.traceparent, offset, run.atMs)
 }
 
 /** A parked dataset keeps little in memory, so that its tenant's other datasets are read on. */
 const isFull = (lane: Lane, parkedBytes: number): boolean =>
   lane.parked?.fault === 'table' && !lane.givenUp && lane.bytes >= parkedBytes
-
-/** A producer may give any 64-bit number as its record's time; what no calendar has is moved to the nearest that it has. */
-const busTime = (ms: number): string => new Date(Math.min(Math.max(ms, 0), LAST_MS)).toISOString()
-const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 const NEWLINE = 10
 const EMPTY = Buffer.alloc(0)
@@ -225,12 +191,8 @@ function laneFor(buffer: IngestBuffer, source: Source, resolution: Resolution): 
   return laneOf(buffer, source.tenantId, { datasetId, tenantSlug, datasetSlug, datasetNumber })
 }
 
-function nilLane(consumer: Consumer, source: Source): Lane {
-  const tenantSlug = consumer.resolver.tenantSlug(source.tenantId)
-  return laneOf(consumer.buffer, source.tenantId, {
-    datasetId: NIL_DATASET,
-    tenantSlug,
-    datasetSlug: '_unknown',
-    datasetNumber: 0,
-  })
+function nilLane(buffer: IngestBuffer, resolver: Resolver, source: Source): Lane {
+  const tenantSlug = resolver.tenantSlug(source.tenantId)
+  const names = { datasetId: NIL_DATASET, tenantSlug, datasetSlug: '_unknown', datasetNumber: 0 }
+  return laneOf(buffer, source.tenantId, names)
 }

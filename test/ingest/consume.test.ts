@@ -145,6 +145,24 @@ test("a missing or unusable time of receipt is replaced by the bus's own, and ev
   assert.equal(Number(rows[1]?.['n']), 2)
 })
 
+test('a record that does not say when it was received takes the bus’s time, also as the first that is read', async (t) => {
+  const carriage = await openCarriage(t)
+  const place = await carriage.place()
+  const silent = recordOf(place, { timestamp: at(1), n: 1 })
+  const { 'pulse-received-at': _, ...headers } = silent.headers as Record<string, string>
+  carriage.log.append(place.topic, 0, [
+    { ...silent, headers },
+    recordOf(place, { timestamp: at(2), n: 2 }),
+    { ...recordOf(place, { timestamp: at(3), n: 3 }), headers },
+  ])
+  const ingest = await carriage.start()
+  await until('all are settled', () => ingest.tally.appended + ingest.tally.deadLettered === 3)
+  assert.equal(ingest.tally.deadLettered, 0)
+  const rows = await carriage.rows(place)
+  assert.deepEqual(rows.map((row) => Number(row['n'])).sort(), [1, 2, 3])
+  for (const row of rows) assert.match(String(row['_received_at']), /^2\d{3}-\d\d-\d\d /)
+})
+
 test('whatever a foreign producer gives as a time, its letter is kept and its tenant goes on', async (t) => {
   const carriage = await openCarriage(t)
   const place = await carriage.place()
