@@ -73,3 +73,24 @@ test('hundredths are multiples of 0.01, whatever binary fractions make of them',
 test('an unknown format is an annotation', () => {
   assert.equal(validatorOf(object({ a: { type: 'string', format: 'phone' } }))({ a: 'anything' }), null)
 })
+
+test('what branches and first places evaluate is kept account of where a schema asks for the rest', () => {
+  const closed = validatorOf({
+    type: 'object',
+    properties: { kind: { type: 'string' } },
+    anyOf: [{ properties: { a: { type: 'integer' } }, required: ['a'] }, { properties: { b: { type: 'string' } } }],
+  })
+  assert.equal(closed({ kind: 'x', a: 1 }), null)
+  assert.deepEqual(
+    closed({ kind: 'x', a: 1, c: 1 })?.map(({ pointer, keyword }) => [pointer, keyword]),
+    [['/c', 'unevaluatedProperties']],
+  )
+  const places = validatorOf(
+    object({ pair: { prefixItems: [{ type: 'string' }], unevaluatedItems: { type: 'integer' } } }),
+  )
+  assert.equal(places({ pair: ['a', 1] }), null)
+  assert.deepEqual(
+    places({ pair: ['a', 'b'] })?.map(({ pointer }) => pointer),
+    ['/pair/1'],
+  )
+})
