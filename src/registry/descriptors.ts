@@ -1,20 +1,21 @@
-import { PII, type Notes, type Rename } from '../pdm/index.ts'
+import { NO_NOTES, PII, type Notes, type Rename } from '../pdm/index.ts'
 import type { Sql } from '../store/index.ts'
 import { moved } from './renames.ts'
 
-/** A schema, what it supersedes, and so on, with what published descriptors say of each. */
+/** Schemas, what each supersedes, and so on, with what published descriptors say of each. */
 const SAID = `WITH RECURSIVE versions AS (
-    SELECT uri, supersedes, 0 AS back FROM pdm_entities WHERE uri = $1 AND kind = 'schema'
+    SELECT uri AS of, uri, supersedes, 0 AS back FROM pdm_entities WHERE uri = ANY($1) AND kind = 'schema'
     UNION ALL
-    SELECT e.uri, e.supersedes, v.back + 1 FROM pdm_entities e JOIN versions v ON e.uri = v.supersedes
+    SELECT v.of, e.uri, e.supersedes, v.back + 1 FROM pdm_entities e JOIN versions v ON e.uri = v.supersedes
     WHERE e.kind = 'schema' AND v.back < 1000
   )
-  SELECT v.back, d.descriptor_kind AS kind, d.pointer, d.definition::text AS definition
+  SELECT v.of, v.back, d.descriptor_kind AS kind, d.pointer, d.definition::text AS definition
   FROM versions v JOIN pdm_entities d ON d.schema_uri = v.uri
   WHERE d.kind = 'descriptor' AND d.status = 'published' AND d.pointer <> '' AND d.descriptor_kind IN ('label', 'friendly_name', 'rename')
   ORDER BY v.back, d.created_at, d.id`
 
 interface SaidRow {
+  readonly of: string
   readonly back: number
   readonly kind: 'label' | 'friendly_name' | 'rename'
   readonly pointer: string
@@ -26,7 +27,13 @@ interface SaidRow {
  * field is now: whoever makes a new version must not have to say again what is personal. The newest name wins.
  */
 export async function loadNotes(sql: Sql, schemaUri: string): Promise<Notes> {
-  return notesFrom(await sql.query<SaidRow>(SAID, [schemaUri]))
+  return (await loadEachNotes(sql, [schemaUri])).get(schemaUri) ?? NO_NOTES
+}
+
+/** The same of several schemas, by URI; those of which nothing is said are not in it. */
+export async function loadEachNotes(sql: Sql, schemaUris: readonly string[]): Promise<ReadonlyMap<string, Notes>> {
+  const rows = await sql.query<SaidRow>(SAID, [schemaUris])
+  return new Map([...Map.groupBy(rows, (row) => row.of)].map(([uri, some]) => [uri, notesFrom(some)]))
 }
 
 function notesFrom(rows: readonly SaidRow[]): Notes {

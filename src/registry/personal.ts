@@ -1,7 +1,7 @@
 import type { LineShape, SourceField } from '../lake/index.ts'
-import { EACH, stepsOf } from '../pdm/index.ts'
+import { EACH, NO_NOTES, stepsOf } from '../pdm/index.ts'
 import type { Sql } from '../store/index.ts'
-import { loadNotes, personalPlaces } from './descriptors.ts'
+import { loadEachNotes, personalPlaces } from './descriptors.ts'
 
 // A tenant without any label is not asked further.
 const VERSIONS = `SELECT e.uri, e.id FROM dataset_bindings b JOIN pdm_entities e ON e.id = b.schema_id
@@ -27,12 +27,15 @@ export async function piiColumnsOf(sql: Sql, datasetId: string): Promise<Readonl
 }
 
 async function labelled(sql: Sql, datasetId: string): Promise<{ id: string; places: string[] }[]> {
-  const found: { id: string; places: string[] }[] = []
-  for (const { id, uri } of await sql.query<{ id: string; uri: string }>(VERSIONS, [datasetId])) {
-    const places = personalPlaces(await loadNotes(sql, uri))
-    if (places.length > 0) found.push({ id, places })
-  }
-  return found
+  const versions = await sql.query<{ id: string; uri: string }>(VERSIONS, [datasetId])
+  if (versions.length === 0) return []
+  const notes = await loadEachNotes(
+    sql,
+    versions.map(({ uri }) => uri),
+  )
+  return versions
+    .map(({ id, uri }) => ({ id, places: personalPlaces(notes.get(uri) ?? NO_NOTES) }))
+    .filter(({ places }) => places.length > 0)
 }
 
 /** The columns that hold a place of the version that has `shape`, in rows of all versions. */

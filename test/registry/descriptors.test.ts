@@ -339,6 +339,28 @@ test('what a version names and labels is masked where an open version before may
   assert.deepEqual(await masked(dataset), ['_extra', 'age', 'mail'])
 })
 
+test('what is masked is asked in three questions, however many versions the dataset has had', async () => {
+  const versions: Answer[] = []
+  for (let at = 0; at < 5; at += 1) {
+    const supersedes = versions.at(-1)?.body['uri']
+    const properties = { ...person, [`more${at}`]: { type: 'string' } }
+    versions.push(await schemaOf(properties, supersedes === undefined ? {} : { supersedes }))
+  }
+  await say(versions[0] as Answer, 'label', '/mail', { labels: ['pii'] })
+  await say(versions[3] as Answer, 'label', '/more3', { labels: ['pii'] })
+  const dataset = await bound('five-versions', ...versions)
+  assert.deepEqual(await masked(dataset), ['mail', 'more3'])
+  let questions = 0
+  await api.store.asTenant(tenant, (sql) => {
+    const query: typeof sql.query = (...asked) => {
+      questions += 1
+      return sql.query(...asked)
+    }
+    return piiColumnsOf({ ...sql, query }, String(dataset.body['id']))
+  })
+  assert.equal(questions, 3)
+})
+
 test('what one tenant says of a schema, another tenant does not hear', async () => {
   const schema = await schemaOf(person)
   await say(schema, 'label', '/mail', { labels: ['pii'] })
