@@ -242,7 +242,8 @@ export function evolveColumns(
   ): { type: Type; source: Partial<SourceField> } {
     const refuse = (to: string) => {
       const from = existing.json.has(id) ? 'JSON text' : typeText(old)
-      breaking.push({ pointer: at, reason: `the column holds ${from}, which cannot become ${to}` })
+      const kept = existing.filled.has(id) ? '' : ', kept from an earlier version,'
+      breaking.push({ pointer: at, reason: `the column${kept} holds ${from}, which cannot become ${to}` })
       return { type: old, source: {} }
     }
     if (draft === 'json') return existing.json.has(id) ? { type: old, source: { json: true } } : refuse('JSON text')

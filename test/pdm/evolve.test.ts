@@ -179,7 +179,7 @@ test('what a version leaves out stays as a column that may be empty, and comes b
   assert.deepEqual(shown(back), ['1 timestamp! "timestamptz"', '2 a "long"'])
   const other = after([{ columns: whole }, { columns: without }, { columns: [TIME, column('a', 'string')] }])
   assert.deepEqual(other.evolution.breaking, [
-    { pointer: '/a', reason: 'the column holds int, which cannot become string' },
+    { pointer: '/a', reason: 'the column, kept from an earlier version, holds int, which cannot become string' },
   ])
   const text = after([
     { columns: [TIME, column('a', 'json')] },
