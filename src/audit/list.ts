@@ -72,5 +72,5 @@ export async function listAudit(
   return { items: items.map(({ row }) => row), next_cursor }
 }
 
-/** Postgres knows not every offset that a client may write. */
+/** What is none is refused by the route; Postgres knows not every offset that a client may write. */
 const instant = (text: string | undefined): string | null => (text === undefined ? null : (instantOf(text) ?? null))

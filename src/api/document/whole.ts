@@ -1,9 +1,9 @@
 import { OPERATE } from '../../keys/index.ts'
 import { ANSWERS } from './examples.ts'
-import { HEADERS, headersOf } from './headers.ts'
 import { codesAt } from './codes.ts'
-import { PROBLEM_COMPONENTS, problemAnswer, problemExamples } from './problems.ts'
+import { HEADERS, headersOf } from './headers.ts'
 import { OPERATION_IDS } from './names.ts'
+import { PROBLEM_COMPONENTS, problemAnswer, problemExamples } from './problems.ts'
 import { DESCRIPTIONS, PARAMETERS, TAGS } from './words.ts'
 
 interface Media {
@@ -65,17 +65,9 @@ const ALWAYS = [400, 401, 403, 500, 503]
 const OF_BODIES = [408, 413, 415]
 
 function complete(name: string, operation: Operation): void {
+  describe(name, operation)
   const always = name.includes(' /v1/') ? [...ALWAYS, ...(operation.requestBody === undefined ? [] : OF_BODIES)] : []
   for (const status of always) operation.responses[status] ??= { content: { [PROBLEM_TYPE]: {} } }
-  const id = OPERATION_IDS[name]
-  if (id !== undefined) operation.operationId = id
-  operation.security ??= []
-  const description = [operation.description ?? DESCRIPTIONS[name], ...scopeWords(operation.security)]
-  operation.description = description.filter((sentence) => sentence !== undefined).join('\n\n')
-  for (const parameter of operation.parameters ?? []) {
-    const said = parameter.description ?? parameter.schema?.description ?? PARAMETERS[parameter.name]
-    if (said !== undefined) parameter.description = said
-  }
   for (const [status, answer] of Object.entries(operation.responses)) {
     const isProblem = answer.content?.[PROBLEM_TYPE] !== undefined
     if (isProblem && codesAt(name, Number(status)).length === 0) {
@@ -86,6 +78,19 @@ function complete(name: string, operation: Operation): void {
     else if (answer.description === 'Default Response') answer.description = DONE[status] ?? 'It is not so.'
     for (const media of Object.values(isProblem ? {} : (answer.content ?? {}))) exemplify(media, `${name} ${status}`)
     answer.headers = { ...headersOf(name, status), ...answer.headers }
+  }
+}
+
+/** What it is called, does, asks for and takes. */
+function describe(name: string, operation: Operation): void {
+  const id = OPERATION_IDS[name]
+  if (id !== undefined) operation.operationId = id
+  operation.security ??= []
+  const description = [operation.description ?? DESCRIPTIONS[name], ...scopeWords(operation.security)]
+  operation.description = description.filter((sentence) => sentence !== undefined).join('\n\n')
+  for (const parameter of operation.parameters ?? []) {
+    const said = parameter.description ?? parameter.schema?.description ?? PARAMETERS[parameter.name]
+    if (said !== undefined) parameter.description = said
   }
 }
 

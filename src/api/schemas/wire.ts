@@ -1,5 +1,4 @@
 import { Type, type TObject, type TSchema } from 'typebox'
-import { PROBLEMS } from '../../problems/index.ts'
 
 /** JSON Schemas that several routes share. Routes validate with them, and `/openapi.json` shows them. */
 
@@ -49,37 +48,6 @@ export const PAGE_QUERY = { limit: Type.Optional(Limit), cursor: Type.Optional(C
 export const pageOf = <T extends TSchema>(item: T) =>
   Type.Object({ items: Type.Array(item), next_cursor: nullable(Type.String()) })
 
-const ProblemDocument = Type.Object(
-  {
-    type: Type.String(),
-    title: Type.String(),
-    status: Type.Integer(),
-    code: Type.Enum(Object.keys(PROBLEMS)),
-    detail: Type.String({ description: 'What happened, and what to do.' }),
-    instance: Type.String(),
-    trace_id: Type.Optional(Type.String()),
-    errors: Type.Optional(
-      Type.Array(Type.Object({ pointer: Type.String(), keyword: Type.String(), message: Type.String() })),
-    ),
-  },
-  { additionalProperties: true },
-)
-
-const problem = (description: string) => ({
-  description,
-  content: { 'application/problem+json': { schema: ProblemDocument } },
-})
-
-/** The problem answers that a route may give besides its own, by status. */
+/** The statuses that a route refuses with besides those that all do; the document says what each is (../document/problems.ts). */
 export const problems = (...statuses: number[]): Record<string, object> =>
-  Object.fromEntries(
-    statuses.map((status) => [
-      String(status),
-      problem(
-        Object.entries(PROBLEMS)
-          .filter(([, entry]) => entry.status === status)
-          .map(([code]) => code)
-          .join(', '),
-      ),
-    ]),
-  )
+  Object.fromEntries(statuses.map((status) => [status, { content: { 'application/problem+json': { schema: {} } } }]))
