@@ -1,4 +1,5 @@
 import { PAGE, saidPage } from './answers.ts'
+import { instantOf } from './instants.ts'
 import { tenantId } from './tenants.ts'
 import type { Verb } from './verb.ts'
 
@@ -12,7 +13,7 @@ export const AUDIT_VERBS: readonly Verb[] = [
       { flags: '--action <action>', says: 'only this, as schema.publish' },
       { flags: '--actor <actor>', says: 'only by this one' },
       { flags: '--trace <id>', says: 'only of this request' },
-      { flags: '--from <instant>', says: 'only from then on, as 2026-11-25T08:00:00Z' },
+      { flags: '--from <instant>', says: 'only from then on, as 2026-11-25T08:00:00Z, or a day of UTC' },
       { flags: '--to <instant>', says: 'only before then' },
       {
         flags: '--everything',
@@ -25,9 +26,11 @@ export const AUDIT_VERBS: readonly Verb[] = [
     async act(call) {
       const isAll = call.isGiven('everything')
       const tenant = isAll ? call.option('tenant') : undefined
-      const names = ['entity', 'id', 'action', 'actor', 'from', 'to', 'limit', 'cursor']
+      const names = ['entity', 'id', 'action', 'actor', 'limit', 'cursor']
       const query = {
         ...Object.fromEntries(names.map((name) => [name, call.option(name)])),
+        from: instantOf(call, 'from'),
+        to: instantOf(call, 'to'),
         trace_id: call.option('trace'),
         tenant_id: tenant === undefined ? undefined : await tenantId(call.hear, tenant),
       }

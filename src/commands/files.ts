@@ -31,11 +31,21 @@ const ENDINGS: Readonly<Record<string, keyof typeof FORMATS>> = {
 }
 const PACKED: Readonly<Record<string, string>> = { gz: 'gzip', zst: 'zstd' }
 
-/** What a file is, by its name (`visits.csv.gz`) where `format` does not say. Rejects with `Mistaken`. */
-export async function fileOf(call: Pick<Call, 'open'>, name: string, format: string | undefined): Promise<UploadFile> {
+/** What a file's name says of it (`visits.csv.gz`): its kind, and how it is packed. */
+export function saidByName(name: string): {
+  readonly kind: keyof typeof FORMATS | undefined
+  readonly coding?: string
+} {
   const parts = name.toLowerCase().split('.')
   const coding = PACKED[parts.at(-1) ?? '']
-  const found = format ?? ENDINGS[parts.at(coding === undefined ? -1 : -2) ?? '']
+  const kind = ENDINGS[parts.at(coding === undefined ? -1 : -2) ?? '']
+  return coding === undefined ? { kind } : { kind, coding }
+}
+
+/** What is sent of a file: by its name, where `format` does not say. Rejects with `Mistaken`. */
+export async function fileOf(call: Pick<Call, 'open'>, name: string, format: string | undefined): Promise<UploadFile> {
+  const { kind, coding } = saidByName(name)
+  const found = format ?? kind
   if (found === undefined)
     throw new Mistaken(`What is in ${name} its name does not say: --format ${Object.keys(FORMATS).join(', ')}.`)
   const headers = coding === undefined ? {} : { 'content-encoding': coding }

@@ -1,4 +1,5 @@
 import { inPath, saidOne, saidPage } from './answers.ts'
+import { instantOf } from './instants.ts'
 import { wholeOf } from './numbers.ts'
 import { Mistaken, type Verb } from './verb.ts'
 
@@ -17,14 +18,14 @@ export const KEY_VERBS: readonly Verb[] = [
         isRepeated: true,
         choices: ['collect', 'read', 'pii', 'manage'],
       },
-      { flags: '--expires <instant>', says: 'when it ends, as 2027-01-01T00:00:00Z' },
+      { flags: '--expires <instant>', says: 'when it ends, as 2027-01-01T00:00:00Z, or a day of UTC' },
     ],
     forTenant: true,
     example: 'key create website --scope collect --tenant acme',
     async act(call) {
       const scopes = call.every('scope')
       if (scopes.length === 0) throw new Mistaken('Say what the key may do: --scope collect, read, pii or manage.')
-      const body = { name: call.argument(0), scopes, expires_at: call.option('expires') }
+      const body = { name: call.argument(0), scopes, expires_at: instantOf(call, 'expires') }
       return saidOne(await call.ask('POST', '/v1/keys', { body }), ONCE)
     },
   },

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { ownFolder } from '../kit/folder.ts'
 import { withApi } from '../kit/api-server.ts'
 import { typed } from '../kit/commands.ts'
@@ -20,7 +21,7 @@ describe('the verbs against an API', () => {
   let env: Record<string, string>
   let folder: string
   const pulse = (...words: string[]) => typed(env, ...words)
-  const file = async (name: string, text: string): Promise<string> => {
+  const file = async (name: string, text: string | Uint8Array): Promise<string> => {
     await writeFile(join(folder, name), text)
     return join(folder, name)
   }
@@ -190,6 +191,8 @@ describe('the verbs against an API', () => {
       ['one.json', '{\n "timestamp":"2026-11-25T08:00:00Z","page":"/a"}'],
       ['many.json', '[{"page":"/a"},{"page":"/b"}]'],
       ['visits.csv', 'page,n\n/a,1\n/b,2\n'],
+      ['visits.csv.gz', gzipSync('page,n\n/a,1\n/b,2\n')],
+      ['lines.json', '{"page":"/a"}\n{"page":"/b"}\n'],
       ['visits.tsv', 'page\tn\n/a\t1\n/b\t2\n'],
       ['visits.txt', 'page;n\n/a;1\n/b;2\n', '--delimiter', ';'],
     ] as const)
@@ -281,7 +284,18 @@ describe('the verbs against an API', () => {
   })
 
   test('a key is made, listed, rotated and revoked, and its text is shown once', async () => {
-    const made = await pulse('key', 'create', 'website', '--scope', 'collect', '--scope', 'read')
+    const made = await pulse(
+      'key',
+      'create',
+      'website',
+      '--scope',
+      'collect',
+      '--scope',
+      'read',
+      '--expires',
+      '2999-01-01',
+    )
+    assert.match(made.out, /^expires_at +2999-01-01T00:00:00/m, made.err)
     assert.match(made.out, /^The key is shown this once/)
     const key = /^key +(pulse_\S+)$/m.exec(made.out)?.[1] ?? ''
     const id = /^id +(\S+)$/m.exec(made.out)?.[1] ?? ''
@@ -335,6 +349,8 @@ describe('the verbs against an API', () => {
       audit.err,
     )
     assert.match((await pulse('audit', '--id', randomUUID())).out, /^Nothing like that was changed\./)
+    assert.match((await pulse('audit', '--from', '2999-01-01')).out, /^Nothing like that/, 'a day is its first instant')
+    assert.equal((await pulse('audit', '--to', '2999-13-01')).code, 1)
     assert.match((await pulse('audit', '--limit', '1')).out, /\nThere are more: --cursor /)
     const all = await pulse('audit', '--everything', '--action', 'tenant.create')
     assert.match(all.out, /^at +actor +action +name +entity_id +tenant_id +trace_id\n/, all.err)
@@ -369,6 +385,8 @@ describe('the verbs against an API', () => {
       [['schema', 'create', folder, '--uri', 'urn:x'], /is a folder/],
       [['schema', 'create', await file('bad.json', '{'), '--uri', 'urn:x'], /bad\.json is no JSON/],
       [['schema', 'create', await file('good.json', '{}')], /--uri/],
+      [['schema', 'infer', await file('rows.parquet', 'PAR1')], /Parquet is not read here/],
+      [['schema', 'infer', await file('rows.gz', 'x')], /--type csv, ndjson, json/],
       [['key', 'create', 'x'], /--scope/],
       [['key', 'list', '--limit', '1'], /unknown option '--limit'/],
       [['dataset', 'create', 'x'], /--schema <uri>/],
