@@ -79,8 +79,9 @@ const PARTITION = '/timestamp'
 
 /**
  * Decides what a table becomes when a new version is bound to it. Pure. A column is found by its place in the version that is
- * followed on, and keeps its id for ever; a new one is optional, because earlier rows have no value for it; one that the version does not have stays, optional;
- * a type only widens; a name changes only where a rename says so. What is not among these is breaking, all of it is told at once.
+ * followed on, and keeps its id for ever; a new one is optional, because earlier rows have no value for it; one that the version
+ * does not have stays, optional; a type only widens; a name is another where a rename says so, or where a version between has changed
+ * it. What is not among these is breaking, all of it is told at once.
  */
 export function evolveColumns(
   existing: Existing,
