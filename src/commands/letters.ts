@@ -1,6 +1,7 @@
 import type { Answered } from '../client/index.ts'
 import { asLine, inPath, itemsIn, objectOf, PAGE, saidOne, saidPage } from './answers.ts'
 import { bodyWith } from './body.ts'
+import { instantOf } from './instants.ts'
 import { table } from './screen.ts'
 import { Mistaken, type Call, type Option, type Said, type Verb } from './verb.ts'
 
@@ -10,7 +11,7 @@ const DATASET: Option = {
 }
 const WHICH: readonly Option[] = [
   { flags: '--reason <reason>', says: 'only those, as unconvertible' },
-  { flags: '--from <instant>', says: 'only from then on, as 2026-11-25T08:00:00Z' },
+  { flags: '--from <instant>', says: 'only from then on, as 2026-11-25T08:00:00Z, or a day of UTC' },
   { flags: '--to <instant>', says: 'only before then' },
   { flags: '--pointer <pointer>', says: 'only those with this place, as /data/price' },
 ]
@@ -21,8 +22,8 @@ const pathOf = (call: Call): string => {
 }
 const whichOf = (call: Call) => ({
   reason: call.option('reason'),
-  from: call.option('from'),
-  to: call.option('to'),
+  from: instantOf(call, 'from'),
+  to: instantOf(call, 'to'),
   pointer: call.option('pointer'),
 })
 

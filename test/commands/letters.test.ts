@@ -58,6 +58,8 @@ test('dead letters are listed, counted and shown', async (t) => {
     /^There are no dead letters like that/,
   )
   assert.equal((await pulse('dead-letters', 'show', String(first), '--dataset', 'other')).code, 1)
+  const ever = ['--from', '2020-01-01', '--to', '2999-01-01']
+  assert.match((await pulse('dead-letters', 'list', ...ever)).out, new RegExp(`^${first} `, 'm'), 'days are instants')
 })
 
 test('one is replayed as it is or edited, and once only', async (t) => {
