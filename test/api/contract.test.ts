@@ -33,6 +33,25 @@ test('every operation has a summary, a description, and parameters that are desc
   assert.deepEqual(gaps, [])
 })
 
+test('whatever changes something may find somebody else at it, and says so; what sends events composes no schema', () => {
+  const codes = (name: string): string[] =>
+    Object.values<Json>(operations.find((one) => one.name === name)?.operation['responses'] ?? {}).flatMap(
+      (answer) => answer['content']?.['application/problem+json']?.schema.allOf[1].properties.code.enum ?? [],
+    )
+  const changing = operations.filter(({ name }) => !/^GET|\/collect$|\/infer$|\/impact$| \/(?!v1)/.test(name))
+  assert.ok(changing.length > 25)
+  assert.deepEqual(
+    changing.filter(({ name }) => !codes(name).includes('conflict')).map(({ name }) => name),
+    [],
+  )
+  assert.ok(!codes('GET /v1/keys').includes('conflict') && !codes('POST /v1/collect').includes('conflict'))
+  for (const name of ['POST /v1/datasets/{dataset}/batch', 'POST /v1/datasets/{dataset}/dead-letters/replay'])
+    assert.deepEqual(
+      [codes(name).includes('unknown_dataset'), codes(name).includes('composition_conflict')],
+      [true, false],
+    )
+})
+
 test('every operation has a name of its own that a program can have, too', () => {
   const names = operations.map(({ operation }) => String(operation['operationId']))
   assert.deepEqual(

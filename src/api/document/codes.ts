@@ -3,12 +3,16 @@ import { PROBLEMS, type ProblemCode } from '../../problems/index.ts'
 const PUTS = /^(POST|PATCH|PUT) /
 const ENTITY = String.raw`/v1/(classes|datatypes|field-groups|schemas|descriptors)`
 const entities = (how: string): RegExp => new RegExp(`^(${how}) ${ENTITY}(/\\{id\\})?$`)
+const DATASETS = String.raw`^(POST|PATCH) /v1/datasets(/\{dataset\})?$`
 const IMPACT = String.raw`POST /v1/schemas/\{id\}/impact`
 /** Where a definition is judged, composed or made a table of. */
-const COMPOSES = new RegExp(`${entities('POST|PATCH').source}|^(POST|PATCH) /v1/datasets|^${IMPACT}`)
+const COMPOSES = new RegExp(`${entities('POST|PATCH').source}|${DATASETS}|^${IMPACT}`)
 const SENDS = /^POST .*(\/collect|\/replay|\/batch)$/
 /** Whether an operation sends events. */
 export const isSending = (operation: string): boolean => SENDS.test(operation)
+const CHANGES = /^(POST|PATCH|DELETE) \/v1\/(?!collect$|schemas\/infer$|schemas\/\{id\}\/impact$)/
+/** Whether an operation changes what Postgres holds, so that somebody else may be at the same. */
+export const isChanging = (operation: string): boolean => CHANGES.test(operation)
 const OF_A_TENANT = /^\w+ \/v1\/(?!tenants|operator)/
 
 /**
@@ -28,6 +32,7 @@ const ONLY_AT: Readonly<Partial<Record<ProblemCode, RegExp>>> = {
   tenant_slug_taken: /^POST \/v1\/tenants$/,
   dataset_slug_taken: /^POST \/v1\/datasets$/,
   uri_taken: entities('POST'),
+  conflict: CHANGES,
   in_use: entities('PATCH|DELETE'),
   all_rejected: SENDS,
   publish_failed: SENDS,
@@ -43,7 +48,7 @@ const ONLY_AT: Readonly<Partial<Record<ProblemCode, RegExp>>> = {
   reserved_name: COMPOSES,
   columns_collide: COMPOSES,
   pattern_unsupported: COMPOSES,
-  schema_not_published: new RegExp(`^(POST|PATCH) /v1/datasets|^${IMPACT}`),
+  schema_not_published: new RegExp(`${DATASETS}|^${IMPACT}`),
   schema_needs_timestamp: COMPOSES,
   breaking_change: /^PATCH \/v1\/datasets/,
   // A verdict of an event, never of a request.

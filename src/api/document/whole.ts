@@ -1,6 +1,6 @@
 import { OPERATE } from '../../keys/index.ts'
 import { ANSWERS } from './examples.ts'
-import { codesAt } from './codes.ts'
+import { codesAt, isChanging } from './codes.ts'
 import { HEADERS, headersOf } from './headers.ts'
 import { OPERATION_IDS } from './names.ts'
 import { PROBLEM_COMPONENTS, problemAnswer, problemExamples } from './problems.ts'
@@ -63,10 +63,16 @@ export function wholeDocument<T>(openapi: T): T {
 const ALWAYS = [400, 401, 403, 500, 503]
 /** What every operation that reads a body may answer besides. */
 const OF_BODIES = [408, 413, 415]
+/** And where something is changed that somebody else may be changing. */
+const OF_CHANGES = [409]
 
 function complete(name: string, operation: Operation): void {
   describe(name, operation)
-  const always = name.includes(' /v1/') ? [...ALWAYS, ...(operation.requestBody === undefined ? [] : OF_BODIES)] : []
+  const always = [
+    ...(name.includes(' /v1/') ? ALWAYS : []),
+    ...(operation.requestBody === undefined ? [] : OF_BODIES),
+    ...(isChanging(name) ? OF_CHANGES : []),
+  ]
   for (const status of always) operation.responses[status] ??= { content: { [PROBLEM_TYPE]: {} } }
   for (const [status, answer] of Object.entries(operation.responses)) {
     const isProblem = answer.content?.[PROBLEM_TYPE] !== undefined
