@@ -168,11 +168,11 @@ export async function replaySlice(
   const accepted = letters.filter((_, at) => verdicts[at]?.status === 'accepted').map(({ id }) => id)
   if (!dryRun && accepted.length > 0) await mark(store, tenantId, accepted)
   if (answer.failed > 0) throw notTaken(answer, letters.length)
-  const refused = letters.flatMap(({ id }, at) => {
+  const refused = letters.flatMap(({ id, event_id: key }, at) => {
     const judged = verdicts[at]
     if (judged === undefined || judged.status === 'accepted') return []
     const verdict = replayer.seesPayloads ? judged : verdictWithoutQuotes(judged)
-    return [{ id, event_id: verdict.event_id, code: verdict.code ?? 'invalid', errors: verdict.errors ?? [] }]
+    return [{ id, event_id: verdict.event_id ?? key, code: verdict.code ?? 'invalid', errors: verdict.errors ?? [] }]
   })
   return {
     slice: { ...about, replayed: accepted.length, rejected: refused.length, refused: refused.slice(0, MOST_REFUSED) },

@@ -37,7 +37,7 @@ async function prepare(owner: Owner, options: Parameters<typeof withApi>[1] = {}
   }
   const published = () => api.bus.records.get(rawTopic(tenant)) ?? []
   const letters = () =>
-    admin.query<{ id: string; replayed: boolean }>(
+    admin.query<{ id: string; event_id: string; replayed: boolean }>(
       'SELECT number::text AS id, replayed_at IS NOT NULL AS replayed, l.* FROM dead_letters l ORDER BY number',
     )
   return { api, tenant, datasetId, put, post, ok, published, letters }
@@ -69,6 +69,13 @@ test('other data takes the place of the event’s own, digit for digit; what is 
   assert.deepEqual([refused.status, refused.body['code']], [422, 'all_rejected'])
   assert.equal(refused.body['errors'][0].pointer, '/data/n')
   assert.equal((await post(`/${broken}/replay`)).body['code'], 'malformed')
+  const named = (await ok('/replay', { dry_run: true }))['refused'] as { id: string; event_id: string | null }[]
+  const known = await letters()
+  assert.deepEqual(
+    named.map((one) => [one.id, one.event_id]),
+    known.map((one) => [one.id, one.event_id]),
+    'also where the event cannot be read',
+  )
   const wrong = await post(`/${id}/replay`, { data: { timestamp: AT, n: 1.5 } })
   assert.equal(wrong.body['errors'][0].pointer, '/data/n')
   assert.ok((await letters()).every(({ replayed }) => !replayed))
