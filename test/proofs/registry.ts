@@ -71,6 +71,17 @@ export const PROOFS: readonly Proof[] = [
     },
   },
   {
+    number: 33,
+    promise: 'What is personal is masked, for who may not see it',
+    test: 'test/registry/descriptors.test.ts',
+    name: 'what a version names and labels is masked where an open version before may have kept it: in _extra',
+    mutation: {
+      file: 'src/registry/personal.ts',
+      from: 'Array.from(all).filter(',
+      to: 'Array.from([] as LineShape[]).filter(',
+    },
+  },
+  {
     ...evolve,
     name: 'whatever versions follow each other, every id means one thing for ever',
     mutation: { file: EVOLVE, from: 'let last = existing.lastColumnId', to: 'let last = existing.fields.length' },
@@ -82,6 +93,16 @@ export const PROOFS: readonly Proof[] = [
       file: EVOLVE,
       from: "if (typeof old !== 'string' || !promotes(old, draft)) return refuse(draft)",
       to: "if (typeof old !== 'string') return refuse(draft)",
+    },
+  },
+  {
+    ...evolve,
+    test: 'test/registry/rebind.test.ts',
+    name: 'a version that supersedes an earlier one keeps the columns of that, whatever a version between has called them',
+    mutation: {
+      file: 'src/registry/design.ts',
+      from: 'versions.get(descent.follows ?? dataset.schema_id) ?? current',
+      to: 'current',
     },
   },
   {
@@ -104,6 +125,17 @@ export const PROOFS: readonly Proof[] = [
       file: 'src/impact/impact.ts',
       from: 'const validate = compileValidator(proposal.composed)',
       to: 'const validate = compileValidator(proposal.bound.composed)',
+    },
+  },
+  {
+    number: 36,
+    promise: 'What a new version would refuse is known before it is bound',
+    test: 'test/impact/impact.test.ts',
+    name: 'rows that might fare otherwise, by what the lake does not tell, are counted and shown apart',
+    mutation: {
+      file: 'src/impact/impact.ts',
+      from: 'event === other ? faults : judged(other)',
+      to: 'faults',
     },
   },
 ]
