@@ -110,6 +110,14 @@ test('an id is a repeat on either side of a rotation, within and outside the ran
   assert.equal(await add(next), 'known_ids')
 })
 
+test('a flush of repeats alone is told so while its worker still waits for it', { timeout: 120_000 }, async (t) => {
+  const { add } = await prepare(t)
+  // A third of what one flush may take. The answer of all ids once took time by their square: minutes for so many.
+  const ids = Array.from({ length: 60_000 }, () => randomUUID())
+  assert.equal(await add(ids), 'committed')
+  assert.equal(await add(ids), 'known_ids')
+})
+
 test('one id on both sides of a rotation, from two connections at once, is one row', async (t) => {
   const { ground, dataset, worker } = await prepare(t)
   await ground.partition(dataset.tenantId)
