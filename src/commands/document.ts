@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { EXIT_CODES } from './failure.ts'
-import { VERBS } from './table.ts'
+import { VERBS } from './verbs.ts'
 
 const cellOf = (text: string): string => text.replaceAll('|', '\\|')
 

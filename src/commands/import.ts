@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { Transform, type Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Unanswered, type Answered } from '../client/index.ts'
 import { asLine, inPath, objectOf } from './answers.ts'
+import { watched } from './bar.ts'
 import { DELIMITER, delimiterOf } from './delimiter.ts'
 import { fileOf, FORMATS, type UploadFile } from './files.ts'
 import { cell, table, type Table } from './screen.ts'
@@ -14,7 +14,6 @@ type Json = Readonly<Record<string, unknown>>
 /** The server may read nothing for as long as the bus is away. */
 const SILENCE_MS = 120_000
 const LOOK_MS = 500
-const BAR = 24
 
 /** Uploads a file, goes on where it was cut, and tells which rows were rejected. */
 async function importFile(call: Call): Promise<Said> {
@@ -105,35 +104,6 @@ function parametersOf(call: Call, name: string): string {
   if (eventId !== undefined) query.append('event_id', eventId)
   if (delimiter !== undefined) query.append('delimiter', delimiter)
   return query.size === 0 ? '' : `?${query.toString()}`
-}
-
-/** The file's bytes, with a bar of how many have gone. */
-function watched(call: Call, { bytes }: UploadFile, source: Readable, from: number): Readable {
-  const began = performance.now()
-  let [gone, shownAt] = [from, 0]
-  const counted = new Transform({
-    highWaterMark: 1 << 18,
-    transform(part: Buffer, _encoding, done) {
-      gone += part.length
-      const now = performance.now()
-      if (now - shownAt > 100) {
-        shownAt = now
-        call.progress(bar(gone, bytes, (gone - from) / (now - began)))
-      }
-      done(null, part)
-    },
-  })
-  source.once('error', (error) => counted.destroy(error))
-  counted.once('close', () => source.destroy())
-  return source.pipe(counted)
-}
-
-function bar(gone: number, bytes: number | undefined, perMs: number): string {
-  const speed = `${(gone / 1e6).toFixed(1)} MB, ${(perMs / 1e3).toFixed(1)} MB/s`
-  if (bytes === undefined || bytes === 0) return speed
-  const part = Math.min(1, gone / bytes)
-  const full = Math.round(part * BAR)
-  return `[${'#'.repeat(full)}${'-'.repeat(BAR - full)}] ${String(Math.floor(part * 100)).padStart(3)} %  ${speed}`
 }
 
 /** The batch, once it runs no longer: the rows of a Parquet file go on after the answer. */

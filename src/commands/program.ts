@@ -4,7 +4,7 @@ import { callOf, type Streams } from './call.ts'
 import { EXIT_CODES, failureOf } from './failure.ts'
 import { placeOf } from './place.ts'
 import { written } from './screen.ts'
-import { GROUPS, VERBS } from './table.ts'
+import { GROUPS, VERBS } from './verbs.ts'
 import type { Option, Verb } from './verb.ts'
 
 /** What the verbs need of the process that they run in. */

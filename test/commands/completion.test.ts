@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { completionScript } from '../../src/commands/index.ts'
-import { VERBS } from '../../src/commands/table.ts'
+import { VERBS } from '../../src/commands/verbs.ts'
 import { program } from '../../src/main.ts'
 import { ownFolder } from '../kit/folder.ts'
 
