@@ -6,7 +6,7 @@ import { checkAbout } from './about.ts'
 import { announceChange } from './changed.ts'
 import { resolveParts } from './composition.ts'
 import { inDefinition } from './definition-faults.ts'
-import { ENTITY_COLUMNS, composedNow, entityRow, withComposed } from './entity-rows.ts'
+import { ENTITY_COLUMNS, composedNow, entityRow, isComposedAnew, withComposed } from './entity-rows.ts'
 import { ENTITY_KINDS, type Entity, type EntityKind, type EntityStatus, type NewEntity } from './kinds.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
 import { openReferences, type References } from './references.ts'
@@ -15,12 +15,20 @@ import { uniqueViolation } from './rows.ts'
 const INSERT = `INSERT INTO pdm_entities (id, tenant_id, kind, uri, title, definition, class_uri, field_group_uris,
     schema_uri, descriptor_kind, pointer, version, supersedes, uses)
   VALUES ($1, $2, $3, $4, $5, $6::json, $7, $8::text[], $9, $10, $11, $12, $13, $14::text[]) RETURNING ${ENTITY_COLUMNS}`
-const LIST = `SELECT ${ENTITY_COLUMNS} FROM pdm_entities
+/** What one page may hold of definitions and of what they compose to: fewer items than asked for are on it where they are large. */
+const PAGE_BYTES = 8 * 1024 * 1024
+const OWN_BYTES = `octet_length(definition::text) + coalesce(octet_length(composed::text) + octet_length(origins::text), 0)`
+const FILTERED = `SELECT * FROM pdm_entities
   WHERE kind = $1 AND ($2::text IS NULL OR uri = $2) AND ($3::text IS NULL OR status = $3)
     AND ($4::timestamptz IS NULL OR (created_at, id) < ($4::timestamptz, $5::uuid))
     AND ($7::text IS NULL OR supersedes = $7) AND ($8::text IS NULL OR uses @> ARRAY[$8]) AND ($9::text IS NULL OR descriptor_kind = $9)
     AND ($10::text IS NULL OR class_uri = $10) AND ($11::text IS NULL OR schema_uri = $11)
   ORDER BY created_at DESC, id DESC LIMIT $6`
+const LIST = `SELECT ${ENTITY_COLUMNS}, found FROM (
+    SELECT *, count(*) OVER ()::int AS found,
+      sum(${OWN_BYTES}) OVER (ORDER BY created_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS newer_bytes
+    FROM (${FILTERED}) AS page) AS page
+  WHERE coalesce(newer_bytes, 0) < $12 ORDER BY created_at DESC, id DESC`
 
 /**
  * Creates a draft. Throws `uri_taken`, `reference_not_found`, `reference_not_published`,
@@ -105,7 +113,10 @@ interface EntityQuery extends PageQuery {
   readonly kind?: string | undefined
 }
 
-/** What the tenant sees of a kind, Pulse's own included, newest first. */
+/**
+ * What the tenant sees of a kind, Pulse's own included, newest first; fewer than `limit` where they are large. Each draft is put
+ * together in a transaction of its own, so that others get their turn in between. Throws `invalid_parameter` for a bad cursor.
+ */
 export async function listEntities(
   store: Store,
   tenantId: string,
@@ -125,18 +136,22 @@ export async function listEntities(
     query.kind ?? null,
     query.class_uri ?? null,
     query.schema_uri ?? null,
+    PAGE_BYTES,
   ]
-  return store.asTenant(
-    tenantId,
-    async (sql) => {
-      const page = pageOf(await sql.query<Entity>(LIST, values), query.limit)
-      const references = openReferences(sql)
-      const items: Entity[] = []
-      for (const row of page.items) items.push(await composedNow(references, row))
-      return { ...page, items }
-    },
-    { name: 'entity' },
-  )
+  const rows = await store.asTenant(tenantId, (sql) => sql.query<Entity & { found: number }>(LIST, values), {
+    name: 'entity',
+  })
+  const items: Entity[] = []
+  let bytes = 0
+  for (const { found: _found, ...row } of rows.slice(0, query.limit)) {
+    const item = isComposedAnew(row)
+      ? await store.asTenant(tenantId, (sql) => composedNow(openReferences(sql), row), { name: 'entity' })
+      : row
+    bytes += item.definition.length + (item.composed?.length ?? 0)
+    if (items.length > 0 && bytes > PAGE_BYTES) break
+    items.push(item)
+  }
+  return pageOf(items, query.limit, rows[0]?.found)
 }
 
 async function versionAfter(references: References, kind: EntityKind, supersedes: string | undefined): Promise<number> {

@@ -35,9 +35,12 @@ export async function lockEntity(sql: Sql, kind: EntityKind, id: string): Promis
   )
 }
 
+/** Whether what it composes to is not kept yet. */
+export const isComposedAnew = ({ kind, composed }: Entity): boolean => kind === 'schema' && composed === null
+
 /** A draft schema shows what its parts compose to now; null while they do not fit (publishing says why). */
 export async function composedNow(references: References, row: Entity): Promise<Entity> {
-  if (row.kind !== 'schema' || row.composed !== null) return row
+  if (!isComposedAnew(row)) return row
   try {
     return withComposed(row, await resolveParts(references, partsOf(row)))
   } catch (error) {

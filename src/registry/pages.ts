@@ -35,13 +35,14 @@ export function positionOf(cursor: string | undefined): Position | { createdAt: 
   return { createdAt: match[1] as string, id: match[2] as string }
 }
 
-/** Cuts `limit + 1` rows to a page: the one too many says that there is a next page. */
+/** Cuts rows to a page. More of them were found, or are given, than stand on it: then there is a next page. */
 export function pageOf<T extends { readonly created_at: string; readonly id: string }>(
   rows: readonly T[],
   limit: number,
+  found = rows.length,
 ): Page<T> {
   const items = rows.slice(0, limit)
   const last = items.at(-1)
-  const more = rows.length > limit && last !== undefined
+  const more = found > items.length && last !== undefined
   return { items, next_cursor: more ? Buffer.from(`${last.created_at}/${last.id}`).toString('base64url') : null }
 }

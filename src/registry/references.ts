@@ -16,10 +16,13 @@ export interface Referent {
 
 /** More datatypes than this below one definition are refused, so that composing stays bounded. */
 const MAX_REFERENCES = 256
+/** Text of all definitions that one entity reaches: four times what a schema may compose to. */
+const MAX_BYTES = 4 * 1024 * 1024
 
 /**
  * Entities by URI, read once per transaction. Other tenants' entities are not there: row security
- * hides them, so a reference to one and a reference to nothing are the same to the caller.
+ * hides them, so a reference to one and a reference to nothing are the same to the caller. Throws `schema_too_large` where
+ * they are more text than one entity may reach.
  */
 export interface References {
   /** Loads what is not loaded yet. */
@@ -34,12 +37,19 @@ const LOAD = `SELECT uri, kind, status, class_uri, version, tenant_id IS NULL AS
 
 export function openReferences(sql: Sql): References {
   const known = new Map<string, Referent | undefined>()
+  let bytes = 0
 
   async function load(uris: Iterable<string>): Promise<void> {
     const missing = [...new Set(uris)].filter((uri) => !known.has(uri) && couldBeUri(uri))
     if (missing.length === 0) return
     const rows = await sql.query<Omit<Referent, 'definition'> & { definition: string }>(LOAD, [missing])
     for (const uri of missing) known.set(uri, undefined)
+    bytes += rows.reduce((sum, { definition }) => sum + definition.length, 0)
+    if (bytes > MAX_BYTES)
+      throw tooLarge(
+        `The definition reaches more than ${MAX_BYTES / 1024 / 1024} MiB of others: split it.`,
+        '/definition',
+      )
     for (const row of rows) known.set(row.uri, { ...row, definition: JSON.parse(row.definition) as Definition })
   }
 

@@ -322,6 +322,53 @@ test('lists filter by uri and status and go page by page, newest first', async (
   )
 })
 
+test('a page of large ones ends early, and the next goes on where it ended', async () => {
+  const large = JSON.stringify({ type: 'object', description: 'x'.repeat(250_000) })
+  const small = await make('class', { title: 'oldest' }, theirs)
+  const ids = [small.id]
+  for (let at = 0; at < 40; at++) ids.push((await make('class', { definition: large }, theirs)).id)
+  const pages: string[][] = []
+  let cursor: string | undefined
+  do {
+    const page = await listEntities(store, theirs, 'class', { limit: 200, cursor, status: 'draft' })
+    pages.push(page.items.map(({ id }) => id))
+    cursor = page.next_cursor ?? undefined
+  } while (cursor !== undefined)
+  assert.deepEqual(
+    pages.map(({ length }) => length),
+    [33, 8],
+  )
+  assert.deepEqual(pages.flat(), ids.toReversed())
+})
+
+test('what a draft would compose to counts for its page, too', async () => {
+  const group = await make('field_group', {
+    class_uri: CLASS,
+    definition: JSON.stringify({ properties: { a: { type: 'string', description: 'x'.repeat(250_000) } } }),
+  })
+  const ids: string[] = []
+  for (let at = 0; at < 40; at++)
+    ids.push((await make('schema', { class_uri: CLASS, field_group_uris: [group.uri] })).id)
+  const query = { uses: group.uri, limit: 200 }
+  const first = await listEntities(store, mine, 'schema', query)
+  const second = await listEntities(store, mine, 'schema', { ...query, cursor: first.next_cursor ?? undefined })
+  assert.deepEqual([first.items.length, second.items.length, second.next_cursor], [33, 7, null])
+  assert.deepEqual(
+    [...first.items, ...second.items].map(({ id }) => id),
+    ids.toReversed(),
+  )
+})
+
+test('what one entity reaches is bounded in bytes', async () => {
+  const field_group_uris: string[] = []
+  for (let at = 0; at < 17; at++) {
+    const definition = JSON.stringify({ type: 'object', description: 'x'.repeat(250_000) })
+    field_group_uris.push((await make('field_group', { class_uri: CLASS, definition })).uri)
+  }
+  await make('schema', { class_uri: CLASS, field_group_uris: field_group_uris.slice(1) })
+  await assert.rejects(make('schema', { class_uri: CLASS, field_group_uris }), isProblem('schema_too_large'))
+})
+
 test('a chain of datatypes is followed to its end, a long one refused, a circle refused', async () => {
   let last = (await make('datatype', { definition: '{"type":"object","properties":{"end":{"type":"string"}}}' })).uri
   for (let at = 0; at < 5; at++)
