@@ -7,10 +7,11 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { foreignPython } from '../interop/python.ts'
-import { addDataset, call } from '../kit/api.ts'
+import { call } from '../kit/api.ts'
 import { anySeed } from '../kit/seed.ts'
 import { bootPulse, type System } from '../kit/system.ts'
 import { until } from '../kit/until.ts'
+import { makeWorld, type World } from './schemathesis/world.ts'
 
 /**
  * Schemathesis reads the OpenAPI document of a running system and sends what it allows and what it does not, at
@@ -23,16 +24,6 @@ const NOT_ASKED = {
 }
 const REQUESTS = 10_000
 const here = join(import.meta.dirname, 'schemathesis')
-const PAGE_VIEWS = {
-  type: 'object',
-  required: ['timestamp'],
-  properties: { timestamp: { type: 'string', format: 'date-time' }, page: { type: 'string' } },
-}
-
-interface SchemaRow {
-  readonly id: string
-  readonly uri: string
-}
 
 interface Report {
   requests: number
@@ -57,10 +48,9 @@ test('ten thousand requests by the OpenAPI document: none answered with 500, all
   )
   const { body } = await call(baseUrl, 'POST', '/v1/tenants', { body: { slug: 'asked', name: 'Asked' } })
   const tenantId = String(body['id'])
-  await addDataset(baseUrl, tenantId, PAGE_VIEWS, 'page-views')
-  const { items } = (await call(baseUrl, 'GET', '/v1/schemas', { tenantId })).body as { items: SchemaRow[] }
-  const [schema] = items
-  assert.ok(schema !== undefined)
+  const spare = await call(baseUrl, 'POST', '/v1/tenants', { body: { slug: 'spare', name: 'Spare' } })
+  const world = await makeWorld(system, tenantId, { 'x-tenant-id': tenantId })
+  const ids = { ...world.ids, ...tenantsOf(tenantId, String(spare.body['id'])) }
 
   const report: Report = { requests: 0, statuses: new Map(), succeeded: new Set(), operations: new Set() }
   // Apart, because a tenant that is being suspended at random would have everything else answered with 403.
@@ -81,7 +71,7 @@ test('ten thousand requests by the OpenAPI document: none answered with 500, all
     // The part that is about tenants has met this one, too.
     await call(baseUrl, 'PATCH', `/v1/tenants/${tenantId}`, { body: { status: 'active' } })
     const as = `X-Tenant-ID: ${tenantId}`
-    await ask({ python, system, as, schema, seed: seed + part, into, filter: parts[part] ?? more })
+    await ask({ python, system, as, world: { ...world, ids }, seed: seed + part, into, filter: parts[part] ?? more })
     await addUp(into, report)
   }
   const statuses = [...report.statuses].toSorted(([a], [b]) => a - b)
@@ -89,11 +79,11 @@ test('ten thousand requests by the OpenAPI document: none answered with 500, all
 
   assert.equal(report.statuses.get(500) ?? 0, 0)
   assert.ok(report.requests >= REQUESTS)
-  assert.ok(report.operations.size >= 38, `${report.operations.size} operations`)
-  // Chance decides which, but most were asked so that they could say yes.
+  assert.ok(report.operations.size >= 60, `${report.operations.size} operations`)
   const never = [...report.operations].filter((operation) => !report.succeeded.has(operation))
   t.diagnostic(`never answered with success: ${never.join(', ') || 'none'}`)
-  assert.ok(report.succeeded.size >= 30, `${report.succeeded.size} operations answered with success`)
+  // Chance has its say, but each can be asked so that it says yes.
+  assert.ok(never.length <= 2, never.join(', '))
   // Nobody fell, nobody was surprised, and what was accepted is there.
   assert.deepEqual(
     members.filter(([name, pid]) => system.pid(name) !== pid),
@@ -114,7 +104,7 @@ test('with keys the same holds: a tenant’s key on all of its routes, the opera
   const post = async (key: string, path: string, body: unknown, more: Record<string, string> = {}) => {
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...more }
     const answer = await fetch(`${system.baseUrl}${path}`, {
-      method: more['method'] ?? 'POST',
+      method: 'POST',
       headers,
       body: JSON.stringify(body),
     })
@@ -126,13 +116,11 @@ test('with keys the same holds: a tenant’s key on all of its routes, the opera
   const scopes = ['collect', 'read', 'pii', 'manage']
   const made = await post(operator, '/v1/keys', { name: 'asks', scopes }, { 'x-tenant-id': String(tenant['id']) })
   const key = String(made['key'])
-  const uri = 'https://test.example/schemas/asked'
-  const schema = await post(key, '/v1/schemas', { uri, title: 'Asked', class_uri: CLASS, definition: PAGE_VIEWS })
-  await post(key, `/v1/schemas/${schema['id']}`, { status: 'published' }, { method: 'PATCH' })
-  await post(key, '/v1/datasets', { slug: 'page-views', name: 'Asked', schema_uri: uri })
+  const spare = await post(operator, '/v1/tenants', { slug: 'spare', name: 'Spare' })
+  const world = await makeWorld(system, String(tenant['id']), { authorization: `Bearer ${key}` })
+  const ids = { ...world.ids, ...tenantsOf(String(tenant['id']), String(spare['id'])) }
 
   const report: Report = { requests: 0, statuses: new Map(), succeeded: new Set(), operations: new Set() }
-  const known = { id: String(schema['id']), uri }
   const few = ['--max-examples', process.env['TEST_EXAMPLES'] ?? '2']
   const parts = [
     [key, ['--exclude-path-regex', '^/v1/(tenants|operator)', ...few]],
@@ -140,13 +128,15 @@ test('with keys the same holds: a tenant’s key on all of its routes, the opera
   ] as const
   for (const [part, [shown, filter]] of parts.entries()) {
     const into = join(folder, `${part}.ndjson`)
-    await ask({ python, system, as: `Authorization: Bearer ${shown}`, schema: known, seed: seed + part, into, filter })
+    const as = `Authorization: Bearer ${shown}`
+    await ask({ python, system, as, world: { ...world, ids }, seed: seed + part, into, filter })
     await addUp(into, report)
   }
   const statuses = [...report.statuses].toSorted(([a], [b]) => a - b)
   t.diagnostic(`${report.requests} requests, by status: ${JSON.stringify(Object.fromEntries(statuses))}`)
   const never = [...report.operations].filter((operation) => !report.succeeded.has(operation))
   t.diagnostic(`never answered with success: ${never.join(', ') || 'none'}`)
+  assert.ok(never.length <= 6, never.join(', '))
   assert.equal(report.statuses.get(500) ?? 0, 0)
   for (const part of ['keys', 'audit', 'schemas/infer', 'schemas/{id}/impact', 'dead-letters', 'events', 'batches'])
     assert.ok(
@@ -157,21 +147,25 @@ test('with keys the same holds: a tenant’s key on all of its routes, the opera
   assert.doesNotMatch(system.output() + (await logOf(system)), /"event":"process\.defect"/)
 })
 
-const CLASS = 'https://ns.azothedge.com/pdm/class/interaction-event'
+/** Which tenant may be read, and which may be renamed and suspended. */
+const tenantsOf = (read: string, changed: string): Record<string, string> => ({
+  'GET /v1/tenants/{id}': read,
+  'PATCH /v1/tenants/{id}': changed,
+})
 
 interface Asking {
   readonly python: string
   readonly system: System
   /** Who asks: a header, and what it says. */
   readonly as: string
-  readonly schema: SchemaRow
+  readonly world: World
   readonly seed: number
   readonly into: string
   readonly filter: readonly string[]
 }
 
 /** One run of Schemathesis; rejects with what it printed where any answer was outside the contract. */
-function ask({ python, system, as, schema, seed, into, filter }: Asking): Promise<void> {
+function ask({ python, system, as, world, seed, into, filter }: Asking): Promise<void> {
   const args = [
     // By its module: the programs of an environment that was moved into place name where it was made.
     ...['-c', 'from schemathesis.cli import schemathesis; schemathesis()'],
@@ -192,10 +186,9 @@ function ask({ python, system, as, schema, seed, into, filter }: Asking): Promis
           PYTHONPATH: here,
           SCHEMATHESIS_HOOKS: 'hooks',
           PYTHONDONTWRITEBYTECODE: '1',
-          KNOWN_SCHEMA_ID: schema.id,
-          KNOWN_SCHEMA_URI: schema.uri,
+          KNOWN: JSON.stringify(world),
         },
-        timeout: 600_000,
+        timeout: 1_200_000,
         maxBuffer: 1e8,
       },
       (error, stdout, stderr) => {
