@@ -89,7 +89,8 @@ const terminal = {
   complain: (text: string) => void process.stderr.write(text),
   progress: (line: string) => void (process.stderr.isTTY && process.stderr.write(`\r\u001b[K${line}`)),
   wipe: () => void (process.stderr.isTTY && process.stderr.write('\r\u001b[K')),
-  columns: () => (process.stdout.isTTY ? process.stdout.columns : undefined),
+  columns: (of: 'stdout' | 'stderr') =>
+    process[of].isTTY && process[of].columns > 0 ? process[of].columns : undefined,
   whenStopped(act: () => void) {
     const end = (code: number) => (): void => {
       act()

@@ -14,8 +14,8 @@ export interface Streams {
   progress(line: string): void
   /** Takes the last of them away. */
   wipe(): void
-  /** How wide the terminal is, where people look; undefined: it is none. */
-  columns(): number | undefined
+  /** How wide the terminal is that shows it; undefined: it is none. */
+  columns(of: 'stdout' | 'stderr'): number | undefined
   /** Acts before the process ends because somebody stopped it. */
   whenStopped(act: () => void): void
 }
@@ -44,7 +44,7 @@ export function callOf(
   let known: Promise<string> | undefined
   const note = (...text: Text): void => {
     streams.wipe()
-    streams.complain(`${written(text, streams.columns()).trimEnd()}\n`)
+    streams.complain(`${written(text, streams.columns('stderr')).trimEnd()}\n`)
   }
   const hear: Call['hear'] = async (method, path, asked = {}) => {
     if (!verb.forTenant || named === undefined) return plainly(method, path, asked)

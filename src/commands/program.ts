@@ -81,7 +81,7 @@ async function run(verb: Verb, given: readonly unknown[], around: Surroundings):
     const place = await placeOf(settings, options['url'] as string | undefined)
     const said = await verb.act(callOf(call, { place, tenant: settings.tenant, streams: around }))
     around.wipe()
-    await around.write(asJson ? said.json : written(said.text, around.columns()))
+    await around.write(asJson ? said.json : written(said.text, around.columns('stdout')))
     around.end(said.isPartial === true ? EXIT_CODES.not_done.code : EXIT_CODES.done.code)
   } catch (error) {
     around.wipe()

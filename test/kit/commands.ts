@@ -15,7 +15,14 @@ interface Ran {
 const ranOf = (code: number, out: string, err: string): Ran => ({ code, out, err, json: () => JSON.parse(out) })
 
 /** `pulse …` in this process, as if it were typed: what it printed and its exit code. Defects reject. */
-export async function typed(env: Environment, ...words: readonly string[]): Promise<Ran> {
+export const typed = (env: Environment, ...words: readonly string[]): Promise<Ran> => typedAt({}, env, ...words)
+
+/** The same at terminals of so many columns; without them output goes to no terminal. */
+export async function typedAt(
+  columns: { readonly stdout?: number; readonly stderr?: number },
+  env: Environment,
+  ...words: readonly string[]
+): Promise<Ran> {
   let [out, err] = ['', '']
   let code: number | undefined
   const complain = (text: string): void => void (err += text)
@@ -28,7 +35,7 @@ export async function typed(env: Environment, ...words: readonly string[]): Prom
     complain,
     progress: () => undefined,
     wipe: () => undefined,
-    columns: () => undefined,
+    columns: (of) => columns[of],
     whenStopped: () => undefined,
     end: (given) => void (code = given),
     defect(error) {
