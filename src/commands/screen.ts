@@ -5,10 +5,10 @@ import { laidOut, pad, widthOf } from './layout.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-/** Control characters, and those that turn the direction of writing, as their escapes. */
+/** Control characters, line ends of any kind, and those that turn the direction of writing, as their escapes. */
 export const plain = (text: string): string =>
   text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 

@@ -14,6 +14,7 @@ test('nothing in a cell steers the terminal: escapes, line ends and turned text 
     one({ 'a\nb': 'c\u0007', d: { '\u001b': '\u009b' } }),
     'a\\u000ab  c\\u0007\n\nd:\n{\n  "\\u001b": "\\u009b"\n}\n',
   )
+  assert.equal(cell('a\u061cb\u2028c\u2029'), 'a\\u061cb\\u2028c\\u2029')
   assert.equal(more('a\u001b'), '\nThere are more: --cursor a\\u001b\n')
 })
 
