@@ -4,6 +4,7 @@ import { branchProperties } from './close.ts'
 import type { Composed } from './compose.ts'
 import { isObject, propertiesOf, typesOf, type Definition, type Schema } from './keywords.ts'
 import { below, nameOf } from './pointer.ts'
+import { shorten } from './sentences.ts'
 
 /** What can be said about a place in a schema's events. The list is closed. */
 export const DESCRIPTOR_KINDS = ['identity', 'relationship', 'label', 'friendly_name', 'rename'] as const
@@ -129,7 +130,8 @@ export function noPlace(composed: Composed, pointer: string, about: string): str
   const schema = schemaAt(composed, around)
   const names = isObject(schema) ? Object.keys(propertiesOf(schema)) : []
   if (names.length > 0) {
-    const some = names.slice(0, NAMES_SHOWN).join(', ') + (names.length > NAMES_SHOWN ? ', …' : '')
+    const shown = names.slice(0, NAMES_SHOWN).map((name) => shorten(name))
+    const some = [...shown, ...(names.length > NAMES_SHOWN ? ['…'] : [])].join(', ')
     return `${said}: ${around === '' ? 'at the top' : `in ${around}`} they have ${some}`
   }
   const hasEach = schemaAt(composed, below(around, EACH)) !== undefined

@@ -102,4 +102,5 @@ function formatFault(format: string, at: (message: string, pointer?: string, key
   return NUMBER_FORMATS.has(format) ? at(message, undefined, RANGE) : at(message)
 }
 
-const shorten = (text: string, to = 80): string => (text.length <= to ? text : `${text.slice(0, to - 1)}…`)
+/** At most so many characters of a text, for a sentence. */
+export const shorten = (text: string, to = 80): string => (text.length <= to ? text : `${text.slice(0, to - 1)}…`)

@@ -140,6 +140,10 @@ test('what is no place is told with what there is instead', () => {
   assert.equal(told('/counts/x'), 'in /counts * stands for every item or value')
   assert.equal(told('/free/x/y'), 'nothing in /free has a name')
   assert.equal(told('/place/tags/*/x'), 'nothing in /place/tags/* has a name')
+  const names = Array.from({ length: 200 }, (_, at) => [`${at}${'x'.repeat(5_000)}`, { type: 'string' }])
+  const definition = { type: 'object', properties: Object.fromEntries(names) }
+  const many = compose({ definition, fieldGroups: [], resolve: () => undefined })
+  assert.ok(noPlace(many, '/nobody', 'urn:s').length < 1_000)
 })
 
 test('an identity is one text or one whole number', () => {
