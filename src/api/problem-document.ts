@@ -98,7 +98,8 @@ const COUNTED: Readonly<Record<string, (limit: unknown) => string>> = {
   maxLength: (limit) => `must have at most ${String(limit)} characters`,
   minItems: (limit) => (limit === 1 ? 'must not be empty' : `must have at least ${String(limit)} items`),
   maxItems: (limit) => `must have at most ${String(limit)} items`,
-  minProperties: (limit) => (limit === 1 ? 'must name something' : `must have at least ${String(limit)} members`),
+  minProperties: (limit) =>
+    limit === 1 ? 'must have at least one member' : `must have at least ${String(limit)} members`,
   maxProperties: (limit) => `must have at most ${String(limit)} members`,
 }
 

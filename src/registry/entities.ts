@@ -9,7 +9,7 @@ import { inDefinition } from './definition-faults.ts'
 import { ENTITY_COLUMNS, composedNow, entityRow, isComposedAnew, withComposed } from './entity-rows.ts'
 import { ENTITY_KINDS, type Entity, type EntityKind, type EntityStatus, type NewEntity } from './kinds.ts'
 import { pageOf, positionOf, type Page, type PageQuery } from './pages.ts'
-import { openReferences, type References } from './references.ts'
+import { openReferences, type Referent, type References } from './references.ts'
 import { uniqueViolation } from './rows.ts'
 
 const INSERT = `INSERT INTO pdm_entities (id, tenant_id, kind, uri, title, definition, class_uri, field_group_uris,
@@ -46,6 +46,9 @@ export async function createEntity(
     tenantId,
     async (sql) => {
       const references = openReferences(sql)
+      await references.load([wanted.uri])
+      const seen = references.get(wanted.uri)
+      if (seen !== undefined) throw uriTaken(wanted.uri, seen)
       const parts = await resolveParts(references, { ...wanted, kind, definition })
       if (kind === 'descriptor') await checkAbout(sql, references, { ...wanted, definition })
       const version = await versionAfter(references, kind, wanted.supersedes)
@@ -66,15 +69,7 @@ export async function createEntity(
         parts.uses,
       ]
       const [row] = await sql.query<Entity>(INSERT, values).catch((error: unknown) => {
-        if (uniqueViolation(error) === undefined) throw error
-        throw new Problem(
-          'uri_taken',
-          `The URI ${wanted.uri} is taken: URIs are unique in the whole deployment. Choose another.`,
-          {
-            errors: [{ pointer: '/uri', keyword: 'unique', message: 'is taken' }],
-            cause: error,
-          },
-        )
+        throw uniqueViolation(error) === undefined ? error : uriTaken(wanted.uri, undefined, error)
       })
       return withComposed(row as Entity, parts)
     },
@@ -152,6 +147,20 @@ export async function listEntities(
     items.push(item)
   }
   return pageOf(items, query.limit, rows[0]?.found)
+}
+
+/** Whose it is, is said only where the tenant sees it. */
+function uriTaken(uri: string, by: Referent | undefined, cause?: unknown): Problem {
+  const { noun, collection } = ENTITY_KINDS[by?.kind ?? 'schema']
+  const found = `GET /v1/${collection}?uri=${encodeURIComponent(uri)} shows it`
+  const detail =
+    by === undefined
+      ? `The URI ${uri} is taken: URIs are unique in the whole deployment. Choose another.`
+      : `The URI ${uri} is taken by ${by.system ? "Pulse's own" : 'your'} ${noun} (${by.status}): ${found}. A new version has a URI of its own.`
+  return new Problem('uri_taken', detail, {
+    errors: [{ pointer: '/uri', keyword: 'unique', message: 'is taken' }],
+    cause,
+  })
 }
 
 async function versionAfter(references: References, kind: EntityKind, supersedes: string | undefined): Promise<number> {

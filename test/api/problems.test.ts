@@ -301,7 +301,7 @@ test('what is wrong in a body is said as people say it', async () => {
     ],
     ['POST', '/v1/keys', { name: 'x', scopes: ['read', 'read'] }, 'must not hold the same item twice'],
     ['POST', '/v1/keys', { name: 'x', scopes: ['rule'] }, 'must be one of "collect", "read", '],
-    ['PATCH', '/v1/datasets/events', {}, 'must name something'],
+    ['PATCH', '/v1/datasets/events', {}, 'must have at least one member'],
     ['GET', '/v1/classes?status=done', undefined, 'must be one of "draft", "published", "archived"'],
   ]
   for (const [method, path, body, message] of said) {

@@ -103,9 +103,14 @@ test('a definition comes back digit for digit, members in their order', async ()
 
 test('a URI is taken in the whole deployment, without saying by whom', async () => {
   const { uri: taken } = await make('class')
-  for (const tenant of [mine, theirs])
-    await assert.rejects(make('datatype', { uri: taken }, tenant), isProblem('uri_taken'))
-  await assert.rejects(make('class', { uri: CLASS }), isProblem('uri_taken'))
+  const refused = async (tenant: string, wanted: string, by: RegExp) =>
+    assert.rejects(
+      make('datatype', { uri: wanted }, tenant),
+      (error: Problem) => error.code === 'uri_taken' && error.errors?.[0]?.pointer === '/uri' && by.test(error.message),
+    )
+  await refused(mine, taken, /is taken by your class \(draft\): GET \/v1\/classes\?uri=https%3A%2F%2Ftest\.example/)
+  await refused(theirs, taken, /is taken: URIs are unique in the whole deployment/)
+  await refused(theirs, CLASS, /is taken by Pulse's own class \(published\)/)
 })
 
 test("Pulse's own classes are seen by all and changed by none", async () => {
