@@ -165,7 +165,7 @@ export function openCollect({
       const slug = draft.event.dataset
       const known = journey.known.get(slug) ?? learn(journey, slug, bindings.peek(journey.request.tenantId, slug))
       if (known === undefined) missed.push({ at, draft })
-      else settle(journey, at, draft, known)
+      else decide(journey, at, draft, known)
       slugs[at] = known?.binding.datasetSlug
     }
     return missed
@@ -179,7 +179,7 @@ export function openCollect({
       const known = journey.known.get(slug) ?? learn(journey, slug, found.get(slug))
       journey.slugs[at] = known?.binding.datasetSlug
       if (known === undefined) journey.verdicts[at] = unknownDataset(draft)
-      else settle(journey, at, draft, known)
+      else decide(journey, at, draft, known)
     }
     // Records leave in the order of the request, as far as one key's order can matter.
     journey.outgoing.sort((a, b) => a.at - b.at)
@@ -209,7 +209,7 @@ function learn(
 }
 
 /** Judges one event: a verdict, or a record to publish. The record's value is the client's own bytes wherever they are one line. */
-function settle(
+function decide(
   journey: Journey,
   at: number,
   draft: Draft,
