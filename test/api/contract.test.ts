@@ -52,6 +52,22 @@ test('whatever changes something may find somebody else at it, and says so; what
     )
 })
 
+test('what descriptions say in angle brackets is code: a viewer takes it for HTML elsewhere, and shows nothing', () => {
+  let described = 0
+  const wrong: string[] = []
+  const look = (value: unknown): void => {
+    for (const [name, within] of Object.entries((value ?? {}) as Json)) {
+      if (name === 'description' && typeof within === 'string') {
+        described += 1
+        if (within.replaceAll(/`[^`]*`/g, '').includes('<')) wrong.push(within)
+      } else if (typeof within === 'object' && !name.startsWith('example')) look(within)
+    }
+  }
+  look(document)
+  assert.deepEqual(wrong, [])
+  assert.ok(described > 1_000, `${described} descriptions`)
+})
+
 test('every operation has a name of its own that a program can have, too', () => {
   const names = operations.map(({ operation }) => String(operation['operationId']))
   assert.deepEqual(

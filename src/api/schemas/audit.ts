@@ -17,7 +17,7 @@ const VERBS = {
 }
 const ENTITIES = Object.keys(VERBS)
 const ACTIONS = Object.entries(VERBS).flatMap(([entity, verbs]) => verbs.map((verb) => `${entity}.${verb}`))
-const Action = Type.Enum(ACTIONS, { description: '<entity>.<verb>; delete is of rows that went by hand.' })
+const Action = Type.Enum(ACTIONS, { description: '`<entity>.<verb>`; delete is of rows that went by hand.' })
 
 /** What a change was from or to: members by the names of their columns. */
 const State = (description: string) => nullable(Type.Object({}, { additionalProperties: true, description }))
@@ -40,7 +40,7 @@ const CHANGE = {
   at: Time,
   actor: Type.String({
     description:
-      'key:<id> and operator:<id> of who showed that key, open where none is asked for, pulse:<process> for Pulse itself, database:<role> for whoever changed rows by hand.',
+      '`key:<id>` and `operator:<id>` of who showed that key, `open` where none is asked for, `pulse:<process>` for Pulse itself, `database:<role>` for whoever changed rows by hand.',
   }),
   action: Action,
   entity: Type.Enum(ENTITIES),
@@ -74,7 +74,7 @@ export const AuditQuery = closed({
     Type.String({
       maxLength: 200,
       pattern: '^(open|(key|operator|pulse|database):[^\\u0000]+)$',
-      description: 'As in the items, such as key:<id>.',
+      description: 'As in the items, such as `key:<id>`.',
     }),
   ),
   trace_id: Type.Optional(
