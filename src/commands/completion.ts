@@ -113,7 +113,12 @@ ${places
   esac
   (( $#found )) && _describe pulse found || _files
 }
-if [[ $funcstack[1] == _pulse ]]; then _pulse "$@"; else compdef _pulse pulse; fi
+if [[ $funcstack[1] == _pulse ]]; then
+  _pulse "$@"
+else
+  (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
+  compdef _pulse pulse
+fi
 `,
   fish: (places) => `# fish completion of pulse: pulse completion fish | source
 function __pulse_way

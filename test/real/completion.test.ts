@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { completionScript, type Shell } from '../../src/commands/index.ts'
 import { program } from '../../src/main.ts'
@@ -49,7 +49,7 @@ test('fish offers commands, verbs, options, their values and files', async (t) =
   assert.match(text, /rotate\tmake a key in the place of another/, 'with what they do')
 })
 
-test('zsh completes a line that is typed: options, their values, verbs and files', async (t) => {
+test('zsh completes a line that is typed: options, their values, verbs and files, also where nobody set completion up', async (t) => {
   const typed: readonly (readonly [string, string])[] = [
     ['key create --sc', '--scope'],
     ['key create website --scope ma', '--scope manage'],
@@ -62,7 +62,7 @@ test('zsh completes a line that is typed: options, their values, verbs and files
     'zsh',
     (path) => `zmodload zsh/zpty
 zpty z zsh -f -i
-zpty -w z "autoload -U compinit; compinit -u -D; source ${path}; print rea''dy"
+zpty -w z "ZDOTDIR=${dirname(path)}; source ${path}; print rea''dy"
 zpty -r z line '*ready*'
 ${typed.map(([line, wanted]) => `zpty -w -n z 'pulse ${line}'$'\\t'; zpty -r z line '*${wanted}*'; print -r -- 'completed ${wanted}'; zpty -w -n z $'\\x15'`).join('\n')}
 zpty -d z
