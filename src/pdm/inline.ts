@@ -46,19 +46,7 @@ export function inline(
 ): SchemaObject {
   function place(schema: Schema, pointer: string, home: Home, trail: readonly string[], depth: number): Schema {
     if (!isObject(schema)) return schema
-    placing.nodes++
-    placing.listed += listedIn(schema)
-    const branches = Array.isArray(schema['allOf']) ? schema['allOf'].length : 0
-    if (branches > LIMITS.allOf)
-      throw over(
-        `has ${branches} branches in one allOf${pointer && ` (at ${pointer})`}; it may have ${LIMITS.allOf}`,
-        pointer,
-        home,
-      )
-    if (placing.nodes > LIMITS.nodes) throw over(`makes more than ${LIMITS.nodes} subschemas of it all`, pointer, home)
-    if (placing.listed > LIMITS.listed)
-      throw over(`lists more than ${LIMITS.listed} names and values (required, enum) in all`, pointer, home)
-    if (depth > LIMITS.depth) throw over(`nests deeper than ${LIMITS.depth} subschemas (at ${pointer})`, pointer, home)
+    count(schema, pointer, home, depth)
     const { $ref: reference, $defs: _defs, $id: _id, $schema: _dialect, ...rest } = schema
     const placed = mapSubschemas(rest, (sub, steps) => place(sub, below(pointer, ...steps), home, trail, depth + 1))
     if (typeof reference !== 'string') return normalise(placed, pointer, home.source)
@@ -73,8 +61,21 @@ export function inline(
     return whole
   }
 
-  const over = (what: string, pointer: string, home: Home): Problem =>
-    tooLarge(`With its references put in place, ${source.label} ${what}.`, home.source.place(pointer))
+  /** What all parts together may come to. */
+  function count(schema: SchemaObject, pointer: string, home: Home, depth: number): void {
+    const over = (what: string): Problem =>
+      tooLarge(`With its references put in place, ${source.label} ${what}.`, home.source.place(pointer))
+    const branches = Array.isArray(schema['allOf']) ? schema['allOf'].length : 0
+    const place = pointer === '' ? 'its top' : pointer
+    placing.nodes++
+    placing.listed += listedIn(schema)
+    if (branches > LIMITS.allOf)
+      throw over(`has ${branches} branches in one allOf (at ${place}); it may have ${LIMITS.allOf}`)
+    if (placing.nodes > LIMITS.nodes) throw over(`makes more than ${LIMITS.nodes} subschemas of it all`)
+    if (placing.listed > LIMITS.listed)
+      throw over(`lists more than ${LIMITS.listed} names and values (required, enum) in all`)
+    if (depth > LIMITS.depth) throw over(`nests deeper than ${LIMITS.depth} subschemas (at ${place})`)
+  }
 
   function follow(reference: string, pointer: string, home: Home, trail: readonly string[]) {
     const [uri, fragment = ''] = reference.split('#', 2) as [string, string?]
