@@ -75,9 +75,13 @@ async function judgeRows(context: Context): Promise<boolean> {
   const { proposal, tally, limits, validate, tenantId, last } = context
   const { bound, dataset } = proposal
   const roomy = { ...limits, maxEventBytes: limits.maxEventBytes * 2 }
-  const untilMs = deadlineOf(context)
   let isWhole = true
   const each = (schema: Schema) => {
+    // The rows are about to come, for the first time or, where a file went meanwhile, once more: what was counted then counts no
+    // longer, and what was waited for others' previews is no judging.
+    tally.clear()
+    isWhole = true
+    const untilMs = deadlineOf(context)
     const eventOf = (writing: Writing) => {
       const dataOf = rebuilder(schema, bound.shape, bound.composed.schema, writing)
       return (values: readonly DuckDBValue[]): string =>

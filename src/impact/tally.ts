@@ -27,6 +27,8 @@ export interface Tally {
   readonly examples: Example[]
   /** `faults` null: it passes. `otherwise`: what is wrong with a row in another writing, where one of the two passes and one does not. */
   count(of: Example['of'], eventId: string | null, faults: Verdict, otherwise?: Verdict): void
+  /** Begins anew. */
+  clear(): void
 }
 
 type Verdict = readonly Fault[] | null
@@ -35,9 +37,11 @@ const MOST_EXAMPLES = 10
 /** Of each kind of fault. More of the same tell nothing more. */
 const MOST_ALIKE = 2
 
+const NONE = { sampled: 0, passed: 0, failed: 0 }
+
 export function openTally(): Tally {
-  const none = (): Counts => ({ sampled: 0, passed: 0, failed: 0 })
-  const [rows, deadLetters] = [{ ...none(), unsure: 0 }, none()]
+  const rows: RowCounts = { ...NONE, unsure: 0 }
+  const deadLetters: Counts = { ...NONE }
   const examples: Example[] = []
   const alike = new Map<string, number>()
   return {
@@ -58,6 +62,12 @@ export function openTally(): Tally {
       if (seen === MOST_ALIKE || examples.length === MOST_EXAMPLES) return
       alike.set(kind, seen + 1)
       examples.push({ of, event_id: eventId, ...(isUnsure ? { unsure: true as const } : {}), errors: wrong })
+    },
+    clear() {
+      Object.assign(rows, NONE, { unsure: 0 })
+      Object.assign(deadLetters, NONE)
+      examples.length = 0
+      alike.clear()
     },
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { assessImpact } from '../../src/impact/index.ts'
 import { rebuilder, type Writing } from '../../src/impact/rebuild.ts'
 import type { Schema } from '../../src/lake/index.ts'
@@ -38,7 +39,12 @@ async function settle(place: Place, records: ReturnType<typeof recordOf>[]): Pro
   )
 }
 
-const assess = (place: Place, schemaId: string, last = 1_000, more: { budgetMs?: number } = {}) =>
+const assess = (
+  place: Place,
+  schemaId: string,
+  last = 1_000,
+  more: { budgetMs?: number; preview?: Pick<Preview, 'sample'> } = {},
+) =>
   assessImpact(
     {
       store: carriage.store,
@@ -170,6 +176,26 @@ test('when time is up, what was judged is answered, and that it is not all', asy
   )
   const impact = await assess(place, place.dataset.schemaId, 1_000, { budgetMs: -1 })
   assert.deepEqual([impact?.sampled, impact?.complete], [0, false])
+})
+
+test('rows that are read once more, because a file went meanwhile, count once, and waiting in line is no judging', async () => {
+  const place = await carriage.place()
+  await settle(
+    place,
+    Array.from({ length: 10 }, (_, n) => recordOf(place, { timestamp: at(1), n })),
+  )
+  const budgetMs = 1_000
+  const twice: Pick<Preview, 'sample'> = {
+    async sample(question) {
+      await preview.sample(question)
+      await delay(budgetMs + 100)
+      return preview.sample(question)
+    },
+  }
+  const closed = await draft(place, { type: 'object' })
+  const impact = await assess(place, closed.id, 1_000, { budgetMs, preview: twice })
+  assert.deepEqual(impact?.rows, { sampled: 10, passed: 0, failed: 10, unsure: 0 })
+  assert.deepEqual([impact?.complete, impact?.examples.length], [true, 2])
 })
 
 test('an archived schema, which nothing can be bound to, is not judged', async () => {
