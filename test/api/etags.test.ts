@@ -104,6 +104,40 @@ test('archiving, revoking and rotating ask for what was seen, too', async () => 
   assert.deepEqual(gone.body['changed'], ['status'])
 })
 
+test('who gives a draft other parts, or a descriptor another place, is told by the ETag, too', async () => {
+  const group = { title: 'Group', class_uri: CLASS, definition: { properties: { a: { type: 'string' } } } }
+  await api.ask('POST', '/v1/field-groups', { tenant, body: { uri: 'https://etags.example/group', ...group } })
+  const mixed = { uri: 'https://etags.example/mixed', title: 'Mixed', class_uri: CLASS, definition: {} }
+  const parts = await api.ask('POST', '/v1/schemas', { tenant, body: mixed })
+  const said = await api.ask('POST', '/v1/descriptors', {
+    tenant,
+    body: {
+      uri: 'https://etags.example/name',
+      title: 'Name',
+      schema_uri: schema['uri'],
+      kind: 'friendly_name',
+      pointer: '/timestamp',
+      definition: { name: 'When' },
+    },
+  })
+  for (const [path, seen, change, member] of [
+    ['schemas', parts, { field_group_uris: ['https://etags.example/group'] }, 'field_group_uris'],
+    ['descriptors', said, { pointer: '/user' }, 'pointer'],
+  ] as const) {
+    const etag = seen.headers.get('etag') ?? ''
+    const patch = () =>
+      api.ask('PATCH', `/v1/${path}/${String(seen.body['id'])}`, {
+        tenant,
+        body: change,
+        headers: { 'if-match': etag },
+      })
+    const first = await patch()
+    assert.deepEqual([first.status, first.body[member]], [200, Object.values(change)[0]], first.text)
+    const second = await patch()
+    assert.deepEqual([second.status, second.body['changed']], [412, [member, 'updated_at']], second.text)
+  }
+})
+
 test('events change no ETag: it stands for what can be changed, not for what is counted', async () => {
   const path = `/v1/datasets/${String(dataset['id'])}`
   const before = await api.ask('GET', path, { tenant })
