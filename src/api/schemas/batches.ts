@@ -47,7 +47,10 @@ export const Delimiter = Type.Optional(
 )
 export const UploadQuery = closed({
   map: Type.Optional(
-    Pairs('`<member>=<column>`: the column becomes that member. Any number of times.', 'timestamp=Flight Date'),
+    Pairs(
+      '`<member>=<column>`: the column becomes that member. Any number of times. One that a CSV or Parquet file does not have is refused with those that it has.',
+      'timestamp=Flight Date',
+    ),
   ),
   set: Type.Optional(
     Pairs(
