@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Bus } from '../bus/index.ts'
 import { systemClock } from '../event/index.ts'
 import type { ObjectStore } from '../lake/index.ts'
-import type { Store } from '../store/index.ts'
+import { CommitUnknown, type Store } from '../store/index.ts'
 import { CANARY_DATASET, CANARY_SLUG } from '../tenancy/index.ts'
 import { announce, type Announcements } from '../telemetry/index.ts'
 import { expireFiles } from './expire.ts'
@@ -166,8 +166,9 @@ async function repeat(store: Store, task: Task, signal: AbortSignal, succeeded: 
       succeeded(task)
       finished(isOurTurn ? 'ok' : 'others_turn')
     } catch (error) {
-      // Postgres, bus or lake being away is announced by whoever watches them; anything else is told here.
-      const isAway = (error as { code?: string }).code === 'dependency_away'
+      // Postgres, bus or lake being away is announced by whoever watches them; anything else is told here. What became of a
+      // commit whose answer was lost does not matter: the next turn finds what is left to do.
+      const isAway = error instanceof CommitUnknown || (error as { code?: string }).code === 'dependency_away'
       if (!signal.aborted) finished(isAway ? 'away' : 'failed')
       if (!isAway && !signal.aborted) {
         announce('process.defect', {

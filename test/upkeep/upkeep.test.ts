@@ -4,6 +4,7 @@ import { dlqTopic, uuidv7 } from '../../src/event/index.ts'
 import { commitFlush } from '../../src/ingest/settle.ts'
 import type { ObjectStore } from '../../src/lake/index.ts'
 import { listen } from '../../src/telemetry/index.ts'
+import { CommitUnknown, type Store } from '../../src/store/index.ts'
 import { abandonIntent, openIntent, startUpkeep } from '../../src/upkeep/index.ts'
 import { flushOf, letterOf, openGround } from '../kit/ground.ts'
 import { openMemoryBus } from '../kit/memory-bus.ts'
@@ -102,4 +103,20 @@ test('two workers that keep up at once do the common tasks once an interval', as
   stopping.abort()
   await Promise.all(both.map((upkeep) => upkeep.done))
   assert.equal(removed.length, 50)
+})
+
+test('a commit whose answer is lost is no defect of a task: the next turn does what is left', async (t) => {
+  const ground = await openGround(t)
+  const outcomes = new Set<string>()
+  t.after(listen('upkeep.task.finished', ({ outcome }) => void outcomes.add(outcome)))
+  const defects: string[] = []
+  t.after(listen('process.defect', ({ detail }) => void defects.push(detail)))
+  const lost = () => Promise.reject(new CommitUnknown('lost on purpose'))
+  const store: Store = { ...ground.store, asSystem: lost, asTenant: lost }
+  const objects = { list: lost, remove: lost } as unknown as ObjectStore
+  const upkeep = startUpkeep({ store, bus: openMemoryBus(), objects, settings, worker: () => 'w' })
+  await until('a task has ended', () => outcomes.size > 0)
+  await upkeep[Symbol.asyncDispose]()
+  await upkeep.done
+  assert.deepEqual([[...outcomes], defects], [['away'], []])
 })
