@@ -42,25 +42,27 @@ export async function measureFiles(
   for (const format of ['ndjson', 'csv'] as const) {
     const part = lines(format)
     const head = Buffer.from('timestamp,kind,session,country,amount,quantity,page,device,items\n')
-    function* content(): Generator<Buffer> {
+    function* content(rows: number): Generator<Buffer> {
       if (format === 'csv') yield head
-      for (let sent = 0; sent < events; sent += LINES) yield part
+      for (let sent = 0; sent < rows; sent += LINES) yield part
     }
+    const upload = async (rows: number): Promise<{ accepted: number; rejected: number }> => {
+      const answer = await fetch(`${system.baseUrl}/v1/datasets/${place.dataset}/batch`, {
+        method: 'POST',
+        headers: {
+          'x-tenant-id': place.tenantId,
+          'content-type': format === 'csv' ? 'text/csv' : 'application/x-ndjson',
+        },
+        body: Readable.toWeb(Readable.from(content(rows))),
+        duplex: 'half',
+      } as RequestInit)
+      return (await answer.json()) as { accepted: number; rejected: number }
+    }
+    await upload(events / 4) // what is sustained is meant, and code that never ran is slow
     const fromMs = performance.now()
     const { result, cpuUs } = await cpuPerEvent(
       pids,
-      async () => {
-        const answer = await fetch(`${system.baseUrl}/v1/datasets/${place.dataset}/batch`, {
-          method: 'POST',
-          headers: {
-            'x-tenant-id': place.tenantId,
-            'content-type': format === 'csv' ? 'text/csv' : 'application/x-ndjson',
-          },
-          body: Readable.toWeb(Readable.from(content())),
-          duplex: 'half',
-        } as RequestInit)
-        return (await answer.json()) as { accepted: number; rejected: number }
-      },
+      () => upload(events),
       ({ accepted }) => accepted,
     )
     const perSecond = result.accepted / ((performance.now() - fromMs) / 1_000)
