@@ -10,13 +10,21 @@ export const PROOFS: readonly Proof[] = [
     ...again,
     test: 'test/batch/upload.test.ts',
     name: 'a repeated upload is the same events, packed or not',
-    mutation: { file: 'src/batch/events.ts', from: '`${datasetId}/${line}/${data}`', to: '`${Math.random()}`' },
+    mutation: {
+      file: 'src/batch/events.ts',
+      from: "hash('sha256', keyed, 'hex')",
+      to: "hash('sha256', `${Math.random()}`, 'hex')",
+    },
   },
   {
     ...again,
     test: 'test/batch/upload.test.ts',
     name: 'the same row on another line is another event',
-    mutation: { file: 'src/batch/events.ts', from: '`${datasetId}/${line}/${data}`', to: '`${datasetId}/${data}`' },
+    mutation: {
+      file: 'src/batch/events.ts',
+      from: 'const place = `${dataset.id}/${line}/`',
+      to: 'const place = `${dataset.id}/`',
+    },
   },
   {
     ...again,
