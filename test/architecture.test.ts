@@ -31,8 +31,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // `registry`: lists are paged in one way.
   audit: ['event', 'registry', 'store'],
   collect: ['event', 'pdm', 'problems', 'tenancy', 'bus', 'registry', 'telemetry'],
-  // `collect`: a dead letter goes again the way that every event goes.
-  outcomes: ['collect', 'event', 'problems', 'store', 'bus'],
+  // `collect`: a dead letter goes again the way that every event goes; `pdm`: which of its sentences quote an event.
+  outcomes: ['collect', 'event', 'pdm', 'problems', 'store', 'bus'],
   ingest: ['event', 'pdm', 'tenancy', 'store', 'bus', 'lake', 'upkeep', 'registry', 'telemetry', 'problems'],
   // Rows go the way of all events, so `collect`; what a CSV cell becomes is what the dataset's schema says, so `registry`.
   batch: ['collect', 'event', 'lake', 'problems', 'registry', 'store'],

@@ -1,7 +1,7 @@
 import { setImmediate as breath } from 'node:timers/promises'
 import type { DuckDBValue } from '@duckdb/node-api'
 import type { ObjectStore, Schema } from '../lake/index.ts'
-import { compileValidator, judge, type Validator } from '../pdm/index.ts'
+import { compileValidator, judge, quotesNumber, type Validator } from '../pdm/index.ts'
 import type { Preview } from '../preview/index.ts'
 import type { Fault } from '../problems/index.ts'
 import { proposeSchema, type Proposal } from '../registry/index.ts'
@@ -131,6 +131,5 @@ function faultsOf(event: Buffer, validate: Validator, limits: ImpactPlaces['limi
 /** Whoever may read may ask, and values may be personal: where a sentence quotes what was sent, another is said. */
 function unquoted(reason: string, { message }: Fault): string {
   if (reason === 'malformed') return 'cannot be read as an event'
-  // What is said of a number that fits no column begins with it (pdm/numbers.ts).
-  return /^-?\d/.test(message) ? 'a number that its column would not hold as it was written' : message
+  return quotesNumber(message) ? 'a number that its column would not hold as it was written' : message
 }

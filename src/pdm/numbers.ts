@@ -23,6 +23,9 @@ export function misfits(columns: readonly DraftField[], odd: readonly OddNumber[
   return faults
 }
 
+/** Whether a fault's sentence quotes the number that it is about: those of here do, and begin with it. */
+export const quotesNumber = (sentence: string): boolean => /^-?\d/.test(sentence)
+
 /** The type of the column that a path of the data lies in; `json` from the first step that no column names. */
 function columnAt(columns: readonly DraftField[], path: Path): DraftType {
   let fields: readonly DraftField[] | undefined = columns
