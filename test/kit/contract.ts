@@ -64,8 +64,16 @@ interface Contract {
 }
 
 const PROBLEM = 'application/problem+json'
-/** What a server says of the connection and the body, whatever the API is. */
-const OF_HTTP = new Set(['content-type', 'content-length', 'connection', 'date', 'keep-alive', 'transfer-encoding'])
+/** What a server, or a proxy before it, says of itself, the connection and the body, whatever the API is. */
+const OF_HTTP = new Set([
+  'content-type',
+  'content-length',
+  'connection',
+  'date',
+  'keep-alive',
+  'server',
+  'transfer-encoding',
+])
 /** Documentation and its like, which the document does not describe. */
 const UNDESCRIBED = /^\/(?:docs|openapi\.json|metrics$)/
 /** What is answered before any route is found, or instead of one. */
