@@ -18,7 +18,13 @@ export async function pruneLedger(system: System, books: Books): Promise<readonl
     properties: { timestamp: { type: 'string', format: 'date-time' }, at: { type: 'integer' } },
     required: ['timestamp', 'at'],
   }
-  const place = await makePlace(system.baseUrl, definition, { tenant: `edge-${Date.now().toString(36)}` })
+  // The fault of the minute may still last.
+  const place = await until(
+    'a dataset for the edge of the ledger',
+    () => makePlace(system.baseUrl, definition, { tenant: `edge-${Date.now().toString(36)}` }),
+    60_000,
+    500,
+  )
   const rows = async (): Promise<number> => (await books.rowsOf(place)).rows
   const send = async (first: number, records: number): Promise<void> => {
     const timestamp = new Date().toISOString()
