@@ -39,7 +39,10 @@ describe('a person at a terminal, beside a Pulse that asks for keys', () => {
     assert.deepEqual([made.code, made.err], [0, ''])
     const refused = await pulse(['dataset', 'list', '--tenant', 'acme'])
     assert.equal(refused.code, 1)
-    assert.match(refused.err, /use a key of the tenant here\.\ncode scope_missing \(403\), trace [0-9a-f]{32}\n$/)
+    assert.match(
+      refused.err,
+      /use a key of the tenant here\.\npulse key create makes a key .*\ncode scope_missing \(403\), trace [0-9a-f]{32}\n$/,
+    )
     const scopes = ['collect', 'read', 'pii', 'manage'].flatMap((scope) => ['--scope', scope])
     const key = await pulse(['key', 'create', 'me', ...scopes, '--tenant', 'acme', '--json'])
     assert.equal(key.code, 0, key.err)
