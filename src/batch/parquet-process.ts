@@ -19,7 +19,8 @@ async function main({ path, ...rest }: ParquetQuestion): Promise<void> {
   const described = await connection.runAndReadAll(`SELECT * FROM read_parquet(${quoteText(path)}) LIMIT 0`)
   const types = described.columnTypes()
   const columns = described.columnNames().map((name, at) => ({ name, type: types[at] as DuckDBType }))
-  process.stdout.write(`${JSON.stringify(columns.map(({ name }) => name))}\n`)
+  const names = JSON.stringify(columns.map(({ name }) => name))
+  process.stdout.write(`${names}\n`)
   const rows = await connection.stream(rowsSql({ path, ...rest }, columns))
   for (let chunk = await rows.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await rows.fetchChunk()) {
     const lines = (chunk.getColumnValues(0) as string[]).map(asEventHasIt).join('\n')
