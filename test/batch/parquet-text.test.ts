@@ -26,7 +26,8 @@ test('members that are null are left out at every depth, and nothing else change
     ),
     row: fc.dictionary(fc.oneof(tricky, fc.string()), tie('value'), { maxKeys: 5, noNullPrototype: true }),
   }))
-  fc.assert(fc.property(row, (made) => assert.deepEqual(JSON.parse(asEventHasIt(JSON.stringify(made))), without(made))))
+  // As text: `JSON.parse` of Node 24.21 takes the name `"\""` for `"\\"` where an object before had that in its place.
+  fc.assert(fc.property(row, (made) => assert.equal(asEventHasIt(JSON.stringify(made)), JSON.stringify(without(made)))))
 })
 
 test('what JSON has no number for is text, so that its row is refused where a number belongs', () => {
