@@ -13,6 +13,9 @@ const BY_TYPE: Readonly<Record<string, ValueKind>> = {
   object: 'json',
 }
 
+/** Whether a schema's `format` is that of an instant: an event's own `timestamp` has one of its own. */
+export const isInstant = (format: unknown): boolean => format === 'date-time' || format === 'pulse-event-time'
+
 /** The members at the top of a composed schema. */
 export function kindsOf(composed: unknown): Kinds {
   const properties = (composed as { properties?: Record<string, unknown> } | null)?.properties ?? {}
@@ -24,8 +27,7 @@ function kindsIn(property: unknown): ValueKind[] {
   const { type, format, anyOf, oneOf, allOf } = property as Readonly<Record<string, unknown>>
   const own = [type ?? []].flat().flatMap((one) => BY_TYPE[String(one)] ?? [])
   const within = [anyOf, oneOf, allOf].flatMap((list) => (Array.isArray(list) ? list.flatMap(kindsIn) : []))
-  const isInstant = format === 'date-time' || format === 'pulse-event-time'
-  return [...(isInstant ? own.map((kind) => (kind === 'text' ? 'instant' : kind)) : own), ...within]
+  return [...(isInstant(format) ? own.map((kind) => (kind === 'text' ? 'instant' : kind)) : own), ...within]
 }
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/

@@ -1,3 +1,5 @@
+import { isInstant } from './kinds.ts'
+
 /** What a dataset's schema wants of values that a file keeps in types of its own. What nothing is wanted of is left out. */
 export interface Wanted {
   /** `instant`: days and times become RFC 3339. `text`: decimals become text, which is how events have them. */
@@ -15,7 +17,6 @@ export function wantedOf(schema: unknown): Wanted {
     unknown
   >
   const types = new Set([type ?? []].flat())
-  const isInstant = format === 'date-time' || format === 'pulse-event-time'
   const isText = types.has('string') && !types.has('number') && !types.has('integer')
   const members = Object.entries((properties ?? {}) as object).flatMap(([name, property]): [string, Wanted][] => {
     const wanted = wantedOf(property)
@@ -23,7 +24,7 @@ export function wantedOf(schema: unknown): Wanted {
   })
   const each = wantedOf(items ?? additionalProperties)
   const own: Wanted = {
-    ...(isInstant ? { as: 'instant' } : isText ? { as: 'text' } : {}),
+    ...(isInstant(format) ? { as: 'instant' } : isText ? { as: 'text' } : {}),
     ...(members.length === 0 ? {} : { members: Object.fromEntries(members) }),
     ...(Object.keys(each).length === 0 ? {} : { each }),
   }
