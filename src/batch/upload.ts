@@ -116,13 +116,19 @@ export function openUploads(places: UploadPlaces): Uploads {
       charge: arriving.charge,
     }
     const dataset = { id: binding.datasetId, slug: binding.datasetSlug }
+    // One for all of the file: it is made of every column, and a chunk may have few rows.
+    let maker: ReturnType<typeof makerFor> | undefined
+    const makerFor = (names: readonly string[] | undefined) => {
+      if (names !== undefined) checkColumns(names, mapping)
+      return { names, make: eventMaker({ dataset, mapping, kinds, names }) }
+    }
     try {
       await carry({
         chunks,
         from: run.from,
         make({ place: { names } }) {
-          if (names !== undefined) checkColumns(names, mapping)
-          return eventMaker({ dataset, mapping, kinds, names })
+          if (maker === undefined || maker.names !== names) maker = makerFor(names)
+          return maker.make
         },
         deliver: (events) => deliver(events, to),
         settled: (standing, rejections) => keeper.settled(standing, rejections),
